@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory of tables. Anonymous mappings, not the EAL's heap: the same code serves replay, tests and
+ * a machine without reserved pages, and nothing is zeroed or touched before it is used.
+ */
+#include <weir_base.h>
+
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static size_t rounded(size_t bytes)
+{
+	return (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
+void *weir_mem_map(size_t bytes)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	size_t len = rounded(bytes);
+	uint8_t *p, *aligned;
+
+	if (bytes >= HUGE_PAGE) {
+		p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
+			 -1, 0);
+		if (p != MAP_FAILED)
+			return p;
+	}
+	/* Transparent pages need an aligned start: map more, cut both ends. */
+	p = mmap(NULL, len + HUGE_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	aligned = p + (-(uintptr_t)p & (HUGE_PAGE - 1));
+	if (aligned > p)
+		munmap(p, (size_t)(aligned - p));
+	munmap(aligned + len, (size_t)(p + HUGE_PAGE - aligned));
+	madvise(aligned, len, MADV_HUGEPAGE);
+	return aligned;
+}
+
+void weir_mem_unmap(void *p, size_t bytes)
+{
+	if (p != NULL)
+		munmap(p, rounded(bytes));
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every room uses: errors for people, the log, memory for tables, byte order, small helpers.
+ * libc only; nothing here knows of packets.
+ */
+#ifndef WEIR_BASE_H
+#define WEIR_BASE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define weir_likely(x) __builtin_expect(!!(x), 1)
+#define weir_unlikely(x) __builtin_expect(!!(x), 0)
+#define WEIR_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define WEIR_CACHE_LINE 64
+#define WEIR_NS_PER_S UINT64_C(1000000000)
+#define WEIR_NS_PER_MS UINT64_C(1000000)
+#define WEIR_NS_PER_US UINT64_C(1000)
+
+/* One line for a person: the object, the value, what is allowed. */
+struct weir_err {
+	int code;      /* positive errno value; 0 = nothing recorded */
+	char msg[480]; /* one line, no newline */
+};
+
+/* Record an error; `err` may be NULL. Returns -code, so that a failing branch is one line. */
+int weir_err_set(struct weir_err *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+enum weir_log_level { WEIR_LOG_ERR, WEIR_LOG_WARN, WEIR_LOG_INFO, WEIR_LOG_DEBUG };
+
+/* Messages above this level are dropped. Control thread, before others start. Default: info. */
+void weir_log_level_set(enum weir_log_level level);
+
+/* One line on standard error: "weir: <level>: ...". Any thread but a worker after boot. */
+void weir_log(enum weir_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Map `bytes` of zeroed memory for a table: huge pages where reserved, else transparent ones where
+ * offered, else plain. Nothing is touched. NULL when the system refuses. Give it back with the same
+ * size. Control thread.
+ */
+void *weir_mem_map(size_t bytes);
+void weir_mem_unmap(void *p, size_t bytes);
+
+/* Nanoseconds: wall clock (epoch), and one that never jumps. Any thread. */
+uint64_t weir_clock_wall_ns(void);
+uint64_t weir_clock_mono_ns(void);
+
+/* 8 bytes no outsider can guess, for seeds. */
+uint64_t weir_random_u64(void);
+
+/* Bytes in network order, at any alignment. */
+static inline uint16_t weir_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t weir_be24(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+}
+
+static inline uint32_t weir_be32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap32(v);
+}
+
+static inline uint64_t weir_be64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(v);
+}
+
+/* Bytes in little-endian order, at any alignment. */
+static inline uint16_t weir_le16(const uint8_t *p)
+{
+	return (uint16_t)(p[1] << 8 | p[0]);
+}
+
+static inline uint32_t weir_le32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint64_t weir_le64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "loads above assume it");
+
+static inline uint64_t weir_min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t weir_max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Multiply and fold: every bit of the result depends on every bit of both. Not for secrets. */
+static inline uint64_t weir_mix(uint64_t a, uint64_t b)
+{
+	__uint128_t m = (__uint128_t)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static inline void weir_prefetch(const void *p)
+{
+	__builtin_prefetch(p, 0, 3);
+}
+
+static inline void weir_prefetch_w(const void *p)
+{
+	__builtin_prefetch(p, 1, 3);
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The flow table of one worker: packets in, flow records out.
+ *
+ * Fixed memory, made at start. One thread owns a table and everything in it. Time is the packets':
+ * a flow's end is decided by its own time stamps, so the records do not depend on when the table
+ * is swept. Specified by spec: data plane, 4 and 5.
+ */
+#ifndef WEIR_FLOW_H
+#define WEIR_FLOW_H
+
+#include <weir_pkt.h>
+#include <weir_rec.h>
+#include <weir_stats.h>
+
+#define WEIR_REPORT_NS (60 * WEIR_NS_PER_S) /* a flow's record period */
+
+struct weir_flow;       /* private: 128 B every packet touches */
+struct weir_flow_table;
+
+/* Settings of flows; part of a view. Times in ns. Defaults are the group table's. */
+struct weir_flow_conf {
+	uint64_t established_ns, closing_rst_ns, opening_rst_ns, others_ns;
+	uint64_t delay_ns; /* max_tolerable_packet_delay */
+	bool ignore_mac, ignore_l2_end, ignore_idc_vlan;
+	const uint8_t *server_ports; /* bitmap of 65536 bits, NULL = none */
+};
+
+/* What attribution says of a packet, beside the packet itself. */
+struct weir_attr {
+	uint64_t capture_nic;
+	uint16_t network_type; /* 3 = cloud */
+	uint8_t tap;
+	uint8_t l2_end[2], l3_end[2];
+};
+
+/* Deltas of one direction pair over one second: [0] and [1] are the flow's client and server. */
+struct weir_flow_second {
+	uint64_t second; /* epoch */
+	uint32_t packet[2], byte[2], l3_byte[2], l4_byte[2];
+};
+
+struct weir_flow_hooks {
+	/*
+	 * Room for one record in the ring, or NULL when it is full and the source is live; then
+	 * `records_lost` counts. Followed by rec_commit. Worker thread.
+	 */
+	struct weir_flow_rec *(*rec_reserve)(void *ctx);
+	void (*rec_commit)(void *ctx);
+	/* A second of a flow is over; may be NULL. Worker thread. */
+	void (*on_second)(void *ctx, const struct weir_flow *flow,
+			  const struct weir_flow_second *delta);
+	void *ctx;
+};
+
+/* Sizes of one table. */
+struct weir_flow_budget {
+	uint32_t flows;      /* most flows at once */
+	uint32_t ext_blocks; /* 64-byte extensions: IPv6 keys, tunnels, NAT, segments ... */
+};
+
+struct weir_flow_counters {
+	uint64_t created, closed, reports;
+	uint64_t evicted_half_open, evicted_one_way, evicted_idle;
+	uint64_t ext_exhausted;  /* a detail was left out because no extension was free */
+	uint64_t records_lost;   /* ring full, live source */
+	uint64_t perf_ignored, perf_invalid; /* TCP packets outside the metrics: spec 5 */
+};
+
+/* Bytes a table of this budget maps, everything included. */
+size_t weir_flow_table_bytes(const struct weir_flow_budget *budget);
+
+/* NULL when the memory cannot be had. `hooks` is copied. Control thread. */
+struct weir_flow_table *weir_flow_table_create(const struct weir_flow_budget *budget,
+					       const struct weir_flow_hooks *hooks, uint64_t seed);
+void weir_flow_table_destroy(struct weir_flow_table *t);
+
+/* Settings for what follows; borrowed until the next call. At the start of a burst. */
+void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow_conf *conf);
+
+/*
+ * Count a burst. `outcome[i]` becomes FLOW or TABLE_FULL for each packet. Packets are handled in
+ * order. Worker that owns the table. Never blocks but in rec_reserve, never allocates.
+ */
+void weir_flow_table_burst(struct weir_flow_table *t, struct weir_pkt *const *pkts,
+			   const struct weir_attr *attrs, uint8_t *outcome, unsigned int n);
+
+/*
+ * The watermark has come to `now_ns`: close and report what is due. Visits at most `budget` flows;
+ * returns true when more are due.
+ */
+bool weir_flow_table_expire(struct weir_flow_table *t, uint64_t now_ns, unsigned int budget);
+
+/* Close every flow of a tap (WEIR_FLOW_ALL_TAPS: all), as a forced end. End of input, new epoch. */
+#define WEIR_FLOW_ALL_TAPS (-1)
+enum weir_flush_reason { WEIR_FLUSH_END, WEIR_FLUSH_EPOCH };
+void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_reason reason);
+
+uint32_t weir_flow_table_size(const struct weir_flow_table *t); /* flows now */
+const struct weir_flow_counters *weir_flow_table_counters(const struct weir_flow_table *t);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What leaves a worker: the flow record. Made by lib/flow, carried by a record ring, merged, folded
+ * and written by the collector and its sinks. Plain values, no pointers: a record outlives the flow.
+ *
+ * Pairs are indexed by role: [0] client, [1] server; counters [0] client to server (tx), [1] server
+ * to client (rx). Times are ns since the epoch, durations us. Names, units and enumerations are those
+ * of DeepFlow's l4_flow_log.
+ */
+#ifndef WEIR_REC_H
+#define WEIR_REC_H
+
+#include <weir_pkt.h>
+
+enum weir_close_type {
+	WEIR_CLOSE_UNKNOWN = 0,
+	WEIR_CLOSE_FINISH = 1,
+	WEIR_CLOSE_SERVER_RST = 2,
+	WEIR_CLOSE_TIMEOUT = 3,
+	WEIR_CLOSE_FORCED_REPORT = 5, /* the flow goes on */
+	WEIR_CLOSE_CLIENT_SYN_REPEAT = 7,
+	WEIR_CLOSE_SERVER_HALF_CLOSE = 8,
+	WEIR_CLOSE_CLIENT_RST = 9,
+	WEIR_CLOSE_SERVER_SYNACK_REPEAT = 10,
+	WEIR_CLOSE_CLIENT_HALF_CLOSE = 11,
+	WEIR_CLOSE_CLIENT_PORT_REUSE = 13,
+	WEIR_CLOSE_SERVER_RESET = 15,
+	WEIR_CLOSE_SERVER_QUEUE_LACK = 17,
+	WEIR_CLOSE_CLIENT_ESTABLISH_RESET = 18,
+	WEIR_CLOSE_SERVER_ESTABLISH_RESET = 19,
+	WEIR_CLOSE_FIN_CLIENT_RST = 20,
+};
+
+enum weir_rec_flag {
+	WEIR_REC_NEW = 1 << 0,       /* first record of its flow */
+	WEIR_REC_UNANSWERED = 1 << 1, /* a TCP flow of SYNs alone: may be folded */
+	WEIR_REC_FOLD = 1 << 2,      /* half-open, evicted by a full table: must be folded */
+	WEIR_REC_FOLDED = 1 << 3,    /* stands for `flow_count` flows: client address and port are 0 */
+	WEIR_REC_ACTIVE_SERVICE = 1 << 4, /* direction_score is 255 */
+	WEIR_REC_EPOCH = 1 << 5,     /* closed because the tap's settings changed */
+};
+
+/* Count, sum and maximum of one delay over the record's period, us. */
+struct weir_delay {
+	uint32_t max;
+	uint32_t count;
+	uint64_t sum;
+};
+
+struct weir_flow_rec {
+	uint64_t flow_id;
+	uint64_t capture_nic; /* the tap: 4 << 60 | ERSPAN source << 8 | tap number */
+	uint64_t start_ns;    /* of this record's period */
+	uint64_t end_ns;
+	uint64_t flow_start_ns; /* first packet of the flow */
+	uint64_t duration_ns; /* first packet of the flow to its last so far */
+	uint64_t first_ns[2]; /* first and last packet of each direction in the period, 0 = none */
+	uint64_t last_ns[2];
+
+	union weir_ip ip[2];
+	uint8_t mac[2][6];
+	uint16_t port[2];
+	uint16_t eth_type;
+	uint16_t vlan;
+	uint16_t capture_network_type;
+	uint16_t flags; /* enum weir_rec_flag */
+	uint8_t protocol;
+	uint8_t is_ipv6;
+	uint8_t close_type;        /* enum weir_close_type */
+	uint8_t observation_point; /* number of the ingest format; text in records for people */
+	uint8_t direction_score;
+	uint8_t l7_protocol;
+	uint8_t nat_source; /* 0 none, 6 TOA */
+	uint8_t l2_end[2];
+	uint8_t l3_end[2];
+	uint16_t tcp_flags[2]; /* OR over the period */
+	int32_t l3_epc_id[2];
+
+	struct weir_tunnel tunnel[2]; /* of packets tx, rx; ip[0], ip[1] as the packet's outer header has them */
+	uint32_t nat_real_ip[2];      /* host order; 0 = none known */
+	uint16_t nat_real_port[2];
+	uint32_t flow_count; /* 1; of a folded record the flows it stands for */
+
+	uint64_t packet[2];
+	uint64_t byte[2];
+	uint64_t l3_byte[2];
+	uint64_t l4_byte[2];
+
+	uint32_t syn_seq, syn_ack_seq;
+	uint32_t last_keepalive_seq, last_keepalive_ack;
+	uint32_t init_ipid;
+
+	uint32_t rtt; /* us, 0 = none */
+	struct weir_delay rtt_client, rtt_server, srt, art, cit;
+	uint32_t retrans[2], zero_win[2], ooo[2];
+	uint32_t syn_count, synack_count, fin_count;
+	uint32_t retrans_syn, retrans_synack;
+};
+
+/*
+ * Add a later record of the same flow to an earlier one: counters and sums add, maxima and flags
+ * join, period grows, close type and what is known of the flow are the later one's.
+ */
+void weir_flow_rec_merge(struct weir_flow_rec *to, const struct weir_flow_rec *from);
+
+/* Order of --sorted: start, key, flow_id. For qsort() on records. */
+int weir_flow_rec_compare(const void *a, const void *b);
+
+/* 0 success, 2 unknown, 3 server error, 4 client error: DeepFlow's `status` of a close type. */
+uint8_t weir_flow_rec_status(const struct weir_flow_rec *rec);
+
+/* "c", "s", "rest" ... of the ingest format; "" for a number without a text. */
+const char *weir_observation_point_text(uint8_t value);
+
+#endif
