@@ -54,7 +54,9 @@ struct weir_source {
 
 /*
  * A ring of fixed slots between one producer and one consumer. Slots are filled and read in place.
- * Waiting is a futex, entered only when the ring stays empty (full) for a while.
+ * Waiting is a futex, entered only when the ring stays empty (full) for a while. A sleeping consumer
+ * is woken when the ring is half full, at once by flush and close, and looks by itself every
+ * millisecond: so a slot never lies longer than that, and few slots cost a system call.
  */
 struct weir_ring;
 
@@ -66,6 +68,8 @@ void weir_ring_destroy(struct weir_ring *r);
 void *weir_ring_reserve(struct weir_ring *r);
 void *weir_ring_reserve_wait(struct weir_ring *r); /* blocks while full */
 void weir_ring_push(struct weir_ring *r);
+/* Producer: wake the consumer for what is there, however little. Before waiting for its answer. */
+void weir_ring_flush(struct weir_ring *r);
 /* Producer: nothing more will come. */
 void weir_ring_close(struct weir_ring *r);
 
