@@ -94,7 +94,7 @@ struct weir_flow {
 	uint8_t timeout;           /* enum timeout_class */
 	uint8_t tcp_flags[2];      /* OR in this report */
 	uint8_t tcp_flags_all[2];  /* OR over the flow's life */
-	uint8_t score[2];          /* of each side being the server */
+	uint16_t report;           /* low bits of the current report's index: it began at start + report * 60 s */
 };
 static_assert(sizeof(struct weir_flow) == 128, "two cache lines");
 static_assert(offsetof(struct weir_flow, last_ns) == 64, "second line");
@@ -122,11 +122,11 @@ struct weir_flow_cold {
 	struct tcp_meter meter;
 	struct segment seg[2];     /* most recent segment a side; more are in an extension */
 	uint64_t handshake_ns[2];  /* first SYN or SYN-ACK of each side, 0 = none */
-	uint32_t report;           /* index of the current report: it began at start + report * 60 s */
 	uint32_t ext;              /* first extension, FLOW_NONE = none */
 	uint8_t mac[2][6];
 	uint16_t vlan;
 	uint16_t init_ipid;
+	uint8_t score[2]; /* of each side being the server */
 };
 
 #endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which address and port is a server: what flows tell each other. Spec: data plane 4.4.
+ *
+ * A worker writes what its flows show into its hint log; at a boundary of packet time the logs of all
+ * workers are merged into a new immutable snapshot, which flows that start later read. The merge
+ * depends only on what the logs hold together, not on which worker saw what or when.
+ */
+#ifndef WEIR_FLOW_SERVICE_H
+#define WEIR_FLOW_SERVICE_H
+
+#include <weir_pkt.h>
+
+struct weir_hints;    /* snapshot: {address, port} -> score 0..255 */
+struct weir_hint_log; /* one worker's events since the last boundary */
+
+enum weir_hint_event {
+	WEIR_HINT_PROVEN,  /* sent a SYN-ACK: 255 */
+	WEIR_HINT_REMOVED, /* sent a SYN, received a SYN-ACK: no server */
+	WEIR_HINT_SERVER,  /* received the first packet of a flow: +1, at most 252 */
+	WEIR_HINT_CLIENT,  /* sent the first packet of a flow: -1, gone at 0 */
+};
+
+/* 0 = nothing known. `h` may not be NULL. Any thread that holds the view. */
+uint8_t weir_hints_score(const struct weir_hints *h, const union weir_ip *ip, uint16_t port);
+
+/* Worker that owns the log. A full log drops the event and counts it. */
+void weir_hint_log_add(struct weir_hint_log *log, enum weir_hint_event event,
+		       const union weir_ip *ip, uint16_t port);
+
+#endif
