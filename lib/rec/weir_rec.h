@@ -32,12 +32,12 @@ enum weir_close_type {
 };
 
 enum weir_rec_flag {
-	WEIR_REC_NEW = 1 << 0,       /* first record of its flow */
+	WEIR_REC_NEW = 1 << 0,        /* first record of its flow */
 	WEIR_REC_UNANSWERED = 1 << 1, /* a TCP flow of SYNs alone: may be folded */
-	WEIR_REC_FOLD = 1 << 2,      /* half-open, evicted by a full table: must be folded */
-	WEIR_REC_FOLDED = 1 << 3,    /* stands for `flow_count` flows: client address and port are 0 */
+	WEIR_REC_FOLD = 1 << 2,       /* half-open, evicted by a full table: must be folded */
+	WEIR_REC_FOLDED = 1 << 3, /* stands for `flow_count` flows: client address and port are 0 */
 	WEIR_REC_ACTIVE_SERVICE = 1 << 4, /* direction_score is 255 */
-	WEIR_REC_EPOCH = 1 << 5,     /* closed because the tap's settings changed */
+	WEIR_REC_EPOCH = 1 << 5,          /* closed because the tap's settings changed */
 };
 
 /* Count, sum and maximum of one delay over the record's period, us. */
@@ -53,7 +53,7 @@ struct weir_flow_rec {
 	uint64_t start_ns;    /* of this record's period */
 	uint64_t end_ns;
 	uint64_t flow_start_ns; /* first packet of the flow */
-	uint64_t duration_ns; /* first packet of the flow to its last so far */
+	uint64_t duration_ns;   /* first packet of the flow to its last so far */
 	uint64_t first_ns[2]; /* first and last packet of each direction in the period, 0 = none */
 	uint64_t last_ns[2];
 
@@ -73,11 +73,13 @@ struct weir_flow_rec {
 	uint8_t nat_source; /* 0 none, 6 TOA */
 	uint8_t l2_end[2];
 	uint8_t l3_end[2];
+	uint8_t pad;           /* 0: no byte of a record is undefined, files hold all of them */
 	uint16_t tcp_flags[2]; /* OR over the period */
 	int32_t l3_epc_id[2];
 
-	struct weir_tunnel tunnel[2]; /* of packets tx, rx; ip[0], ip[1] as the packet's outer header has them */
-	uint32_t nat_real_ip[2];      /* host order; 0 = none known */
+	struct weir_tunnel tunnel
+		[2]; /* of packets tx, rx; ip[0], ip[1] as the packet's outer header has them */
+	uint32_t nat_real_ip[2]; /* host order; 0 = none known */
 	uint16_t nat_real_port[2];
 	uint32_t flow_count; /* 1; of a folded record the flows it stands for */
 
@@ -95,19 +97,65 @@ struct weir_flow_rec {
 	uint32_t retrans[2], zero_win[2], ooo[2];
 	uint32_t syn_count, synack_count, fin_count;
 	uint32_t retrans_syn, retrans_synack;
+	uint32_t pad2; /* 0 */
 };
+static_assert(sizeof(struct weir_flow_rec) == 440,
+	      "the layout of record files: lib/export/README.md");
+
+/* Every field of a record that has a name: flow_fields.def. */
+enum weir_field {
+#define WEIR_FIELD(name, kind, member, add, show, help) WEIR_FIELD_##name,
+#define WEIR_DERIVED(name, kind, expr, show, help)      WEIR_FIELD_##name,
+#include "flow_fields.def"
+	WEIR_FIELDS
+};
+
+enum weir_field_show {
+	WEIR_SHOW_ALWAYS, /* in every text of a record */
+	WEIR_SHOW_SET,    /* left out of JSON where it is 0 */
+	WEIR_SHOW_NEVER,  /* in record files only */
+};
+
+struct weir_field_info {
+	const char *name; /* user-facing; the column */
+	const char *help;
+	const char *kind; /* "U64", "IP", ... of flow_fields.def */
+	uint16_t offset;  /* in struct weir_flow_rec, with `bytes` > 0 */
+	uint16_t bytes;   /* 0 = derived from other fields */
+	uint8_t show;     /* enum weir_field_show */
+};
+
+extern const struct weir_field_info weir_fields[WEIR_FIELDS];
 
 /*
  * Add a later record of the same flow to an earlier one: counters and sums add, maxima and flags
- * join, period grows, close type and what is known of the flow are the later one's.
+ * join, period grows, close type and what is known of the flow are the later one's. An earlier
+ * record of the other orientation is turned first. Any thread.
  */
 void weir_flow_rec_merge(struct weir_flow_rec *to, const struct weir_flow_rec *from);
 
-/* Order of --sorted: start, key, flow_id. For qsort() on records. */
+/* Both are records of one flow: same flow_id, tap and key, in either orientation. */
+bool weir_flow_rec_same_flow(const struct weir_flow_rec *a, const struct weir_flow_rec *b);
+
+/*
+ * Add a record of another flow: `to` then stands for both. Counters add, the period spans both,
+ * flow_id is the smaller, what they do not share is 0. The order of folding does not matter.
+ * weir_flow_rec_fold_start() makes the first of them such a record: client address and port 0.
+ */
+void weir_flow_rec_fold_start(struct weir_flow_rec *rec);
+void weir_flow_rec_fold(struct weir_flow_rec *to, const struct weir_flow_rec *from);
+
+/*
+ * Order of --sorted: start, key, flow_id, then every other byte, so that only identical records are
+ * equal. For qsort() on records.
+ */
 int weir_flow_rec_compare(const void *a, const void *b);
 
 /* 0 success, 2 unknown, 3 server error, 4 client error: DeepFlow's `status` of a close type. */
 uint8_t weir_flow_rec_status(const struct weir_flow_rec *rec);
+
+/* Tunnels around the flow, the larger of its directions; at most 2 are shown. */
+uint8_t weir_flow_rec_tier(const struct weir_flow_rec *rec);
 
 /* "c", "s", "rest" ... of the ingest format; "" for a number without a text. */
 const char *weir_observation_point_text(uint8_t value);
