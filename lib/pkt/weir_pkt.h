@@ -42,7 +42,7 @@ struct weir_frame {
 	const uint8_t *data;
 	uint64_t ts_ns;    /* capture time, epoch */
 	uint32_t caplen;   /* bytes at `data` */
-	uint32_t wirelen;  /* bytes the packet had on the wire, without FCS; >= caplen */
+	uint32_t wirelen;  /* bytes the packet had on the wire, without FCS; >= caplen, + 4 with VLAN */
 	uint16_t vlan_tci; /* with WEIR_FRAME_VLAN */
 	uint8_t link;      /* enum weir_link */
 	uint8_t flags;     /* enum weir_frame_flag */
@@ -99,7 +99,7 @@ struct weir_decode_conf {
 enum weir_pkt_flag {
 	WEIR_PKT_IPV6 = 1 << 0,
 	WEIR_PKT_IP = 1 << 1,            /* ip[] is valid and proto known */
-	WEIR_PKT_L4 = 1 << 2,            /* the whole transport header was there: ports are valid */
+	WEIR_PKT_L4 = 1 << 2,            /* the whole transport header was there; ports alone need less */
 	WEIR_PKT_FRAGMENT = 1 << 3,      /* any fragment of a datagram */
 	WEIR_PKT_LATER_FRAGMENT = 1 << 4, /* fragment offset > 0: no transport header of its own */
 	WEIR_PKT_ARP = 1 << 5,           /* ip[] holds sender and target address */
@@ -108,7 +108,7 @@ enum weir_pkt_flag {
 	WEIR_PKT_ECHO_REQUEST = 1 << 8,
 	WEIR_PKT_ECHO_REPLY = 1 << 9,    /* travels server to client */
 	WEIR_PKT_TOA = 1 << 10,          /* nat_ip, nat_port from a TCP option */
-	WEIR_PKT_PSEUDO_MAC = 1 << 11,   /* no L2 header inside the tunnel: macs are made up */
+	WEIR_PKT_PSEUDO_MAC = 1 << 11,   /* no L2 header inside the tunnel: macs are the outer ones or 0 */
 };
 
 enum weir_tcp_flag {
@@ -162,20 +162,7 @@ struct weir_pkt {
 	const uint8_t *end;     /* one past the last captured byte of the innermost datagram */
 
 	struct weir_tunnel tunnel;
-
-	/* While decoding. */
-	const struct weir_decode_conf *conf;
-	uint32_t outer_ip[2]; /* of the IP header just left, for the tunnel below it */
-	uint8_t next;         /* enum weir_hdr: what comes next */
-	uint8_t depth;        /* headers done */
-	uint8_t tunnels;      /* tunnels followed, trimmed ones too */
-	uint8_t outer_is_ipv6;
 };
-
-static inline bool weir_pkt_is_trimmed(const struct weir_pkt *pkt, enum weir_tunnel_type type)
-{
-	return (pkt->conf->trim >> type & 1) != 0;
-}
 
 /*
  * What hashing and matching use: symmetric, so that both directions of a conversation give the same
