@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop over the table. A packet is a row of headers, each naming the next. Where one stops, what
+ * is known so far is the packet - unless the frame it belongs to has not shown yet that it is one:
+ * then the outermost frame is SHORT or MALFORMED, and an inner one was no tunnel: the frame is read
+ * once more and the tunnel around it is left closed.
+ */
+#include "decode_priv.h"
+
+#define PREFETCH_AHEAD 4
+#define GRO_SLACK      16 /* bytes of padding and FCS a frame may have beyond its datagram */
+
+typedef enum weir_verdict (*decode_fn)(struct weir_decoding *d, struct weir_pkt *pkt);
+
+static const decode_fn decoders[WEIR_HDRS] = {
+#define WEIR_DECODER(id, fn, spec, routes) [WEIR_HDR_##id] = weir_decode_##fn,
+#include "decoders.def"
+};
+
+enum weir_verdict weir_decode_payload_ether(struct weir_decoding *d, struct weir_pkt *pkt,
+					    uint16_t type)
+{
+	pkt->eth_type = type < WEIR_ETHERTYPE_MIN ? 0 : type;
+	pkt->packet_len = d->l2_len + weir_decoding_left(d);
+	if (type < WEIR_ETHERTYPE_MIN) {
+		d->next = WEIR_HDR_LLC;
+		weir_decoding_limit(d, type);
+	} else {
+		d->next = weir_route_ethertype(type);
+	}
+	/* An inner frame has to show more than a number to be taken for one. */
+	if (d->tunnels == 0)
+		d->landed = true;
+	if (d->next != WEIR_HDR_NONE)
+		return WEIR_MORE;
+	d->landed = true;
+	weir_decoding_payload(d, pkt);
+	return WEIR_STOP_DONE;
+}
+
+enum weir_verdict weir_decode_payload_ip(struct weir_decoding *d, struct weir_pkt *pkt,
+					 uint8_t proto)
+{
+	pkt->proto = proto;
+	pkt->l4_payload_len = pkt->l3_payload_len;
+	weir_decoding_payload(d, pkt);
+	if (pkt->flags & WEIR_PKT_LATER_FRAGMENT)
+		return WEIR_STOP_DONE;
+	d->next = weir_route_ip_proto(proto);
+	return d->next == WEIR_HDR_NONE ? WEIR_STOP_DONE : WEIR_MORE;
+}
+
+enum weir_verdict weir_decode_ports(struct weir_decoding *d, struct weir_pkt *pkt)
+{
+	const uint8_t *ports = weir_rd_peek(&d->rd, 4);
+
+	if (ports == NULL)
+		return WEIR_STOP_SHORT;
+	pkt->port[WEIR_SRC] = weir_be16(ports);
+	pkt->port[WEIR_DST] = weir_be16(ports + 2);
+	return WEIR_STOP_SHORT;
+}
+
+/* Follow headers until one stops; at most `max_tunnels` encapsulations. */
+static enum weir_verdict follow(const struct weir_frame *frame, struct weir_decoding *d,
+				struct weir_pkt *pkt, uint8_t max_tunnels)
+{
+	enum weir_verdict v = WEIR_STOP_BAD;
+
+	d->rd.p = frame->data;
+	d->rd.end = frame->data + frame->caplen;
+	d->cut = weir_sub_floor(frame->wirelen, frame->caplen);
+	d->l2_len = 0;
+	d->next = weir_route_link(frame->link);
+	d->tunnels = 0;
+	d->max_tunnels = max_tunnels;
+	d->landed = false;
+	*pkt = (struct weir_pkt){ .ts_ns = frame->ts_ns };
+	if (frame->flags & WEIR_FRAME_VLAN) {
+		d->cut = weir_sub_floor(d->cut, WEIR_VLAN_TAG_LEN);
+		weir_decode_tag(d, pkt, frame->vlan_tci);
+	}
+
+	for (int i = 0; i < WEIR_DECODE_HEADERS_MAX; i++) {
+		v = decoders[d->next](d, pkt);
+		if (v != WEIR_MORE)
+			break;
+	}
+	return v;
+}
+
+/* What can only be said once all headers are known. */
+static void finish(const struct weir_frame *frame, const struct weir_decoding *d,
+		   struct weir_pkt *pkt)
+{
+	if ((frame->flags & WEIR_FRAME_PORTS) && (pkt->flags & WEIR_PKT_LATER_FRAGMENT)) {
+		pkt->port[WEIR_SRC] = frame->ports[WEIR_SRC];
+		pkt->port[WEIR_DST] = frame->ports[WEIR_DST];
+	}
+	/* One frame of many segments, joined on receiving or not yet cut on sending. */
+	if (d->tunnels == 0 && pkt->packet_len + GRO_SLACK < frame->wirelen)
+		pkt->packet_len = frame->wirelen;
+}
+
+enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
+				       const struct weir_decode_conf *conf, struct weir_pkt *pkt)
+{
+	struct weir_decoding d = { .conf = conf };
+	enum weir_verdict v;
+
+	if (weir_route_link(frame->link) == WEIR_HDR_NONE) {
+		*pkt = (struct weir_pkt){ .ts_ns = frame->ts_ns };
+		return WEIR_OUTCOME_LINKTYPE;
+	}
+	v = follow(frame, &d, pkt, conf->max_tunnels);
+	if (!d.landed && d.tunnels > 0)
+		v = follow(frame, &d, pkt, d.tunnels - 1);
+	if (!d.landed)
+		return v == WEIR_STOP_SHORT ? WEIR_OUTCOME_SHORT : WEIR_OUTCOME_MALFORMED;
+	finish(frame, &d, pkt);
+	return WEIR_OUTCOME_FLOW;
+}
+
+enum weir_outcome weir_decode(const struct weir_frame *frame, const struct weir_decode_conf *conf,
+			      struct weir_pkt *pkt)
+{
+	return weir_decode_by_table(frame, conf, pkt);
+}
+
+void weir_decode_burst(const struct weir_frame *frames, unsigned int n,
+		       const struct weir_decode_conf *conf, struct weir_pkt *pkts,
+		       uint8_t *outcomes)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (i + PREFETCH_AHEAD < n)
+			weir_prefetch(frames[i + PREFETCH_AHEAD].data);
+		outcomes[i] = (uint8_t)weir_decode(&frames[i], conf, &pkts[i]);
+	}
+}

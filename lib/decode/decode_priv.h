@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What decoders share. A decoder takes its header from `d->rd`, writes what it learned to the packet
+ * and names what comes next. It never looks at bytes before or past the reader.
+ */
+#ifndef DECODE_PRIV_H
+#define DECODE_PRIV_H
+
+#include <weir_decode.h>
+#include <weir_wire.h>
+
+#define WEIR_DECODE_HEADERS_MAX 40     /* of one packet, tunnels included; bounds every loop */
+#define WEIR_ETHERTYPE_MIN      0x0600 /* below, the field is a length and LLC follows */
+#define WEIR_VLAN_TAG_LEN       4
+
+enum weir_verdict {
+	WEIR_MORE,       /* d->next names the next header */
+	WEIR_STOP_DONE,  /* nothing behind this header is for us */
+	WEIR_STOP_SHORT, /* the header is not all there */
+	WEIR_STOP_BAD,   /* the header is not what it was announced as */
+};
+
+struct weir_decoding {
+	struct weir_rd rd; /* what is left of the frame */
+	uint32_t cut;      /* bytes behind rd.end that the wire had and the capture has not */
+	uint32_t l2_len;   /* bytes of the innermost frame up to its L3 header */
+	const struct weir_decode_conf *conf;
+	uint8_t next;        /* enum weir_hdr */
+	uint8_t tunnels;     /* followed, trimmed ones too */
+	uint8_t max_tunnels; /* followed at most */
+	bool landed;         /* the innermost frame is one: what is missing of it is no error */
+};
+
+#define WEIR_DECODER(id, fn, spec, routes) \
+	enum weir_verdict weir_decode_##fn(struct weir_decoding *d, struct weir_pkt *pkt);
+#include "decoders.def"
+
+/* Which header a number announces; WEIR_HDR_NONE when that is not followed. */
+enum weir_hdr weir_route_link(unsigned int link);
+enum weir_hdr weir_route_ethertype(unsigned int type);
+enum weir_hdr weir_route_ip_proto(unsigned int proto);
+
+/* weir_decode() by the table alone, as it does for what its fast path does not know. */
+enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
+				       const struct weir_decode_conf *conf, struct weir_pkt *pkt);
+
+/* The link layer is over: `type` says what it carries. */
+enum weir_verdict weir_decode_payload_ether(struct weir_decoding *d, struct weir_pkt *pkt,
+					    uint16_t type);
+
+/* The IP header is over: `proto` says what it carries. */
+enum weir_verdict weir_decode_payload_ip(struct weir_decoding *d, struct weir_pkt *pkt,
+					 uint8_t proto);
+
+/* The whole transport header is not there: the ports may be. */
+enum weir_verdict weir_decode_ports(struct weir_decoding *d, struct weir_pkt *pkt);
+
+/* A VLAN tag, in the frame or taken out of it by the port. */
+void weir_decode_tag(struct weir_decoding *d, struct weir_pkt *pkt, uint16_t tci);
+
+/* Bytes of this layer that the wire had from here on. */
+static inline uint32_t weir_decoding_left(const struct weir_decoding *d)
+{
+	return (uint32_t)weir_rd_left(&d->rd) + d->cut;
+}
+
+/* This layer says that it ends after `n` more bytes: what follows is padding or not ours. */
+static inline void weir_decoding_limit(struct weir_decoding *d, uint32_t n)
+{
+	size_t left = weir_rd_left(&d->rd);
+
+	if (n < left) {
+		d->rd.end = d->rd.p + n;
+		d->cut = 0;
+	} else {
+		d->cut = (uint32_t)weir_min_u64(d->cut, n - left);
+	}
+}
+
+/* What is left is the payload, so far as is known now. */
+static inline void weir_decoding_payload(const struct weir_decoding *d, struct weir_pkt *pkt)
+{
+	pkt->payload = d->rd.p;
+	pkt->payload_cap = (uint32_t)weir_rd_left(&d->rd);
+}
+
+static inline uint32_t weir_sub_floor(uint32_t a, uint32_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * VLAN tags: 802.1Q, 802.1ad and the older 0x9100, any number of them. IEEE 802.1Q-2022, clause 9.
+ */
+#include "decode_priv.h"
+
+struct vlan_tag {
+	uint8_t tci_be[2];
+	uint8_t type_be[2];
+};
+static_assert(sizeof(struct vlan_tag) == WEIR_VLAN_TAG_LEN, "IEEE 802.1Q, 9.3");
+
+void weir_decode_tag(struct weir_decoding *d, struct weir_pkt *pkt, uint16_t tci)
+{
+	d->l2_len += sizeof(struct vlan_tag);
+	pkt->vlan = tci & 0x0fff;
+	if (d->tunnels > 0)
+		return;
+	/* The capture network type goes by the tags of the frame as the mirror sent it. */
+	if (pkt->tags == 0)
+		pkt->tci[0] = tci;
+	if (pkt->tags < 2) {
+		pkt->tci[1] = tci;
+		pkt->tags++;
+	}
+}
+
+enum weir_verdict weir_decode_vlan(struct weir_decoding *d, struct weir_pkt *pkt)
+{
+	const struct vlan_tag *h = weir_rd_take(&d->rd, sizeof(*h));
+
+	if (h == NULL) {
+		d->landed =
+			false; /* a tag belongs to the link header: without it there is no frame */
+		return WEIR_STOP_SHORT;
+	}
+	weir_decode_tag(d, pkt, weir_be16(h->tci_be));
+	return weir_decode_payload_ether(d, pkt, weir_be16(h->type_be));
+}
