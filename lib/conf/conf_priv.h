@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the two readers share: text to field, memory, mistakes. */
+#ifndef CONF_PRIV_H
+#define CONF_PRIV_H
+
+#include <weir_conf.h>
+
+#define LIST_ITEMS_MAX 8192 /* most items of a list of scalars */
+#define PORTS_BYTES    (65536 / 8)
+
+/* A list of groups in the box configuration. */
+struct conf_list {
+	const char *name, *help;
+	uint32_t most;
+	size_t size;     /* of an item */
+	size_t offset;   /* of item 0 in the struct */
+	size_t n_offset; /* of the count, uint32_t */
+};
+
+extern const struct conf_list weir_conf_box_lists[];
+extern const uint32_t weir_conf_box_lists_n;
+
+/* A value as a file has it: one text, or a list of them. Borrowed for the call. */
+struct conf_raw {
+	bool list;
+	uint32_t n; /* 1 unless a list */
+	const char *const *text;
+};
+
+/* What an old name does to the value it carries. */
+struct conf_twist {
+	uint32_t scale; /* 1 = nothing */
+	bool opposite;
+	bool seconds; /* a bare number of a duration is seconds */
+};
+
+/* Memory that lives as long as the configuration. Zeroed. NULL when there is none. */
+void *weir_conf_mem_take(struct weir_conf_mem **mem, size_t bytes);
+void weir_conf_mem_free(struct weir_conf_mem **mem);
+
+/*
+ * Fill the row's field. `err` says what is wrong with the value and what is allowed, without naming
+ * the setting. Returns 0, -EINVAL or -ERANGE (the field is as before), -ENOMEM.
+ */
+int weir_conf_value_parse(const struct weir_conf_row *row, struct conf_twist twist,
+			  const struct conf_raw *raw, struct weir_conf_mem **mem, void *field,
+			  struct weir_err *err);
+
+/* The same from text as the table has it: "[a, b]" is a list. */
+int weir_conf_value_parse_text(const struct weir_conf_row *row, const char *text,
+			       struct weir_conf_mem **mem, void *field, struct weir_err *err);
+
+/* Of `names`, NULL-terminated by count: the one `word` may have meant, or NULL. */
+struct conf_nearest {
+	const char *word, *best;
+	unsigned int distance;
+};
+void weir_conf_nearest_offer(struct conf_nearest *near, const char *candidate);
+
+/* Whole file, NUL-terminated, free(). NULL: a mistake was added to `errs`. */
+char *weir_conf_file_read(const char *path, size_t *len, struct weir_err_list *errs);
+
+/* Set every row of a table to its default. */
+int weir_conf_defaults_fill(const struct weir_conf_table *table, void *conf,
+			    struct weir_conf_mem **mem);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mistakes and warnings of one run, in the order found. */
+#include <weir_conf.h>
+
+#include <stdarg.h>
+
+/* Text of a file may hold anything; a terminal gets printable bytes. */
+static void make_printable(char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+}
+
+void weir_err_list_add(struct weir_err_list *errs, bool warning, const char *file, uint32_t line,
+		       uint32_t column, const char *fmt, ...)
+{
+	struct weir_err_item *item;
+	size_t len = strlen(file);
+	va_list ap;
+
+	if (warning)
+		errs->warnings++;
+	else
+		errs->mistakes++;
+	if (errs->n == WEIR_ERR_LIST_MAX)
+		return;
+	item = &errs->items[errs->n++];
+	item->warning = warning;
+	item->line = line;
+	item->column = column;
+	if (len >= sizeof(item->file))
+		file += len - sizeof(item->file) + 1;
+	snprintf(item->file, sizeof(item->file), "%s", file);
+	va_start(ap, fmt);
+	vsnprintf(item->msg, sizeof(item->msg), fmt, ap);
+	va_end(ap);
+	make_printable(item->file);
+	make_printable(item->msg);
+}
+
+static void print_item(const struct weir_err_item *item, FILE *out)
+{
+	fputs(item->file, out);
+	if (item->line > 0)
+		fprintf(out, ":%u", item->line);
+	if (item->column > 0)
+		fprintf(out, ":%u", item->column);
+	fprintf(out, ": %s%s\n", item->warning ? "warning: " : "", item->msg);
+}
+
+void weir_err_list_print(const struct weir_err_list *errs, FILE *out)
+{
+	uint32_t all = errs->mistakes + errs->warnings;
+
+	for (uint32_t i = 0; i < errs->n; i++)
+		print_item(&errs->items[i], out);
+	if (all > errs->n)
+		fprintf(out, "and %u more\n", all - errs->n);
+}

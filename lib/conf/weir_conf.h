@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two configurations: what this machine is (box: libconfig) and what to capture and how (group:
+ * YAML). Each is one table (box.def, group.def); the structs, parsing, validation, defaults, the
+ * reference and the samples come from the rows.
+ *
+ * A loaded configuration is plain fields at the place of their path and never changes. Strings and
+ * lists belong to it and live until its free(). Everything here is for the control thread, and may
+ * block on files.
+ */
+#ifndef WEIR_CONF_H
+#define WEIR_CONF_H
+
+#include <weir_base.h>
+
+#include <stdio.h>
+
+struct weir_conf_mem; /* private: what strings and lists lie in */
+
+struct weir_conf_ints {
+	uint32_t n;
+	const int32_t *v;
+};
+
+struct weir_conf_names {
+	uint32_t n;
+	const char *const *v;
+};
+
+/* Where a value comes from. */
+enum weir_conf_from {
+	WEIR_CONF_DEFAULT, /* the table's default: DeepFlow's for a group's key */
+	WEIR_CONF_PROFILE, /* the appliance profile: no group configuration was given */
+	WEIR_CONF_FILE,
+};
+
+struct weir_conf_origin {
+	enum weir_conf_from from;
+	uint32_t line; /* of the file, from 1; 0 = none */
+};
+
+/* Numbers of sets and enumerations: bits are 1 << number in a set. */
+enum { WEIR_CAPTURE_LOCAL, WEIR_CAPTURE_MIRROR, WEIR_CAPTURE_ANALYZER };
+enum { WEIR_HUGEPAGES_AUTO, WEIR_HUGEPAGES_ON, WEIR_HUGEPAGES_OFF };
+enum { WEIR_SINK_RECORDS, WEIR_SINK_JSONL };
+
+/*
+ * Fields mirror the paths: conf->processors.flow_log.conntrack.timeouts.established. Durations are
+ * in ns, sets are bits (1 << number), a list of ports is a bitmap of 65536 bits or NULL.
+ */
+#include "conf_fields.h"
+struct weir_group_conf {
+#include "group.def"
+	struct weir_conf_origin *origin; /* one a row of weir_group_table */
+	struct weir_conf_mem *mem;
+};
+
+#include "conf_fields.h"
+struct weir_box_conf {
+#include "box.def"
+	struct weir_conf_origin
+		*origin; /* one a row of weir_box_table; of a list: its last item's */
+	struct weir_conf_mem *mem;
+};
+
+/* One mistake or warning. */
+struct weir_err_item {
+	bool warning;
+	uint32_t line, column; /* from 1; 0 = not known */
+	char file[104];        /* cut from the left when longer */
+	char msg[400];         /* object: what is wrong; what is allowed; what was meant */
+};
+
+#define WEIR_ERR_LIST_MAX 64
+
+/* Everything found in one run. Zeroed by the caller; several files may be collected in one. */
+struct weir_err_list {
+	uint32_t mistakes; /* all of them, also those that found no room */
+	uint32_t warnings;
+	uint32_t n; /* items filled */
+	struct weir_err_item items[WEIR_ERR_LIST_MAX];
+};
+
+void weir_err_list_add(struct weir_err_list *errs, bool warning, const char *file, uint32_t line,
+		       uint32_t column, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* One line an item, "file:line:column: ...", and how many found no room. */
+void weir_err_list_print(const struct weir_err_list *errs, FILE *out);
+
+/*
+ * Fill `out` (given back by free): DeepFlow's defaults, or the appliance profile, which holds where no
+ * group configuration is given. Returns 0 or -ENOMEM.
+ */
+int weir_group_conf_defaults(struct weir_group_conf *out);
+int weir_group_conf_profile(struct weir_group_conf *out);
+int weir_box_conf_defaults(struct weir_box_conf *out);
+
+/*
+ * Read a configuration over the defaults. All mistakes and warnings of the text go to `errs`.
+ *
+ * Returns 0; -EINVAL with at least one mistake in `errs`; -ENOMEM. `path`, `name`: what messages call
+ * it. Unless 0 is returned `out` holds nothing. A file is at most WEIR_CONF_BYTES_MAX long.
+ */
+#define WEIR_CONF_BYTES_MAX (1024 * 1024)
+int weir_group_conf_load(const char *path, struct weir_group_conf *out, struct weir_err_list *errs);
+int weir_group_conf_parse(const char *text, size_t len, const char *name,
+			  struct weir_group_conf *out, struct weir_err_list *errs);
+int weir_box_conf_load(const char *path, struct weir_box_conf *out, struct weir_err_list *errs);
+int weir_box_conf_parse(const char *text, size_t len, const char *name, struct weir_box_conf *out,
+			struct weir_err_list *errs);
+
+/* Give back what a configuration owns. A zeroed one is accepted. */
+void weir_group_conf_free(struct weir_group_conf *conf);
+void weir_box_conf_free(struct weir_box_conf *conf);
+
+/* What a change of a setting takes. The process never restarts for one. */
+enum weir_conf_class {
+	WEIR_CONF_LIVE, /* the next view */
+	WEIR_CONF_EPOCH, /* the next view; it changes what a flow is, so open flows are closed first */
+	WEIR_CONF_REOPEN,  /* ports are opened again */
+	WEIR_CONF_REBUILD, /* tables are made anew */
+};
+
+enum weir_conf_type {
+	WEIR_CONF_BOOL,
+	WEIR_CONF_U32,
+	WEIR_CONF_I32,
+	WEIR_CONF_REAL,     /* double */
+	WEIR_CONF_DURATION, /* uint64_t, ns; number and unit in the text */
+	WEIR_CONF_STRING,
+	WEIR_CONF_ENUM,  /* uint32_t: one of `names`, by name or number */
+	WEIR_CONF_SET,   /* uint64_t: list of the same */
+	WEIR_CONF_INTS,  /* struct weir_conf_ints */
+	WEIR_CONF_NAMES, /* struct weir_conf_names */
+	WEIR_CONF_PORTS, /* const uint8_t *: bitmap, or NULL */
+	WEIR_CONF_ANY,   /* known by name, not read */
+};
+
+struct weir_conf_name {
+	const char *name; /* NULL ends a list */
+	uint32_t number;
+};
+
+enum {
+	WEIR_CONF_USED = 1 << 0,   /* has an effect in this version */
+	WEIR_CONF_ZERO = 1 << 1,   /* 0 is allowed beside min to max: off, or without a limit */
+	WEIR_CONF_NEEDED = 1 << 2, /* an item of a list must have it */
+};
+
+/* All that is known of a setting. */
+struct weir_conf_row {
+	const char *path; /* an item of a list is written taps[0].name */
+	/*
+	 * Other names in older files, separated by blanks: "sc:" = below static_config, "!" = the
+	 * opposite, "*60" = times 60. Bare numbers of a duration are seconds there. "" = none.
+	 */
+	const char *old;
+	const char *dflt;
+	const char *unit; /* "" = none */
+	const char *help;
+	const struct weir_conf_name *names; /* ENUM and SET */
+	int64_t min, max; /* numbers and durations: the value; strings: bytes; lists: each number */
+	size_t offset;    /* of the field, of a list's row in item 0 */
+	enum weir_conf_type type;
+	enum weir_conf_class cls;
+	uint32_t flags;
+};
+
+struct weir_conf_table {
+	const struct weir_conf_row *rows;
+	uint32_t n;
+};
+
+extern const struct weir_conf_table weir_group_table;
+extern const struct weir_conf_table weir_box_table;
+
+/* A value as text, as it may be written in a file; `field` points at it. NULL without memory; free(). */
+char *weir_conf_value_text(const struct weir_conf_row *row, const void *field);
+
+/* The reference page (markdown) of both tables, and the samples: every row with its default. */
+void weir_conf_reference_print(FILE *out);
+void weir_group_sample_print(FILE *out);
+void weir_box_sample_print(FILE *out);
+
+#endif
