@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stages of the pipe that keep something of their own: dedup, fragments, attribution. Each is memory
+ * of one thread and a function over packets; what order they run in is the stages' business.
+ */
+#ifndef PIPE_PRIV_H
+#define PIPE_PRIV_H
+
+#include <weir_flow.h>
+#include <weir_pkt.h>
+
+#include <stdatomic.h>
+
+/* Dedup: spec, data plane 1.10. */
+
+struct weir_dedup_conf {
+	uint64_t window_ns; /* 1 to 1000 ms; default 10 ms */
+};
+
+#define WEIR_DEDUP_WINDOW_NS (10 * WEIR_NS_PER_MS)
+
+struct weir_dedup_counters {
+	uint64_t duplicates;
+	uint64_t evicted; /* forgotten within the window: the table is too small */
+};
+
+struct weir_dedup;
+
+/* `packets`: most packets remembered, a power of two, at least 4; 16 bytes each. NULL without memory. */
+struct weir_dedup *weir_dedup_create(uint32_t packets, uint64_t seed);
+void weir_dedup_destroy(struct weir_dedup *d);
+
+/*
+ * Which of up to WEIR_BURST_MAX packets repeat one seen before: bit i for pkts[i]. Only IP packets of
+ * the cloud network type are looked at. Worker that owns `d`.
+ */
+uint64_t weir_dedup_burst(struct weir_dedup *d, const struct weir_dedup_conf *conf,
+			  struct weir_pkt *const *pkts, const struct weir_attr *attrs,
+			  unsigned int n);
+const struct weir_dedup_counters *weir_dedup_counters(const struct weir_dedup *d);
+
+/* Fragments: later ones get the ports of the first. */
+
+#define WEIR_HELD_BYTES 512 /* of a held frame that are kept */
+
+struct weir_fragment_conf {
+	uint32_t datagrams; /* remembered at once, a power of two, at least 4 */
+	uint32_t frames;    /* held copies, those on their way through workers included */
+	uint64_t hold_ns;   /* longest wait for a first fragment; less than the tolerated delay */
+};
+
+struct weir_fragment_counters {
+	uint64_t held;    /* frames kept to wait for their first fragment; the others among them: */
+	uint64_t matched; /* released with its ports */
+	uint64_t expired; /* released without: it did not come in time */
+	uint64_t evicted; /* released without: too many datagrams */
+	uint64_t exhausted; /* not held, though they should have been: passed without ports */
+};
+
+/* Head of the table; what follows is private. */
+struct weir_fragment {
+	uint64_t due_ns; /* a packet of this time or later makes a held frame expire */
+	struct weir_fragment_counters counters;
+};
+
+/* Behind `opaque` of a frame with WEIR_FRAME_HELD. */
+struct weir_held {
+	void *owner;          /* as given to weir_fragment_step() */
+	atomic_bool returned; /* who has the frame: wo, once; the table's thread: ro */
+};
+
+enum weir_fragment_verdict {
+	WEIR_FRAGMENT_PASS, /* goes on; its ports are set if they are known */
+	WEIR_FRAGMENT_HELD, /* copied, comes back from take_released; the caller is done with it */
+};
+
+/* NULL without memory. */
+struct weir_fragment *weir_fragment_create(const struct weir_fragment_conf *conf);
+void weir_fragment_destroy(struct weir_fragment *t);
+
+/* False: stepping this packet would neither need nor change anything, and can be left out. */
+static inline bool weir_fragment_is_needed(const struct weir_fragment *t,
+					   const struct weir_pkt *pkt)
+{
+	return (pkt->flags & WEIR_PKT_FRAGMENT) != 0 || pkt->ts_ns >= t->due_ns;
+}
+
+/*
+ * The next packet of `tap`, in the order of the tap: remember the ports of a first fragment, set those
+ * of a later one, in `pkt` and `frame`, or hold it. `owner` comes back with a held frame. Afterwards
+ * weir_fragment_take_released() must be asked: what it gives comes right after this packet.
+ *
+ * What happens depends only on the sequence of packets; steps left out by weir_fragment_is_needed()
+ * change nothing. One thread for each table.
+ */
+enum weir_fragment_verdict weir_fragment_step(struct weir_fragment *t, uint8_t tap,
+					      struct weir_frame *frame, struct weir_pkt *pkt,
+					      void *owner);
+
+/*
+ * Up to `max` frames whose wait is over, with WEIR_FRAME_HELD and WEIR_FRAME_PORTS set. Each is valid
+ * until it is given to weir_fragment_return(). They were received when they were stepped: neither
+ * late nor too old now.
+ */
+uint16_t weir_fragment_take_released(struct weir_fragment *t, struct weir_frame *out, uint16_t max);
+
+/* The watermark came to `now_ns` without a packet: what is due is released. */
+void weir_fragment_expire(struct weir_fragment *t, uint64_t now_ns);
+/* End of input: everything held is released. */
+void weir_fragment_flush(struct weir_fragment *t);
+
+/* Give a held frame back. Any thread. */
+static inline void weir_fragment_return(const struct weir_frame *frame)
+{
+	struct weir_held *held = frame->opaque;
+
+	/* Release: pairs with the acquire in reclaim(); the bytes were read before. */
+	atomic_store_explicit(&held->returned, true, memory_order_release);
+}
+
+/* Attribution in analyzer mode: spec, data plane 1.5 to 1.7. */
+
+#define WEIR_NETWORK_TYPE_CLOUD 3
+#define WEIR_VLAN_MAP_SIZE      4097
+
+enum { WEIR_PCP_OUTER_VLAN = 8, WEIR_PCP_INNER_VLAN = 9 };
+
+struct weir_attribute_conf {
+	uint16_t default_type;
+	uint8_t pcp; /* 0 to 7: only frames with this outer PCP are mapped; or one of the above */
+	uint16_t vlan_map[WEIR_VLAN_MAP_SIZE]; /* VID -> network type, 0 = unset; [0] = untagged */
+};
+
+/* Fill attrs[i] of each of `n` packets of `tap`. Worker. */
+void weir_attribute_burst(const struct weir_attribute_conf *conf, uint8_t tap,
+			  struct weir_pkt *const *pkts, struct weir_attr *attrs, unsigned int n);
+
+#endif
