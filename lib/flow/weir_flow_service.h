@@ -28,4 +28,18 @@ uint8_t weir_hints_score(const struct weir_hints *h, const union weir_ip *ip, ui
 void weir_hint_log_add(struct weir_hint_log *log, enum weir_hint_event event,
 		       const union weir_ip *ip, uint16_t port);
 
+/* Fixed memory; NULL without it. */
+struct weir_hint_log *weir_hint_log_create(void);
+void weir_hint_log_destroy(struct weir_hint_log *log);
+bool weir_hint_log_is_empty(const struct weir_hint_log *log);
+void weir_hint_log_clear(struct weir_hint_log *log);
+
+/*
+ * A new snapshot of `old` (NULL = none) and what `n` logs hold, which are cleared. NULL without
+ * memory; then the logs are cleared all the same. While no worker writes a log.
+ */
+struct weir_hints *weir_hints_merge(const struct weir_hints *old, struct weir_hint_log *const *logs,
+				    unsigned int n);
+void weir_hints_destroy(struct weir_hints *h);
+
 #endif
