@@ -227,6 +227,12 @@ bool weir_ring_wait(struct weir_ring *r)
 	return has_slots(r);
 }
 
+bool weir_ring_is_over(struct weir_ring *r)
+{
+	/* Acquire: pairs with weir_ring_close(); looked at first, so that all pushes are seen. */
+	return atomic_load_explicit(&r->closed, memory_order_acquire) && !has_slots(r);
+}
+
 bool weir_ring_is_empty(struct weir_ring *r)
 {
 	/* Acquire: who finds it empty also sees what the other side did before. */

@@ -46,10 +46,10 @@ struct weir_source {
 	bool side_b;       /* second fibre of a TAP pair: frames get WEIR_FRAME_SIDE_B */
 
 	/* rx thread: wo; others: ro, may lag */
-	atomic_bool ended;          /* lossless: nothing will come any more */
+	atomic_bool ended;           /* lossless: nothing will come any more */
 	_Atomic uint64_t bytes_done; /* of bytes_total, for progress */
-	uint64_t bytes_total;       /* 0 = unknown */
-	struct weir_err fault;      /* input ended early: where and why; valid once `ended` */
+	uint64_t bytes_total;        /* 0 = unknown */
+	struct weir_err fault;       /* input ended early: where and why; valid once `ended` */
 };
 
 /*
@@ -78,6 +78,7 @@ uint32_t weir_ring_peek(struct weir_ring *r, void **slot, uint32_t max);
 void weir_ring_pop(struct weir_ring *r, uint32_t n);
 /* Consumer: sleep until something is there or the ring is closed; false = closed and empty. */
 bool weir_ring_wait(struct weir_ring *r);
+bool weir_ring_is_over(struct weir_ring *r);  /* the same, without sleeping: closed and empty */
 bool weir_ring_is_empty(struct weir_ring *r); /* either side; all pushed slots were popped */
 
 /* Pin the calling thread to the first CPU of `cpu` >= 0, name it, make its sleeps short. */
