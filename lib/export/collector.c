@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The collector: one thread that empties the workers' rings into batches and hands each batch to
+ * every sink. It never formats and never writes; what is slow is in the sinks' threads.
+ *
+ * It sleeps only when all rings are empty, for a millisecond, and is not woken: a ring holds what
+ * comes in between. A batch that is not full is handed on after HOLD_NS.
+ */
+#include "export_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define RUN_RECS 64 /* most taken from one ring at once, so that none waits for another */
+#define IDLE_NS  1000000
+#define HOLD_NS  (100 * WEIR_NS_PER_MS)
+
+struct weir_collector {
+	struct weir_ring *const *rings;
+	uint32_t n_rings, n_outlets;
+	bool lossless;
+	int cpu;
+	pthread_t thread;
+	struct weir_batch_pool pool;
+	struct weir_batch *batch; /* being filled; NULL = none */
+	uint64_t hold_until_ns;   /* of `batch`, when rings are empty; 0 = not yet known */
+	_Atomic uint64_t taken;   /* collector thread: wo */
+	_Atomic uint64_t handed;  /* collector thread: wo */
+	struct weir_outlet outlets[];
+};
+
+static void hand_over(struct weir_collector *c)
+{
+	struct weir_batch *b = c->batch;
+
+	c->batch = NULL;
+	c->hold_until_ns = 0;
+	if (b == NULL)
+		return;
+	weir_count(&c->handed, b->n);
+	/* One is our own, until all have it. Relaxed: the queue's lock publishes it. */
+	atomic_store_explicit(&b->refs, c->n_outlets + 1, memory_order_relaxed);
+	for (uint32_t i = 0; i < c->n_outlets; i++)
+		weir_outlet_push(&c->outlets[i], b, c->lossless);
+	weir_batch_put(&c->pool, b);
+}
+
+static void append(struct weir_collector *c, const struct weir_flow_rec *recs, uint32_t n)
+{
+	while (n > 0) {
+		uint32_t part;
+
+		if (c->batch == NULL)
+			c->batch = weir_batch_take(&c->pool);
+		part = WEIR_BATCH_RECS - c->batch->n;
+		part = n < part ? n : part;
+		memcpy(&c->batch->recs[c->batch->n], recs, part * sizeof(*recs));
+		c->batch->n += part;
+		if (c->batch->n == WEIR_BATCH_RECS)
+			hand_over(c);
+		recs += part;
+		n -= part;
+	}
+}
+
+/* Records taken from all rings, and whether anything can still come. */
+static uint32_t drain(struct weir_collector *c, bool *over)
+{
+	uint32_t total = 0;
+
+	*over = true;
+	for (uint32_t i = 0; i < c->n_rings; i++) {
+		void *slots;
+		uint32_t n = weir_ring_peek(c->rings[i], &slots, RUN_RECS);
+
+		if (n > 0) {
+			append(c, slots, n);
+			weir_ring_pop(c->rings[i], n);
+			total += n;
+		}
+		*over = *over && n == 0 && weir_ring_is_over(c->rings[i]);
+	}
+	weir_count(&c->taken, total);
+	return total;
+}
+
+static void idle(struct weir_collector *c)
+{
+	const struct timespec nap = { .tv_nsec = IDLE_NS };
+	uint64_t now_ns = weir_clock_mono_ns();
+
+	if (c->batch != NULL && c->hold_until_ns == 0)
+		c->hold_until_ns = now_ns + HOLD_NS;
+	else if (c->batch != NULL && now_ns >= c->hold_until_ns)
+		hand_over(c);
+	nanosleep(&nap, NULL);
+}
+
+static void *collector_main(void *arg)
+{
+	struct weir_collector *c = arg;
+	bool over = false;
+
+	weir_thread_setup("weir-collect", c->cpu);
+	while (!over)
+		if (drain(c, &over) == 0 && !over)
+			idle(c);
+	hand_over(c);
+	for (uint32_t i = 0; i < c->n_outlets; i++)
+		weir_queue_close(&c->outlets[i].queue);
+	return NULL;
+}
+
+static void close_unstarted(const struct weir_collector_conf *conf, uint32_t from)
+{
+	for (uint32_t i = from; i < conf->n_outlets; i++)
+		conf->outlets[i].sink->ops->close(conf->outlets[i].sink, NULL);
+}
+
+struct weir_collector *weir_collector_start(const struct weir_collector_conf *conf,
+					    struct weir_err *err)
+{
+	uint32_t started = 0;
+	struct weir_collector *c = calloc(1, sizeof(*c) +
+						     conf->n_outlets * sizeof(struct weir_outlet));
+
+	/* Each sink can hold a full queue and the batch it reads; one more is being filled. */
+	if (c == NULL ||
+	    weir_batch_pool_init(&c->pool, conf->n_outlets * (WEIR_QUEUE_BATCHES + 1) + 1) != 0) {
+		weir_err_set(err, ENOMEM, "collector: no memory for its batches");
+		close_unstarted(conf, 0);
+		free(c);
+		return NULL;
+	}
+	c->rings = conf->rings;
+	c->n_rings = conf->n_rings;
+	c->n_outlets = conf->n_outlets;
+	c->lossless = conf->lossless;
+	c->cpu = conf->cpu;
+	for (; started < c->n_outlets; started++)
+		if (weir_outlet_start(&c->outlets[started], &conf->outlets[started], &c->pool,
+				      err) != 0)
+			goto err_stop;
+	if (pthread_create(&c->thread, NULL, collector_main, c) != 0) {
+		weir_err_set(err, EAGAIN, "collector: its thread could not be started");
+		goto err_stop;
+	}
+	return c;
+
+err_stop:
+	close_unstarted(conf, started + 1);
+	/* The one that failed has its sink, too. */
+	for (uint32_t i = 0; i < c->n_outlets && i <= started; i++) {
+		weir_queue_close(&c->outlets[i].queue);
+		weir_outlet_join(&c->outlets[i]);
+	}
+	weir_collector_destroy(c);
+	return NULL;
+}
+
+int weir_collector_join(struct weir_collector *c, struct weir_err *err)
+{
+	int rc = 0;
+
+	pthread_join(c->thread, NULL);
+	for (uint32_t i = 0; i < c->n_outlets; i++) {
+		struct weir_outlet *o = &c->outlets[i];
+
+		weir_outlet_join(o);
+		if (o->fault.code != 0 && rc == 0)
+			rc = weir_err_set(err, o->fault.code, "%s", o->fault.msg);
+	}
+	return rc;
+}
+
+void weir_collector_stats(const struct weir_collector *c, uint32_t i,
+			  struct weir_outlet_stats *stats)
+{
+	const struct weir_outlet *o = &c->outlets[i];
+
+	stats->name = o->conf.name;
+	stats->taken = atomic_load_explicit(&c->taken, memory_order_relaxed);
+	stats->folded = stats->taken - atomic_load_explicit(&c->handed, memory_order_relaxed);
+	stats->merged = atomic_load_explicit(&o->merged, memory_order_relaxed);
+	stats->dropped = atomic_load_explicit(&o->dropped, memory_order_relaxed);
+	stats->failed = atomic_load_explicit(&o->failed, memory_order_relaxed);
+	stats->written = atomic_load_explicit(&o->written, memory_order_relaxed);
+}
+
+void weir_collector_destroy(struct weir_collector *c)
+{
+	if (c == NULL)
+		return;
+	weir_batch_pool_fini(&c->pool);
+	free(c);
+}

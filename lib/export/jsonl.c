@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sink: JSON lines. RFC 8259, one object a line, fields of lib/rec/flow_fields.def. */
+#include "export_priv.h"
+#include "put.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BUF_BYTES (256 * 1024)
+
+struct jsonl {
+	struct weir_sink base;
+	int fd;
+	char *label;
+	size_t used;
+	char buf[BUF_BYTES];
+};
+
+/* The longest value is an IPv6 address in quotes. */
+#define FIELD_MAX(name) (sizeof(#name) + sizeof("\"\":,") + 2 + 46)
+enum {
+	LONGEST = sizeof("{\n")
+#define WEIR_FIELD(name, kind, member, add, show, help) +FIELD_MAX(name)
+#define WEIR_DERIVED(name, kind, expr, show, help)      +FIELD_MAX(name)
+#include "flow_fields.def"
+};
+static_assert(LONGEST <= WEIR_JSON_MAX, "no record is longer");
+
+/* A value of each kind of flow_fields.def. */
+#define put_U8(p, r, v)   put_u64(p, v)
+#define put_U16(p, r, v)  put_u64(p, v)
+#define put_U32(p, r, v)  put_u64(p, v)
+#define put_U64(p, r, v)  put_u64(p, v)
+#define put_I32(p, r, v)  put_i64(p, v)
+#define put_TIME(p, r, v) put_u64(p, (v) / WEIR_NS_PER_US)
+#define put_SPAN(p, r, v) put_u64(p, (v) / WEIR_NS_PER_US)
+
+static inline char *quote(char *p)
+{
+	*p = '"';
+	return p + 1;
+}
+
+static inline char *put_ID(char *p, const struct weir_flow_rec *r, uint64_t v)
+{
+	(void)r;
+	return quote(put_u64(quote(p), v));
+}
+
+static inline char *put_IP(char *p, const struct weir_flow_rec *r, union weir_ip ip)
+{
+	p = quote(p);
+	p = r->is_ipv6 ? weir_put_ipv6(p, ip.b) : put_ipv4(p, ip.b[0], ip.b[1], ip.b[2], ip.b[3]);
+	return quote(p);
+}
+
+static inline char *put_IP4(char *p, const struct weir_flow_rec *r, uint32_t v)
+{
+	(void)r;
+	if (v == 0)
+		return PUT_LITERAL(p, "\"0.0.0.0\"");
+	return quote(put_ipv4(quote(p), v >> 24 & 255, v >> 16 & 255, v >> 8 & 255, v & 255));
+}
+
+static inline char *put_MAC(char *p, const struct weir_flow_rec *r, const uint8_t mac[6])
+{
+	(void)r;
+	return quote(put_mac(quote(p), mac));
+}
+
+static inline char *put_POINT(char *p, const struct weir_flow_rec *r, uint8_t v)
+{
+	const char *text = weir_observation_point_text(v);
+	size_t len = strlen(text);
+
+	(void)r;
+	p = quote(p);
+	memcpy(p, text, len);
+	return quote(p + len);
+}
+
+#define ALWAYS(name, kind, v)                 \
+	p = PUT_LITERAL(p, "\"" #name "\":"); \
+	p = put_##kind(p, r, v);              \
+	*p++ = ',';
+#define SET(name, kind, v)            \
+	if ((v) != 0) {               \
+		ALWAYS(name, kind, v) \
+	}
+#define NEVER(name, kind, v)
+
+size_t weir_flow_rec_json(char *dst, const struct weir_flow_rec *r)
+{
+	char *p = dst;
+
+	*p++ = '{';
+#define WEIR_FIELD(name, kind, member, add, show, help) show(name, kind, r->member)
+#define WEIR_DERIVED(name, kind, expr, show, help)      show(name, kind, (expr))
+#include "flow_fields.def"
+	p[-1] = '}'; /* in place of the last comma */
+	*p++ = '\n';
+	return (size_t)(p - dst);
+}
+
+static int jsonl_flush(struct weir_sink *s, struct weir_err *err)
+{
+	struct jsonl *j = (struct jsonl *)s;
+	size_t done = 0, used = j->used;
+
+	j->used = 0;
+	while (done < used) {
+		ssize_t n = write(j->fd, j->buf + done, used - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return weir_err_set(err, errno, "%s: %s", j->label, strerror(errno));
+		done += (size_t)n;
+	}
+	s->buffered = 0;
+	return 0;
+}
+
+static int jsonl_write(struct weir_sink *s, const struct weir_flow_rec *recs, uint32_t n,
+		       struct weir_err *err)
+{
+	struct jsonl *j = (struct jsonl *)s;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		j->used += weir_flow_rec_json(j->buf + j->used, &recs[i]);
+		s->buffered++;
+		if (j->used > BUF_BYTES - WEIR_JSON_MAX)
+			rc = jsonl_flush(s, err);
+		if (rc != 0) {
+			s->buffered += n - 1 - i;
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int jsonl_close(struct weir_sink *s, struct weir_err *err)
+{
+	struct jsonl *j = (struct jsonl *)s;
+	int rc = 0;
+
+	if (j->fd != STDOUT_FILENO && close(j->fd) != 0)
+		rc = weir_err_set(err, errno, "%s: %s", j->label, strerror(errno));
+	free(j->label);
+	free(j);
+	return rc;
+}
+
+static const struct weir_sink_ops jsonl_ops = { jsonl_write, jsonl_flush, jsonl_close };
+
+struct weir_sink *weir_sink_jsonl_open(const char *target, struct weir_err *err)
+{
+	bool is_stdout = strcmp(target, "-") == 0;
+	struct jsonl *j = calloc(1, sizeof(*j));
+
+	if (j == NULL)
+		goto err_memory;
+	j->base.ops = &jsonl_ops;
+	j->label = strdup(is_stdout ? "standard output" : target);
+	if (j->label == NULL)
+		goto err_memory;
+	j->fd = is_stdout ? STDOUT_FILENO
+			  : open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (j->fd < 0) {
+		weir_err_set(err, errno, "%s: %s", target, strerror(errno));
+		goto err_free;
+	}
+	return &j->base;
+
+err_memory:
+	weir_err_set(err, ENOMEM, "%s: no memory for the write buffer", target);
+err_free:
+	if (j != NULL)
+		free(j->label);
+	free(j);
+	return NULL;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records out: the collector takes flow records from the workers' rings, folds floods, and hands
+ * batches to sinks, each with a queue and a thread of its own. A sink turns records into bytes
+ * somewhere. Record files are read back here too.
+ */
+#ifndef WEIR_EXPORT_H
+#define WEIR_EXPORT_H
+
+#include <weir_base.h>
+#include <weir_rec.h>
+#include <weir_rt.h>
+
+/* One way out. After open, every call comes from the one thread the collector gives the sink. */
+struct weir_sink;
+
+struct weir_sink_ops {
+	/* Take `n` records, all of them: see `buffered`. After an error only close is called. */
+	int (*write)(struct weir_sink *s, const struct weir_flow_rec *recs, uint32_t n,
+		     struct weir_err *err);
+	/* Hand what is buffered to the system. After a second of silence, and at the end. */
+	int (*flush)(struct weir_sink *s, struct weir_err *err);
+	/* Give everything back, `s` included; what is buffered was flushed before. */
+	int (*close)(struct weir_sink *s, struct weir_err *err);
+};
+
+/* Common part of every sink; a sink embeds it first in its own struct. */
+struct weir_sink {
+	const struct weir_sink_ops *ops;
+	uint64_t
+		buffered; /* records taken and not yet handed to the system; after an error: lost */
+};
+
+enum weir_sink_type {
+#define WEIR_SINK(id, fn, help) WEIR_SINK_##id,
+#include "sinks.def"
+	WEIR_SINKS
+};
+
+/*
+ * Open a sink. `target` is what its row in sinks.def says: a file, a directory. NULL with `err`
+ * set when it cannot be written to. Control thread.
+ */
+struct weir_sink *weir_sink_open(enum weir_sink_type type, const char *target,
+				 struct weir_err *err);
+
+/* What one sink is to get. */
+struct weir_outlet_conf {
+	struct weir_sink *sink; /* given: closed by the collector */
+	const char *name;       /* for messages and counters; borrowed */
+	bool merge;             /* one record a flow, made of its reports */
+	bool sorted;            /* kept until the end, then in weir_flow_rec_compare() order */
+};
+
+struct weir_collector_conf {
+	struct weir_ring *const *rings; /* of struct weir_flow_rec, one a worker; borrowed */
+	uint32_t n_rings;
+	const struct weir_outlet_conf *outlets; /* copied */
+	uint32_t n_outlets;
+	bool lossless; /* wait for a slow sink instead of dropping */
+	int cpu;       /* as weir_thread_setup(); -1 = anywhere */
+};
+
+/* Exact at any quiet moment: taken == folded + merged + dropped + failed + written. */
+struct weir_outlet_stats {
+	const char *name;
+	uint64_t taken;   /* records the workers made */
+	uint64_t folded;  /* became part of a folded record */
+	uint64_t merged;  /* became part of another record of their flow */
+	uint64_t dropped; /* this sink's queue was full */
+	uint64_t failed;  /* the sink could not write them; why: weir_collector_fault() */
+	uint64_t written;
+};
+
+struct weir_collector;
+
+/*
+ * Make a collector and start its threads. Sinks are given, also on failure. NULL with `err` set
+ * without memory or threads. Control thread.
+ */
+struct weir_collector *weir_collector_start(const struct weir_collector_conf *conf,
+					    struct weir_err *err);
+
+/*
+ * Wait until all rings are closed and empty and every sink has written, flushed and closed. 0, or
+ * the first sink's failure with `err` set. Control thread; blocks.
+ */
+int weir_collector_join(struct weir_collector *c, struct weir_err *err);
+
+/* Counters of outlet `i`. Any thread; before join they may lag. */
+void weir_collector_stats(const struct weir_collector *c, uint32_t i,
+			  struct weir_outlet_stats *stats);
+
+/* Free it; only after join. NULL is fine. */
+void weir_collector_destroy(struct weir_collector *c);
+
+/*
+ * A record as one line of JSON, with newline, without NUL; the length. `dst` has WEIR_JSON_MAX
+ * bytes. Any thread.
+ */
+#define WEIR_JSON_MAX 8192
+size_t weir_flow_rec_json(char *dst, const struct weir_flow_rec *rec);
+
+#endif

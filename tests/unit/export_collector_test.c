@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "weir_test.h"
+
+#include <weir_export.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define RINGS 3
+#define EACH  20000
+
+/* A sink that remembers: the test's own end of the interface. */
+struct memory {
+	struct weir_sink base;
+	struct weir_flow_rec *recs;
+	uint64_t n, fail_after;
+	bool slow;
+};
+
+static int memory_write(struct weir_sink *s, const struct weir_flow_rec *recs, uint32_t n,
+			struct weir_err *err)
+{
+	struct memory *m = (struct memory *)s;
+	const struct timespec nap = { .tv_nsec = 2000000 };
+
+	if (m->slow)
+		nanosleep(&nap, NULL);
+	if (m->n + n > m->fail_after) {
+		s->buffered = n;
+		return weir_err_set(err, ENOSPC, "memory is full");
+	}
+	if (m->recs != NULL)
+		memcpy(m->recs + m->n, recs, n * sizeof(*recs));
+	m->n += n;
+	return 0;
+}
+
+static int memory_nothing(struct weir_sink *s, struct weir_err *err)
+{
+	(void)s;
+	(void)err;
+	return 0;
+}
+
+static const struct weir_sink_ops memory_ops = { memory_write, memory_nothing, memory_nothing };
+
+static struct memory memory_of(uint64_t recs)
+{
+	struct memory m = { .base.ops = &memory_ops, .fail_after = UINT64_MAX };
+
+	m.recs = recs > 0 ? malloc(recs * sizeof(*m.recs)) : NULL;
+	return m;
+}
+
+/* One worker's records: the first fifth are two to a flow, a report and the end; then one a flow. */
+static void *produce(void *arg)
+{
+	struct weir_ring *ring = arg;
+
+	for (int i = 0; i < EACH; i++) {
+		struct weir_flow_rec *r = weir_ring_reserve_wait(ring);
+		int flow = i < EACH / 5 ? i / 2 : i, last = i >= EACH / 5 || i % 2 == 1;
+
+		memset(r, 0, sizeof(*r));
+		r->flow_id = (uint64_t)flow;
+		r->capture_nic = (uint64_t)(uintptr_t)ring;
+		r->start_ns = (uint64_t)((i * 7919) % EACH);
+		r->end_ns = r->start_ns + 1;
+		r->packet[0] = 1;
+		r->flow_count = 1;
+		r->flags = i >= EACH / 5 || i % 2 == 0 ? WEIR_REC_NEW : 0;
+		r->close_type = last ? WEIR_CLOSE_FINISH : WEIR_CLOSE_FORCED_REPORT;
+		weir_ring_push(ring);
+	}
+	weir_ring_close(ring);
+	return NULL;
+}
+
+static int run(struct weir_outlet_conf *outlets, uint32_t n_outlets, bool lossless,
+	       struct weir_outlet_stats *stats, struct weir_err *err)
+{
+	struct weir_ring *rings[RINGS];
+	pthread_t threads[RINGS];
+	struct weir_collector_conf conf = { .rings = rings,
+					    .n_rings = RINGS,
+					    .outlets = outlets,
+					    .n_outlets = n_outlets,
+					    .lossless = lossless,
+					    .cpu = -1 };
+	struct weir_collector *c;
+	int rc;
+
+	for (int i = 0; i < RINGS; i++)
+		rings[i] = weir_ring_create(1024, sizeof(struct weir_flow_rec));
+	c = weir_collector_start(&conf, err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	for (int i = 0; i < RINGS; i++)
+		pthread_create(&threads[i], NULL, produce, rings[i]);
+	for (int i = 0; i < RINGS; i++)
+		pthread_join(threads[i], NULL);
+	rc = weir_collector_join(c, err);
+	for (uint32_t i = 0; i < n_outlets; i++)
+		weir_collector_stats(c, i, &stats[i]);
+	weir_collector_destroy(c);
+	for (int i = 0; i < RINGS; i++)
+		weir_ring_destroy(rings[i]);
+	return rc;
+}
+
+static void check_conserved(const struct weir_outlet_stats *s)
+{
+	CU_ASSERT_EQUAL(s->taken, RINGS * EACH);
+	CU_ASSERT_EQUAL(s->taken, s->folded + s->merged + s->dropped + s->failed + s->written);
+}
+
+static void test_every_record_reaches_every_sink(void)
+{
+	struct memory a = memory_of(RINGS * EACH), b = memory_of(RINGS * EACH);
+	struct weir_outlet_conf outlets[] = { { .sink = &a.base, .name = "a" },
+					      { .sink = &b.base, .name = "b" } };
+	struct weir_outlet_stats stats[2];
+	uint64_t packets = 0;
+
+	b.slow = true;
+	CU_ASSERT_EQUAL(run(outlets, 2, true, stats, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		check_conserved(&stats[i]);
+		CU_ASSERT_EQUAL(stats[i].written, RINGS * EACH);
+	}
+	CU_ASSERT_EQUAL(a.n, RINGS * EACH);
+	CU_ASSERT_EQUAL(memcmp(a.recs, b.recs, RINGS * EACH * sizeof(*a.recs)), 0);
+	for (uint64_t i = 0; i < a.n; i++)
+		packets += a.recs[i].packet[0];
+	CU_ASSERT_EQUAL(packets, RINGS * EACH);
+	free(a.recs);
+	free(b.recs);
+}
+
+static void test_merging_gives_one_record_a_flow(void)
+{
+	struct memory a = memory_of(RINGS * EACH);
+	struct weir_outlet_conf outlets[] = {
+		{ .sink = &a.base, .name = "a", .merge = true, .sorted = true }
+	};
+	struct weir_outlet_stats stats;
+	uint64_t packets = 0;
+
+	CU_ASSERT_EQUAL(run(outlets, 1, true, &stats, NULL), 0);
+	check_conserved(&stats);
+	CU_ASSERT_EQUAL(stats.merged, RINGS * EACH / 10);
+	CU_ASSERT_EQUAL(a.n, RINGS * EACH * 9 / 10);
+	for (uint64_t i = 0; i < a.n; i++) {
+		packets += a.recs[i].packet[0];
+		CU_ASSERT_EQUAL(a.recs[i].close_type, WEIR_CLOSE_FINISH);
+		if (i > 0)
+			CU_ASSERT(weir_flow_rec_compare(&a.recs[i - 1], &a.recs[i]) < 0);
+	}
+	CU_ASSERT_EQUAL(packets, RINGS * EACH);
+	free(a.recs);
+}
+
+static void test_a_slow_sink_of_a_live_source_drops_and_counts(void)
+{
+	struct memory fast = memory_of(0), slow = memory_of(0);
+	struct weir_outlet_conf outlets[] = { { .sink = &fast.base, .name = "fast" },
+					      { .sink = &slow.base, .name = "slow" } };
+	struct weir_outlet_stats stats[2];
+
+	slow.slow = true;
+	CU_ASSERT_EQUAL(run(outlets, 2, false, stats, NULL), 0);
+	check_conserved(&stats[0]);
+	check_conserved(&stats[1]);
+	CU_ASSERT(stats[1].dropped > 0);
+	CU_ASSERT_EQUAL(slow.n, stats[1].written);
+}
+
+static void test_a_failing_sink_is_reported_and_hurts_no_other(void)
+{
+	struct memory good = memory_of(0), bad = memory_of(0);
+	struct weir_outlet_conf outlets[] = { { .sink = &good.base, .name = "good" },
+					      { .sink = &bad.base, .name = "bad" } };
+	struct weir_outlet_stats stats[2];
+	struct weir_err err = { 0 };
+
+	bad.fail_after = 1000;
+	CU_ASSERT_EQUAL(run(outlets, 2, true, stats, &err), -ENOSPC);
+	CU_ASSERT_STRING_EQUAL(err.msg, "memory is full");
+	check_conserved(&stats[0]);
+	check_conserved(&stats[1]);
+	CU_ASSERT_EQUAL(stats[0].written, RINGS * EACH);
+	CU_ASSERT_EQUAL(stats[1].written, bad.n);
+	CU_ASSERT(bad.n <= 1000);
+	CU_ASSERT_EQUAL(stats[1].failed, RINGS * EACH - bad.n);
+}
+
+static void test_without_a_sink_records_are_counted(void)
+{
+	struct weir_outlet_conf none = { .name = "null" };
+	struct weir_outlet_stats stats;
+
+	CU_ASSERT_EQUAL(run(&none, 0, true, &stats, NULL), 0);
+	none.sink = weir_sink_open(WEIR_SINK_NULL, NULL, NULL);
+	CU_ASSERT_EQUAL(run(&none, 1, true, &stats, NULL), 0);
+	CU_ASSERT_EQUAL(stats.written, RINGS * EACH);
+}
+
+int main(void)
+{
+	static CU_TestInfo tests[] = {
+		{ "every record reaches every sink", test_every_record_reaches_every_sink },
+		{ "merging gives one record a flow", test_merging_gives_one_record_a_flow },
+		{ "a slow sink of a live source drops and counts",
+		  test_a_slow_sink_of_a_live_source_drops_and_counts },
+		{ "a failing sink is reported and hurts no other",
+		  test_a_failing_sink_is_reported_and_hurts_no_other },
+		{ "without a sink records are counted", test_without_a_sink_records_are_counted },
+		CU_TEST_INFO_NULL,
+	};
+
+	return weir_test_main("export/collector", tests);
+}
