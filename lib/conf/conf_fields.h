@@ -2,7 +2,7 @@
 /* A table's rows as fields of a struct. Included before each .def, which takes the names back. */
 #define OPEN(name) struct {
 #define CLOSE(name) } name;
-#define LIST(type, name, most, help) struct type {
+#define LIST(type, name, most, help) struct type { uint32_t line; /* of the file */
 #define LIST_END(name, most) } name[most]; uint32_t name##_n;
 #define BOOL(sec, name, ...) bool name;
 #define U32(sec, name, ...) uint32_t name;

@@ -50,12 +50,40 @@ int weir_conf_value_parse(const struct weir_conf_row *row, struct conf_twist twi
 int weir_conf_value_parse_text(const struct weir_conf_row *row, const char *text,
 			       struct weir_conf_mem **mem, void *field, struct weir_err *err);
 
-/* Of `names`, NULL-terminated by count: the one `word` may have meant, or NULL. */
+/* Of what is offered, the one `word` may have meant; best is "" while there is none. */
 struct conf_nearest {
-	const char *word, *best;
+	const char *word;
 	unsigned int distance;
+	char best[64];
 };
 void weir_conf_nearest_offer(struct conf_nearest *near, const char *candidate);
+
+/* The row a file's path names, by new or old name; NULL = none. `twist` is filled. */
+const struct weir_conf_row *weir_conf_row_find(const struct weir_conf_table *table,
+					       const char *path, struct conf_twist *twist);
+bool weir_conf_is_section(const struct weir_conf_table *table, const char *path);
+
+/* What to say of a path that is neither: "" or "; did you mean ...". Returns `buf`. */
+const char *weir_conf_suggestion(const struct weir_conf_table *table, const char *path, char *buf,
+				 size_t size);
+
+/* A field of any type, while it is not yet known where it goes. */
+union conf_field {
+	bool b;
+	uint32_t u32;
+	int32_t i32;
+	double real;
+	uint64_t u64;
+	const char *string;
+	struct weir_conf_ints ints;
+	struct weir_conf_names names;
+	const uint8_t *ports;
+};
+size_t weir_conf_field_size(enum weir_conf_type type);
+
+/* Check what holds between settings that are right by themselves. */
+void weir_conf_box_rules(const struct weir_box_conf *conf, const char *name,
+			 struct weir_err_list *errs);
 
 /* Whole file, NUL-terminated, free(). NULL: a mistake was added to `errs`. */
 char *weir_conf_file_read(const char *path, size_t *len, struct weir_err_list *errs);

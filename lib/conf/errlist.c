@@ -12,6 +12,20 @@ static void make_printable(char *s)
 			*s = '?';
 }
 
+/* Make room for a mistake where warnings have filled the list. */
+static bool drop_warning(struct weir_err_list *errs)
+{
+	for (uint32_t i = errs->n; i > 0; i--) {
+		if (!errs->items[i - 1].warning)
+			continue;
+		memmove(&errs->items[i - 1], &errs->items[i],
+			(errs->n - i) * sizeof(errs->items[0]));
+		errs->n--;
+		return true;
+	}
+	return false;
+}
+
 void weir_err_list_add(struct weir_err_list *errs, bool warning, const char *file, uint32_t line,
 		       uint32_t column, const char *fmt, ...)
 {
@@ -23,7 +37,7 @@ void weir_err_list_add(struct weir_err_list *errs, bool warning, const char *fil
 		errs->warnings++;
 	else
 		errs->mistakes++;
-	if (errs->n == WEIR_ERR_LIST_MAX)
+	if (errs->n == WEIR_ERR_LIST_MAX && (warning || !drop_warning(errs)))
 		return;
 	item = &errs->items[errs->n++];
 	item->warning = warning;

@@ -48,8 +48,8 @@ void weir_conf_nearest_offer(struct conf_nearest *near, const char *candidate)
 	if (na > WORD_MAX || nb > WORD_MAX)
 		return;
 	d = distance(near->word, na, candidate, nb);
-	if (d <= most && (near->best == NULL || d < near->distance)) {
-		near->best = candidate;
+	if (d <= most && (near->best[0] == '\0' || d < near->distance)) {
+		snprintf(near->best, sizeof(near->best), "%s", candidate);
 		near->distance = d;
 	}
 }

@@ -257,7 +257,7 @@ static int unknown_name(const struct weir_conf_row *row, const char *text, struc
 					      e->name, e->number);
 	}
 	return weir_err_set(err, EINVAL, SHOWN " is not known; allowed are %s%s%s", text, all,
-			    near.best ? "; did you mean " : "", near.best ? near.best : "");
+			    near.best[0] ? "; did you mean " : "", near.best);
 }
 
 static int enum_value(const struct weir_conf_row *row, const char *text, uint32_t *field,
@@ -557,6 +557,26 @@ static void print(const struct weir_conf_row *row, const void *field, FILE *out)
 	case WEIR_CONF_ANY:
 		break;
 	}
+}
+
+size_t weir_conf_field_size(enum weir_conf_type type)
+{
+	static const size_t sizes[] = {
+		[WEIR_CONF_BOOL] = sizeof(bool),
+		[WEIR_CONF_U32] = sizeof(uint32_t),
+		[WEIR_CONF_I32] = sizeof(int32_t),
+		[WEIR_CONF_REAL] = sizeof(double),
+		[WEIR_CONF_DURATION] = sizeof(uint64_t),
+		[WEIR_CONF_STRING] = sizeof(const char *),
+		[WEIR_CONF_ENUM] = sizeof(uint32_t),
+		[WEIR_CONF_SET] = sizeof(uint64_t),
+		[WEIR_CONF_INTS] = sizeof(struct weir_conf_ints),
+		[WEIR_CONF_NAMES] = sizeof(struct weir_conf_names),
+		[WEIR_CONF_PORTS] = sizeof(const uint8_t *),
+		[WEIR_CONF_ANY] = 0,
+	};
+
+	return sizes[type];
 }
 
 char *weir_conf_value_text(const struct weir_conf_row *row, const void *field)

@@ -59,7 +59,7 @@ struct weir_group_conf {
 struct weir_box_conf {
 #include "box.def"
 	struct weir_conf_origin
-		*origin; /* one a row of weir_box_table; of a list: its last item's */
+		*origin; /* one a row of weir_box_table; items of lists have their line */
 	struct weir_conf_mem *mem;
 };
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A configuration file as one text. */
+#include "conf_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Read to the end, or one byte more than is allowed. Returns bytes or -errno. */
+static ssize_t read_all(int fd, char *text, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size) {
+		ssize_t got = read(fd, text + n, size - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	return (ssize_t)n;
+}
+
+char *weir_conf_file_read(const char *path, size_t *len, struct weir_err_list *errs)
+{
+	char *text = malloc(WEIR_CONF_BYTES_MAX + 2);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -errno : -ENOMEM;
+
+	if (fd >= 0 && text != NULL)
+		n = read_all(fd, text, WEIR_CONF_BYTES_MAX + 1);
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		weir_err_list_add(errs, false, path, 0, 0, "cannot be read: %s", strerror((int)-n));
+	else if (n > WEIR_CONF_BYTES_MAX)
+		weir_err_list_add(errs, false, path, 0, 0, "is too long; allowed are %d bytes",
+				  WEIR_CONF_BYTES_MAX);
+	if (n < 0 || n > WEIR_CONF_BYTES_MAX) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	*len = (size_t)n;
+	return text;
+}

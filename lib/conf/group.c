@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The group configuration: YAML 1.1, read as a stream of events.
+ *
+ * The only recursion follows the sections of the table, so nesting is bounded by it. Aliases are
+ * refused: nothing of this size needs them, and nothing can be blown up with them.
+ */
+#include "conf_priv.h"
+
+#include <yaml.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PATH_MAX_LEN 256
+#define PLENTY       65535 /* DeepFlow: an analyzer's flow limit up to this is none */
+
+struct reader {
+	yaml_parser_t parser;
+	yaml_event_t ev; /* the current one */
+	bool have_ev;
+	int rc; /* not 0: reading cannot go on */
+	const char *name, *text;
+	size_t len; /* of text */
+	struct weir_group_conf *out;
+	struct weir_err_list *errs;
+	char path[PATH_MAX_LEN]; /* of the current key, as in the file */
+};
+
+/* Items of a list while they are read. */
+struct items {
+	char **text;
+	uint32_t n, room;
+};
+
+static void mistake(struct reader *r, const yaml_mark_t *at, const char *what, const char *more)
+{
+	weir_err_list_add(r->errs, false, r->name, (uint32_t)at->line + 1, (uint32_t)at->column + 1,
+			  "%s%s%s%s", r->path, r->path[0] ? ": " : "", what, more);
+}
+
+/* The line that holds bytes which are no text. */
+static uint32_t line_of_problem(const struct reader *r)
+{
+	uint32_t line = 1;
+
+	for (size_t i = 0; i < r->len && i < r->parser.problem_offset; i++)
+		line += r->text[i] == '\n';
+	return line;
+}
+
+static int syntax_error(struct reader *r)
+{
+	const yaml_mark_t *at = &r->parser.problem_mark;
+
+	if (r->parser.error == YAML_MEMORY_ERROR)
+		return -ENOMEM;
+	if (r->parser.error == YAML_READER_ERROR) {
+		weir_err_list_add(r->errs, false, r->name, line_of_problem(r), 0,
+				  "is not UTF-8 text: %s", r->parser.problem);
+		return -EINVAL;
+	}
+	weir_err_list_add(r->errs, false, r->name, (uint32_t)at->line + 1, (uint32_t)at->column + 1,
+			  "is not YAML: %s%s%s", r->parser.problem ? r->parser.problem : "bad text",
+			  r->parser.context ? ", " : "",
+			  r->parser.context ? r->parser.context : "");
+	return -EINVAL;
+}
+
+/* Step to the next event. False: reading is over, r->rc says why. */
+static bool next(struct reader *r)
+{
+	if (r->have_ev)
+		yaml_event_delete(&r->ev);
+	r->have_ev = yaml_parser_parse(&r->parser, &r->ev) != 0;
+	if (!r->have_ev) {
+		r->rc = syntax_error(r);
+		return false;
+	}
+	if (r->ev.type == YAML_ALIAS_EVENT)
+		mistake(r, &r->ev.start_mark, "an alias is not allowed; write the value itself",
+			"");
+	return true;
+}
+
+/* Step over the value that begins at the current event. False as next(). */
+static bool skip(struct reader *r)
+{
+	unsigned int open = 0;
+
+	do {
+		switch (r->ev.type) {
+		case YAML_MAPPING_START_EVENT:
+		case YAML_SEQUENCE_START_EVENT:
+			open++;
+			break;
+		case YAML_MAPPING_END_EVENT:
+		case YAML_SEQUENCE_END_EVENT:
+			open--;
+			break;
+		default:
+			break;
+		}
+		if (open > 0 && !next(r))
+			return false;
+	} while (open > 0);
+	return true;
+}
+
+static const char *scalar(const yaml_event_t *ev)
+{
+	return (const char *)ev->data.scalar.value;
+}
+
+/* A key without a value means its default. */
+static bool is_null(const yaml_event_t *ev)
+{
+	const char *text;
+
+	if (ev->type != YAML_SCALAR_EVENT || ev->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return false;
+	text = scalar(ev);
+	return text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
+}
+
+/* A text with a zero byte in it would be read as a shorter one. */
+static bool has_zero(const yaml_event_t *ev)
+{
+	return strlen(scalar(ev)) != ev->data.scalar.length;
+}
+
+static bool same_value(const struct weir_conf_row *row, const void *a, const void *b)
+{
+	char *x = weir_conf_value_text(row, a), *y = weir_conf_value_text(row, b);
+	bool same = x != NULL && y != NULL && strcmp(x, y) == 0;
+
+	free(x);
+	free(y);
+	return same;
+}
+
+/* The value is known to be right: put it where it belongs, unless it stands elsewhere already. */
+static void store(struct reader *r, const struct weir_conf_row *row, const yaml_mark_t *at,
+		  const union conf_field *value)
+{
+	struct weir_conf_origin *origin = &r->out->origin[row - weir_group_table.rows];
+	char *field = (char *)r->out + row->offset;
+	char other[192];
+
+	if (origin->from == WEIR_CONF_FILE && !same_value(row, field, value)) {
+		snprintf(other, sizeof(other), "line %u (%s)", origin->line, row->path);
+		mistake(r, at, "is given another value on ", other);
+		return;
+	}
+	memcpy(field, value, weir_conf_field_size(row->type));
+	if (origin->from != WEIR_CONF_FILE && !(row->flags & WEIR_CONF_USED))
+		weir_err_list_add(r->errs, true, r->name, (uint32_t)at->line + 1,
+				  (uint32_t)at->column + 1, "%s: has no effect in this version",
+				  r->path);
+	*origin = (struct weir_conf_origin){ WEIR_CONF_FILE, (uint32_t)at->line + 1 };
+}
+
+static void take(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist,
+		 const struct conf_raw *raw, const yaml_mark_t *at)
+{
+	union conf_field value = { .u64 = 0 };
+	struct weir_err err = { 0 };
+	int rc = weir_conf_value_parse(row, twist, raw, &r->out->mem, &value, &err);
+
+	if (rc == -ENOMEM)
+		r->rc = rc;
+	else if (rc < 0)
+		mistake(r, at, err.msg, "");
+	else
+		store(r, row, at, &value);
+}
+
+static bool items_add(struct items *items, const char *text)
+{
+	if (items->n == items->room) {
+		uint32_t room = items->room * 2 + 16;
+		char **more = realloc(items->text, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		items->text = more;
+		items->room = room;
+	}
+	items->text[items->n] = strdup(text);
+	return items->text[items->n] != NULL && ++items->n > 0;
+}
+
+static void items_free(struct items *items)
+{
+	for (uint32_t i = 0; i < items->n; i++)
+		free(items->text[i]);
+	free(items->text);
+}
+
+/* Read the list that begins at the current event. `bad`: it holds something else than values. */
+static bool items_read(struct reader *r, struct items *items, bool *bad)
+{
+	while (next(r) && r->ev.type != YAML_SEQUENCE_END_EVENT) {
+		if (r->ev.type != YAML_SCALAR_EVENT || has_zero(&r->ev) ||
+		    items->n == LIST_ITEMS_MAX) {
+			*bad = true;
+			if (!skip(r))
+				return false;
+		} else if (!items_add(items, scalar(&r->ev))) {
+			r->rc = -ENOMEM;
+			return false;
+		}
+	}
+	return r->have_ev;
+}
+
+static bool list_value(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist)
+{
+	yaml_mark_t at = r->ev.start_mark;
+	struct items items = { 0 };
+	bool bad = false;
+	bool ok = items_read(r, &items, &bad);
+
+	if (ok && bad) {
+		mistake(r, &at, "is not a list of single values", "");
+	} else if (ok) {
+		struct conf_raw raw = { true, items.n, (const char *const *)items.text };
+
+		take(r, row, twist, &raw, &at);
+	}
+	items_free(&items);
+	return ok && r->rc == 0;
+}
+
+static bool scalar_value(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist)
+{
+	const char *text = scalar(&r->ev);
+	struct conf_raw raw = { false, 1, &text };
+
+	if (has_zero(&r->ev))
+		mistake(r, &r->ev.start_mark, "holds a zero byte", "");
+	else if (!is_null(&r->ev))
+		take(r, row, twist, &raw, &r->ev.start_mark);
+	return r->rc == 0;
+}
+
+/* The value of a setting begins at the current event. */
+static bool setting(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist)
+{
+	if (row->type == WEIR_CONF_ANY) {
+		weir_err_list_add(r->errs, true, r->name, (uint32_t)r->ev.start_mark.line + 1,
+				  (uint32_t)r->ev.start_mark.column + 1,
+				  "%s: has no effect in this version", r->path);
+		return skip(r);
+	}
+	if (r->ev.type == YAML_SCALAR_EVENT)
+		return scalar_value(r, row, twist);
+	if (r->ev.type == YAML_SEQUENCE_START_EVENT)
+		return list_value(r, row, twist);
+	if (r->ev.type == YAML_MAPPING_START_EVENT)
+		mistake(r, &r->ev.start_mark, "is a setting, not a section", "");
+	return skip(r);
+}
+
+static bool section(struct reader *r);
+
+/* A key was read and stands in r->path, at `at`; its value begins at the current event. */
+static bool value(struct reader *r, const yaml_mark_t *at)
+{
+	struct conf_twist twist;
+	const struct weir_conf_row *row = weir_conf_row_find(&weir_group_table, r->path, &twist);
+	char meant[192];
+
+	if (row != NULL)
+		return setting(r, row, twist);
+	if (!weir_conf_is_section(&weir_group_table, r->path)) {
+		mistake(r, at, "is not a setting",
+			r->errs->mistakes < WEIR_ERR_LIST_MAX
+				? weir_conf_suggestion(&weir_group_table, r->path, meant,
+						       sizeof(meant))
+				: "");
+		return skip(r);
+	}
+	if (r->ev.type == YAML_MAPPING_START_EVENT)
+		return section(r);
+	if (!is_null(&r->ev))
+		mistake(r, &r->ev.start_mark, "is a section, not a setting", "");
+	return skip(r);
+}
+
+/* Put `key` behind the path of its section. False: such a setting cannot exist. */
+static bool enter(struct reader *r, size_t len, const yaml_event_t *ev)
+{
+	const char *key = ev->type == YAML_SCALAR_EVENT ? scalar(ev) : "";
+	int n = snprintf(r->path + len, sizeof(r->path) - len, "%s%s", len > 0 ? "." : "", key);
+
+	return key[0] != '\0' && !has_zero(ev) && (size_t)n < sizeof(r->path) - len;
+}
+
+/* The mapping that begins at the current event is the section r->path. */
+static bool section(struct reader *r)
+{
+	size_t len = strlen(r->path);
+
+	while (next(r) && r->ev.type != YAML_MAPPING_END_EVENT) {
+		yaml_mark_t at = r->ev.start_mark;
+		bool named = enter(r, len, &r->ev);
+
+		if (!named)
+			mistake(r, &at, "here stands no name of a setting", "");
+		if (!skip(r) || !next(r) || !(named ? value(r, &at) : skip(r)))
+			return false;
+		r->path[len] = '\0';
+	}
+	return r->have_ev;
+}
+
+/* One document, which is a mapping or nothing. */
+static void document(struct reader *r)
+{
+	if (!next(r) || is_null(&r->ev))
+		return;
+	if (r->ev.type == YAML_MAPPING_START_EVENT)
+		section(r);
+	else
+		mistake(r, &r->ev.start_mark, "settings are expected, as name: value", "");
+}
+
+static void stream(struct reader *r)
+{
+	unsigned int documents = 0;
+
+	while (r->rc == 0 && next(r) && r->ev.type != YAML_STREAM_END_EVENT) {
+		if (r->ev.type != YAML_DOCUMENT_START_EVENT)
+			continue;
+		if (documents++ > 0) {
+			mistake(r, &r->ev.start_mark, "a second document begins; one is allowed",
+				"");
+			return;
+		}
+		document(r);
+	}
+}
+
+/* DeepFlow: the flow limit of an analyzer is none until it is raised above the default. */
+static void apply_rules(struct weir_group_conf *conf)
+{
+	uint32_t *limit = &conf->processors.flow_log.tunning.concurrent_flow_limit;
+
+	if (conf->inputs.cbpf.common.capture_mode == WEIR_CAPTURE_ANALYZER && *limit <= PLENTY)
+		*limit = 0;
+}
+
+int weir_group_conf_parse(const char *text, size_t len, const char *name,
+			  struct weir_group_conf *out, struct weir_err_list *errs)
+{
+	struct reader r = { .name = name, .text = text, .len = len, .out = out, .errs = errs };
+	uint32_t before = errs->mistakes;
+
+	r.rc = weir_group_conf_defaults(out);
+	if (r.rc < 0)
+		return r.rc;
+	if (!yaml_parser_initialize(&r.parser)) {
+		weir_group_conf_free(out);
+		return -ENOMEM;
+	}
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+	stream(&r);
+	if (r.have_ev)
+		yaml_event_delete(&r.ev);
+	yaml_parser_delete(&r.parser);
+	if (r.rc == 0 && errs->mistakes > before)
+		r.rc = -EINVAL;
+	if (r.rc == 0)
+		apply_rules(out);
+	else
+		weir_group_conf_free(out);
+	return r.rc;
+}
+
+int weir_group_conf_load(const char *path, struct weir_group_conf *out, struct weir_err_list *errs)
+{
+	size_t len;
+	char *text = weir_conf_file_read(path, &len, errs);
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (text == NULL)
+		return -EINVAL;
+	rc = weir_group_conf_parse(text, len, path, out, errs);
+	free(text);
+	return rc;
+}

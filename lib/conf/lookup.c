@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a path of a file to its row: by its name, by its older ones, or by what was meant. */
+#include "conf_priv.h"
+
+#include <stdlib.h>
+
+#define OLD_TREE     "static_config."
+#define PATH_MAX_LEN 128 /* longest name of the tables, and some */
+
+/* One of a row's names, as it lies in the table. */
+struct name {
+	const char *tree; /* OLD_TREE or "" */
+	const char *text;
+	size_t len;
+	struct conf_twist twist;
+};
+
+/* The next of the old names that begin at *names; false at the end. */
+static bool next_old(const char **names, struct name *name)
+{
+	const char *p = *names + strspn(*names, " ");
+
+	if (*p == '\0')
+		return false;
+	*name = (struct name){ .tree = "", .twist = { .scale = 1, .seconds = true } };
+	if (*p == '!') {
+		name->twist.opposite = true;
+		p++;
+	}
+	if (strncmp(p, "sc:", 3) == 0) {
+		name->tree = OLD_TREE;
+		p += 3;
+	}
+	name->text = p;
+	name->len = strcspn(p, " *");
+	p += name->len;
+	if (*p == '*')
+		name->twist.scale = (uint32_t)strtoul(p + 1, NULL, 10);
+	*names = p + strcspn(p, " ");
+	return true;
+}
+
+static struct name new_name(const struct weir_conf_row *row)
+{
+	return (struct name){ "", row->path, strlen(row->path), { .scale = 1 } };
+}
+
+/* How much of `path` the name is: whole, a section that holds the name, or something else. */
+enum fit { FIT_NOT, FIT_SECTION, FIT_WHOLE };
+
+static enum fit fit(const struct name *name, const char *path)
+{
+	size_t tree = strlen(name->tree), len = strlen(path), common;
+
+	common = len < tree ? len : tree;
+	if (name->len == 0 || strncmp(path, name->tree, common) != 0)
+		return FIT_NOT;
+	if (len < tree)
+		return len == tree - 1 ? FIT_SECTION : FIT_NOT;
+	path += tree;
+	len -= tree;
+	if (len > name->len || strncmp(path, name->text, len) != 0)
+		return FIT_NOT;
+	if (len == name->len)
+		return FIT_WHOLE;
+	return name->text[len] == '.' ? FIT_SECTION : FIT_NOT;
+}
+
+/* The best fit of all names of a row. */
+static enum fit row_fit(const struct weir_conf_row *row, const char *path, struct conf_twist *twist)
+{
+	struct name name = new_name(row);
+	const char *names = row->old;
+	enum fit best = FIT_NOT;
+
+	do {
+		enum fit f = fit(&name, path);
+
+		if (f > best) {
+			best = f;
+			*twist = name.twist;
+		}
+	} while (best != FIT_WHOLE && next_old(&names, &name));
+	return best;
+}
+
+const struct weir_conf_row *weir_conf_row_find(const struct weir_conf_table *table,
+					       const char *path, struct conf_twist *twist)
+{
+	for (uint32_t i = 0; i < table->n; i++)
+		if (row_fit(&table->rows[i], path, twist) == FIT_WHOLE)
+			return &table->rows[i];
+	return NULL;
+}
+
+bool weir_conf_is_section(const struct weir_conf_table *table, const char *path)
+{
+	struct conf_twist twist;
+
+	for (uint32_t i = 0; i < table->n; i++)
+		if (row_fit(&table->rows[i], path, &twist) == FIT_SECTION)
+			return true;
+	return false;
+}
+
+/* Where a wrong path is, and what stands beside it. */
+struct sibling {
+	struct conf_nearest near;
+	const char *section; /* with its last dot */
+	size_t len;
+};
+
+static void offer(struct sibling *s, const struct name *name)
+{
+	char path[PATH_MAX_LEN], word[PATH_MAX_LEN];
+
+	snprintf(path, sizeof(path), "%s%.*s", name->tree, (int)name->len, name->text);
+	if (strncmp(path, s->section, s->len) != 0)
+		return;
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(path + s->len, "."), path + s->len);
+	weir_conf_nearest_offer(&s->near, word);
+}
+
+/* The path that ends in this word, if there is exactly one. */
+static const char *same_word(const struct weir_conf_table *table, const char *word)
+{
+	const char *found = NULL;
+
+	for (uint32_t i = 0; i < table->n; i++) {
+		const char *dot = strrchr(table->rows[i].path, '.');
+
+		if (dot == NULL || strcmp(dot + 1, word) != 0)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = table->rows[i].path;
+	}
+	return found;
+}
+
+const char *weir_conf_suggestion(const struct weir_conf_table *table, const char *path, char *buf,
+				 size_t size)
+{
+	const char *dot = strrchr(path, '.'), *word = dot != NULL ? dot + 1 : path, *best;
+	struct sibling s = { .near.word = word, .section = path, .len = (size_t)(word - path) };
+
+	for (uint32_t i = 0; i < table->n; i++) {
+		const char *names = table->rows[i].old;
+		struct name name = new_name(&table->rows[i]);
+
+		do
+			offer(&s, &name);
+		while (next_old(&names, &name));
+	}
+	best = same_word(table, word);
+	if (best == NULL && s.near.best[0] != '\0')
+		best = s.near.best;
+	snprintf(buf, size, "%s%s", best != NULL ? "; did you mean " : "",
+		 best != NULL ? best : "");
+	return buf;
+}
