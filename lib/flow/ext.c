@@ -63,15 +63,3 @@ void weir_ext_release_all(struct ext_pool *pool, uint32_t *head)
 		give(pool, i);
 	}
 }
-
-struct ext *weir_ext_need(struct ext_pool *pool, struct weir_flow_counters *counters,
-			  uint32_t *head, enum ext_kind kind)
-{
-	struct ext *e = ext_find(pool, *head, kind);
-
-	if (e == NULL)
-		e = weir_ext_add(pool, head, kind);
-	if (e == NULL)
-		counters->ext_exhausted++;
-	return e;
-}

@@ -193,7 +193,7 @@ struct ext {
 	uint8_t kind;  /* enum ext_kind */
 	uint8_t side;  /* EXT_SEGMENTS: whose; EXT_ICMP: 0 requests, 1 replies */
 	uint8_t n;     /* EXT_SEGMENTS, EXT_ICMP: entries 0 to n - 1 are used */
-	uint8_t pad;
+	uint8_t part;  /* EXT_SEGMENTS: 0 follows the inline one, 1 follows that */
 	union {
 		union weir_ip ip[2];
 		struct weir_tunnel tunnel[2]; /* by side; type 0 = no packet yet */
@@ -291,10 +291,6 @@ void weir_perf_reverse(struct weir_flow *f, struct weir_flow_cold *c, struct ext
 /* Fill the record's metrics, turned to client and server. Then start the next report. */
 void weir_perf_report(const struct weir_flow *f, const struct weir_flow_cold *c,
 		      const struct ext_pool *pool, struct weir_flow_rec *rec);
-void weir_perf_clear(struct weir_flow *f, struct weir_flow_cold *c, struct ext_pool *pool);
-
-/* Implemented by ext.c for the above: a block of `kind`, made where there is none. */
-struct ext *weir_ext_need(struct ext_pool *pool, struct weir_flow_counters *counters,
-			  uint32_t *head, enum ext_kind kind);
+void weir_perf_clear(struct weir_flow_cold *c, struct ext_pool *pool);
 
 #endif
