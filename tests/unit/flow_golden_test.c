@@ -17,7 +17,7 @@
 
 #define CAPTURES    WEIR_SOURCE_ROOT "/../shared/pcaps/deepflow/"
 #define PACKETS_MAX 128
-#define FRAME_MAX   4096
+#define FRAME_MAX   65536
 
 struct capture {
 	struct weir_pkt pkt[PACKETS_MAX]; /* of a frame that is gone: no pointer in it holds */
