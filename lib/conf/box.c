@@ -66,6 +66,9 @@ static void store(struct reader *r, const struct weir_conf_row *row, const struc
 		r->rc = rc;
 	else if (rc < 0)
 		mistake(r, s, at->shown, err.msg, "");
+	if (!(row->flags & WEIR_CONF_USED))
+		weir_err_list_add(r->errs, true, r->name, config_setting_source_line(s), 0,
+				  "%s: has no effect in this version", at->shown);
 	if (at->seen != NULL)
 		at->seen[i] = true;
 	else

@@ -17,6 +17,12 @@ struct conf_list {
 	size_t n_offset; /* of the count, uint32_t */
 };
 
+struct conf_profile_row {
+	const char *path, *value;
+};
+
+extern const struct conf_profile_row weir_conf_profile[];
+extern const uint32_t weir_conf_profile_n;
 extern const struct conf_list weir_conf_box_lists[];
 extern const uint32_t weir_conf_box_lists_n;
 
@@ -49,6 +55,10 @@ int weir_conf_value_parse(const struct weir_conf_row *row, struct conf_twist twi
 /* The same from text as the table has it: "[a, b]" is a list. */
 int weir_conf_value_parse_text(const struct weir_conf_row *row, const char *text,
 			       struct weir_conf_mem **mem, void *field, struct weir_err *err);
+
+/* A limit of a row as a person reads it. Returns `buf`. */
+const char *weir_conf_limit_text(const struct weir_conf_row *row, int64_t v, char *buf,
+				 size_t size);
 
 /* Of what is offered, the one `word` may have meant; best is "" while there is none. */
 struct conf_nearest {

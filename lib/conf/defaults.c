@@ -4,12 +4,11 @@
 
 #include <errno.h>
 
-static const struct {
-	const char *path, *value;
-} profile[] = {
+const struct conf_profile_row weir_conf_profile[] = {
 #define PROFILE(path, value) { path, value },
 #include "profile.def"
 };
+const uint32_t weir_conf_profile_n = WEIR_ARRAY_SIZE(weir_conf_profile);
 
 static bool is_item(const struct weir_conf_row *row)
 {
@@ -64,8 +63,8 @@ int weir_group_conf_profile(struct weir_group_conf *out)
 {
 	int rc = weir_group_conf_defaults(out);
 
-	for (size_t i = 0; rc == 0 && i < WEIR_ARRAY_SIZE(profile); i++) {
-		rc = profile_apply(out, profile[i].path, profile[i].value);
+	for (uint32_t i = 0; rc == 0 && i < weir_conf_profile_n; i++) {
+		rc = profile_apply(out, weir_conf_profile[i].path, weir_conf_profile[i].value);
 		assert(rc == 0 || rc == -ENOMEM);
 		if (rc < 0)
 			weir_group_conf_free(out);

@@ -91,8 +91,7 @@ static void duration_print(uint64_t ns, FILE *out)
 	fprintf(out, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
 }
 
-/* A limit as a person reads it. */
-static const char *limit_text(const struct weir_conf_row *row, int64_t v, char *buf, size_t size)
+const char *weir_conf_limit_text(const struct weir_conf_row *row, int64_t v, char *buf, size_t size)
 {
 	FILE *f = fmemopen(buf, size, "w");
 
@@ -112,10 +111,10 @@ static int out_of_range(const struct weir_conf_row *row, const char *text, struc
 	char lo[24], hi[24];
 
 	return weir_err_set(err, ERANGE, SHOWN " is out of range; allowed are %s%s to %s%s%s", text,
-			    row->flags & WEIR_CONF_ZERO ? "0, and " : "",
-			    limit_text(row, row->min, lo, sizeof(lo)),
-			    limit_text(row, row->max, hi, sizeof(hi)), row->unit[0] ? " " : "",
-			    row->unit);
+			    row->flags & WEIR_CONF_ZERO ? "0, or " : "",
+			    weir_conf_limit_text(row, row->min, lo, sizeof(lo)),
+			    weir_conf_limit_text(row, row->max, hi, sizeof(hi)),
+			    row->unit[0] ? " " : "", row->unit);
 }
 
 static bool in_range(const struct weir_conf_row *row, int64_t v)
@@ -131,8 +130,8 @@ static int number_parse(const struct weir_conf_row *row, const char *text, uint3
 	if (!int_parse(text, v))
 		return weir_err_set(err, EINVAL,
 				    SHOWN " is not a whole number; allowed are %s to %s", text,
-				    limit_text(row, row->min, lo, sizeof(lo)),
-				    limit_text(row, row->max, hi, sizeof(hi)));
+				    weir_conf_limit_text(row, row->min, lo, sizeof(lo)),
+				    weir_conf_limit_text(row, row->max, hi, sizeof(hi)));
 	if (__builtin_mul_overflow(*v, scale, v) || !in_range(row, *v))
 		return out_of_range(row, text, err);
 	return 0;
