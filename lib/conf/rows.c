@@ -58,8 +58,8 @@ static names box_log_levels = { { "err", WEIR_LOG_ERR },
 				{ "info", WEIR_LOG_INFO },
 				{ "debug", WEIR_LOG_DEBUG },
 				{ NULL, 0 } };
-static names sink_types = { { "records", WEIR_SINK_RECORDS },
-			    { "jsonl", WEIR_SINK_JSONL },
+static names sink_types = { { "records", WEIR_BOX_SINK_RECORDS },
+			    { "jsonl", WEIR_BOX_SINK_JSONL },
 			    { NULL, 0 } };
 
 #define CONF weir_group_conf

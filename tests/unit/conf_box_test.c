@@ -32,7 +32,7 @@ static void test_a_whole_box_is_read(void)
 	CU_ASSERT_EQUAL(c.taps[1].network_type, 7);
 	CU_ASSERT_STRING_EQUAL(c.taps[1].ports.v[0], "net_pcap0,rx_pcap=a.pcap");
 	CU_ASSERT_EQUAL(c.taps[1].ports_b.n, 0);
-	CU_ASSERT_EQUAL(c.sinks[0].type, WEIR_SINK_JSONL);
+	CU_ASSERT_EQUAL(c.sinks[0].type, WEIR_BOX_SINK_JSONL);
 	CU_ASSERT_EQUAL_FATAL(c.vlan_map_n, 2);
 	CU_ASSERT_EQUAL(c.vlan_map[1].vlan, 4096);
 	CU_ASSERT_EQUAL(c.vlan_map[1].type, 255);
