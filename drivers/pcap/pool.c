@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocks of memory that frames are lent from. The reader takes them, whoever gives back the last
+ * frame of one pushes it on a list, and the reader takes that list as a whole when it has no spare
+ * one left: many push, one pops all, so that no block can come back between two looks at the head.
+ * Last in, first out: as long as frames come back at once, the same two or three blocks stay in the cache.
+ */
+#include "pcap_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define BLOCK_HELD (UINT32_C(1) << 31)
+
+int weir_pcap_pool_init(struct weir_pcap_pool *pool, size_t n_blocks, size_t chunk)
+{
+	size_t stride = (chunk + RECORD_MAX + 4095) & ~(size_t)4095;
+
+	*pool = (struct weir_pcap_pool){ .chunk = chunk, .memory_bytes = n_blocks * stride };
+	pool->blocks = aligned_alloc(WEIR_CACHE_LINE, n_blocks * sizeof(*pool->blocks));
+	/* Not touched, so not there, until a file needs it: most blocks of many files never are. */
+	pool->memory = mmap(NULL, pool->memory_bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pool->memory == MAP_FAILED)
+		pool->memory = NULL;
+	if (pool->blocks == NULL || pool->memory == NULL) {
+		weir_pcap_pool_fini(pool);
+		return -ENOMEM;
+	}
+	for (size_t i = n_blocks; i-- > 0;) {
+		struct weir_pcap_block *b = &pool->blocks[i];
+
+		*b = (struct weir_pcap_block){ .next = pool->spare,
+					       .pool = pool,
+					       .data = pool->memory + i * stride };
+		pool->spare = b;
+	}
+	return 0;
+}
+
+void weir_pcap_pool_fini(struct weir_pcap_pool *pool)
+{
+	if (pool->memory != NULL)
+		munmap(pool->memory, pool->memory_bytes);
+	free(pool->blocks);
+	*pool = (struct weir_pcap_pool){ 0 };
+}
+
+struct weir_pcap_block *weir_pcap_block_take(struct weir_pcap_pool *pool)
+{
+	struct weir_pcap_block *b = pool->spare;
+
+	if (b == NULL) /* pairs with the release in weir_pcap_block_put() */
+		b = atomic_exchange_explicit(&pool->freed, NULL, memory_order_acquire);
+	if (b == NULL)
+		return NULL;
+	pool->spare = b->next;
+	atomic_store_explicit(&b->out, BLOCK_HELD, memory_order_relaxed);
+	return b;
+}
+
+void weir_pcap_block_leave(struct weir_pcap_block *b, uint32_t lent)
+{
+	weir_pcap_block_put(b, BLOCK_HELD - lent);
+}
+
+void weir_pcap_block_put(struct weir_pcap_block *b, uint32_t n)
+{
+	struct weir_pcap_block *head;
+
+	if (atomic_fetch_sub_explicit(&b->out, n, memory_order_acq_rel) != n)
+		return;
+	head = atomic_load_explicit(&b->pool->freed, memory_order_relaxed);
+	do {
+		b->next = head; /* the release pairs with weir_pcap_block_take() */
+	} while (!atomic_compare_exchange_weak_explicit(&b->pool->freed, &head, b,
+							memory_order_release,
+							memory_order_relaxed));
+}
