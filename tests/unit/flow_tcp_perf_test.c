@@ -398,6 +398,33 @@ static void test_a_later_fragment_is_not_measured(void)
 	CU_ASSERT_EQUAL(o.f.side[0].seq, ISN_C + 51);
 }
 
+/* Whatever comes, also when the pool is too small for it. */
+static void test_random_packets_leave_no_block_behind(void)
+{
+	uint32_t random = 1;
+
+	for (unsigned int round = 0; round < 300; round++) {
+		struct one_flow o;
+
+		one_flow_init(&o, IPPROTO_TCP);
+		o.pool.size = round % 8;
+		for (unsigned int i = 0; i < 500; i++) {
+			uint32_t near = 0xfffff000 * (round & 1);
+
+			random = random * 1664525 + 1013904223;
+			packet(&o, 1000 + i * 10 - random % 20, random >> 31,
+			       (random >> 24) % 4 ? P | A : (random >> 8) & 0x3f,
+			       near + (random >> 12) % 8192, near + (random >> 4) % 64,
+			       (random >> 20) % 64);
+			if (random % 100 == 0)
+				weir_perf_clear(&o.c, &o.pool);
+		}
+		CU_ASSERT(o.pool.used <= o.pool.size);
+		weir_ext_release_all(&o.pool, &o.c.ext);
+		CU_ASSERT_EQUAL(o.pool.used, 0);
+	}
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -437,6 +464,8 @@ int main(void)
 		{ "an empty pool is counted and counters stop at their most",
 		  test_an_empty_pool_is_counted_and_counters_stop_at_their_most },
 		{ "a later fragment is not measured", test_a_later_fragment_is_not_measured },
+		{ "random packets leave no block behind",
+		  test_random_packets_leave_no_block_behind },
 		CU_TEST_INFO_NULL,
 	};
 
