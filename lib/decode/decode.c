@@ -22,6 +22,7 @@ enum weir_verdict weir_decode_payload_ether(struct weir_decoding *d, struct weir
 {
 	pkt->eth_type = type < WEIR_ETHERTYPE_MIN ? 0 : type;
 	pkt->packet_len = d->l2_len + weir_decoding_left(d);
+	weir_decoding_payload(d, pkt);
 	if (type < WEIR_ETHERTYPE_MIN) {
 		d->next = WEIR_HDR_LLC;
 		weir_decoding_limit(d, type);
@@ -29,12 +30,11 @@ enum weir_verdict weir_decode_payload_ether(struct weir_decoding *d, struct weir
 		d->next = weir_route_ethertype(type);
 	}
 	/* An inner frame has to show more than a number to be taken for one. */
-	if (d->tunnels == 0)
+	if (!d->inner)
 		d->landed = true;
 	if (d->next != WEIR_HDR_NONE)
 		return WEIR_MORE;
 	d->landed = true;
-	weir_decoding_payload(d, pkt);
 	return WEIR_STOP_DONE;
 }
 
@@ -74,6 +74,7 @@ static enum weir_verdict follow(const struct weir_frame *frame, struct weir_deco
 	d->next = weir_route_link(frame->link);
 	d->tunnels = 0;
 	d->max_tunnels = max_tunnels;
+	d->inner = false;
 	d->landed = false;
 	*pkt = (struct weir_pkt){ .ts_ns = frame->ts_ns };
 	if (frame->flags & WEIR_FRAME_VLAN) {
@@ -98,7 +99,8 @@ static void finish(const struct weir_frame *frame, const struct weir_decoding *d
 		pkt->port[WEIR_DST] = frame->ports[WEIR_DST];
 	}
 	/* One frame of many segments, joined on receiving or not yet cut on sending. */
-	if (d->tunnels == 0 && pkt->packet_len + GRO_SLACK < frame->wirelen)
+	if (!d->inner && frame->link != WEIR_LINK_RADIOTAP &&
+	    pkt->packet_len + GRO_SLACK < frame->wirelen)
 		pkt->packet_len = frame->wirelen;
 }
 

@@ -28,7 +28,11 @@ struct weir_decoding {
 	uint8_t next;        /* enum weir_hdr */
 	uint8_t tunnels;     /* followed, trimmed ones too */
 	uint8_t max_tunnels; /* followed at most */
+	bool inner;          /* past the outermost frame */
 	bool landed;         /* the innermost frame is one: what is missing of it is no error */
+	bool gre_has_key;
+	bool gre_has_seq;
+	uint32_t gre_key;
 };
 
 #define WEIR_DECODER(id, fn, spec, routes) \
@@ -39,6 +43,9 @@ struct weir_decoding {
 enum weir_hdr weir_route_link(unsigned int link);
 enum weir_hdr weir_route_ethertype(unsigned int type);
 enum weir_hdr weir_route_ip_proto(unsigned int proto);
+enum weir_hdr weir_route_udp_dst(unsigned int port);
+enum weir_hdr weir_route_udp_either(unsigned int port);
+enum weir_hdr weir_route_gre(unsigned int type);
 
 /* weir_decode() by the table alone, as it does for what its fast path does not know. */
 enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
@@ -51,6 +58,26 @@ enum weir_verdict weir_decode_payload_ether(struct weir_decoding *d, struct weir
 /* The IP header is over: `proto` says what it carries. */
 enum weir_verdict weir_decode_payload_ip(struct weir_decoding *d, struct weir_pkt *pkt,
 					 uint8_t proto);
+
+/*
+ * The header of a tunnel is over and was right: go on with `inner`, and remember the tunnel unless it
+ * is trimmed. Nothing changes where the settings leave this tunnel closed or `inner` cannot be there;
+ * the outer packet is then all there is.
+ */
+enum weir_verdict weir_tunnel_enter(struct weir_decoding *d, struct weir_pkt *pkt,
+				    enum weir_tunnel_type type, uint32_t id, enum weir_hdr inner);
+
+/* Are encapsulations of this type followed? For those that are no tunnel: MPLS, PPPoE. */
+static inline bool weir_decoding_follows(const struct weir_decoding *d, enum weir_tunnel_type type)
+{
+	return (d->conf->decap >> type & 1) != 0;
+}
+
+/* A whole Ethernet frame begins here, inside another one. */
+enum weir_verdict weir_decode_inner_ether(struct weir_decoding *d, struct weir_pkt *pkt);
+
+/* Would the bytes after the next `skip` pass for an Ethernet frame? Where nothing else says so. */
+bool weir_looks_like_ether(const struct weir_rd *rd, size_t skip);
 
 /* The whole transport header is not there: the ports may be. */
 enum weir_verdict weir_decode_ports(struct weir_decoding *d, struct weir_pkt *pkt);

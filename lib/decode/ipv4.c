@@ -53,6 +53,8 @@ enum weir_verdict weir_decode_ipv4(struct weir_decoding *d, struct weir_pkt *pkt
 	total = weir_be16(h->total_len_be);
 	if (total == 0) /* segmentation offload or BIG TCP: the length did not fit */
 		total = left;
+	if (total < hlen)
+		return WEIR_STOP_BAD;
 
 	d->landed = true;
 	pkt->flags |= WEIR_PKT_IP;
@@ -62,10 +64,10 @@ enum weir_verdict weir_decode_ipv4(struct weir_decoding *d, struct weir_pkt *pkt
 	pkt->ip_id = weir_be16(h->id_be);
 	pkt->ttl = h->ttl;
 	pkt->packet_len = d->l2_len + total;
-	pkt->l3_payload_len = weir_sub_floor(total, hlen);
+	pkt->l3_payload_len = total - hlen;
 	learn_fragment(h, pkt);
 
-	weir_decoding_limit(d, weir_sub_floor(total, sizeof(*h)));
+	weir_decoding_limit(d, total - (uint32_t)sizeof(*h));
 	pkt->end = d->rd.end;
 	if (weir_rd_take(&d->rd, hlen - sizeof(*h)) == NULL)
 		weir_decoding_limit(d, 0);

@@ -16,6 +16,9 @@ enum weir_hdr weir_route_link(unsigned int link)
 #define LINK(x)      case x:
 #define ETHERTYPE(x)
 #define IP_PROTO(x)
+#define UDP_DST(x)
+#define UDP_EITHER(x)
+#define GRE(x)
 #include "decoders.def"
 	}
 }
@@ -29,6 +32,9 @@ enum weir_hdr weir_route_ethertype(unsigned int type)
 #define LINK(x)
 #define ETHERTYPE(x) case x:
 #define IP_PROTO(x)
+#define UDP_DST(x)
+#define UDP_EITHER(x)
+#define GRE(x)
 #include "decoders.def"
 	}
 }
@@ -42,6 +48,57 @@ enum weir_hdr weir_route_ip_proto(unsigned int proto)
 #define LINK(x)
 #define ETHERTYPE(x)
 #define IP_PROTO(x) case x:
+#define UDP_DST(x)
+#define UDP_EITHER(x)
+#define GRE(x)
+#include "decoders.def"
+	}
+}
+
+enum weir_hdr weir_route_udp_dst(unsigned int port)
+{
+	switch (port) {
+	default:
+		return WEIR_HDR_NONE;
+#define WEIR_DECODER ROW
+#define LINK(x)
+#define ETHERTYPE(x)
+#define IP_PROTO(x)
+#define UDP_DST(x) case x:
+#define UDP_EITHER(x)
+#define GRE(x)
+#include "decoders.def"
+	}
+}
+
+enum weir_hdr weir_route_udp_either(unsigned int port)
+{
+	switch (port) {
+	default:
+		return WEIR_HDR_NONE;
+#define WEIR_DECODER ROW
+#define LINK(x)
+#define ETHERTYPE(x)
+#define IP_PROTO(x)
+#define UDP_DST(x)
+#define UDP_EITHER(x) case x:
+#define GRE(x)
+#include "decoders.def"
+	}
+}
+
+enum weir_hdr weir_route_gre(unsigned int type)
+{
+	switch (type) {
+	default:
+		return WEIR_HDR_NONE;
+#define WEIR_DECODER ROW
+#define LINK(x)
+#define ETHERTYPE(x)
+#define IP_PROTO(x)
+#define UDP_DST(x)
+#define UDP_EITHER(x)
+#define GRE(x) case x:
 #include "decoders.def"
 	}
 }

@@ -14,7 +14,7 @@ void weir_decode_tag(struct weir_decoding *d, struct weir_pkt *pkt, uint16_t tci
 {
 	d->l2_len += sizeof(struct vlan_tag);
 	pkt->vlan = tci & 0x0fff;
-	if (d->tunnels > 0)
+	if (d->inner)
 		return;
 	/* The capture network type goes by the tags of the frame as the mirror sent it. */
 	if (pkt->tags == 0)
