@@ -12,6 +12,9 @@
 	struct weir_sink *weir_sink_##fn##_open(const char *target, struct weir_err *err);
 #include "sinks.def"
 
+/* The records sink, with files of `max_bytes` and little more. */
+struct weir_sink *weir_records_open(const char *dir, uint64_t max_bytes, struct weir_err *err);
+
 #define WEIR_BATCH_RECS 256
 
 /* Records on their way to all sinks: filled by the collector, then read-only. */

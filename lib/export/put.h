@@ -5,7 +5,7 @@
 
 #include <weir_base.h>
 
-extern const char weir_digit_pairs[200]; /* "00" "01" ... "99" */
+extern const char weir_digit_pairs[]; /* "00" "01" ... "99" */
 
 char *weir_put_u64_long(char *p, uint64_t v);      /* of 3 digits and more */
 char *weir_put_ipv6(char *p, const uint8_t b[16]); /* RFC 5952, mixed notation as inet_ntop() */

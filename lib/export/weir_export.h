@@ -95,6 +95,23 @@ void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 void weir_collector_destroy(struct weir_collector *c);
 
 /*
+ * Record files, as the records sink writes them: one file, or all of a directory in the order of
+ * their names. NULL with `err` set when there is nothing to read. Any one thread.
+ */
+struct weir_rec_reader;
+struct weir_rec_reader *weir_rec_reader_open(const char *path, struct weir_err *err);
+void weir_rec_reader_close(struct weir_rec_reader *r);
+
+/*
+ * The next records, borrowed until the next call; their number, 0 at the end. Negative with `err`
+ * naming file, byte and what was read before it: -ENODATA when a file ends inside a block, as one does
+ * whose writer was killed or still writes; -EBADMSG when it is damaged; then the next call goes on
+ * with the next file.
+ */
+int weir_rec_reader_next(struct weir_rec_reader *r, const struct weir_flow_rec **recs,
+			 struct weir_err *err);
+
+/*
  * A record as one line of JSON, with newline, without NUL; the length. `dst` has WEIR_JSON_MAX
  * bytes. Any thread.
  */

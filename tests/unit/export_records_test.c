@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export_priv.h"
+#include "weir_test.h"
+
+#include <weir_export.h>
+
+#include <errno.h>
+#include <ftw.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MANY 2500 /* two full blocks and a part */
+
+static char dir[] = P_tmpdir "/weir-records-XXXXXX";
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void begin(void)
+{
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+}
+
+static void end(void)
+{
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Each byte of each record is 0, 0xff or noise, by field. */
+static void fill(struct weir_flow_rec *recs, int n, unsigned int seed)
+{
+	memset(recs, 0, (size_t)n * sizeof(*recs));
+	for (int i = 0; i < n; i++) {
+		for (int f = 0; f < WEIR_FIELDS; f++) {
+			uint8_t *at = (uint8_t *)&recs[i] + weir_fields[f].offset;
+			int what = rand_r(&seed) % 3;
+
+			for (int b = 0; b < weir_fields[f].bytes; b++)
+				at[b] = what == 0   ? 0
+					: what == 1 ? 0xff
+						    : (uint8_t)(rand_r(&seed) >> 3);
+		}
+	}
+}
+
+static void write_records(const struct weir_flow_rec *recs, int n, uint64_t max_bytes)
+{
+	struct weir_err err = { 0 };
+	struct weir_sink *s = weir_records_open(dir, max_bytes, &err);
+	int written = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	for (int run = 1; written < n; run = run * 3 % 701) { /* runs of many lengths */
+		int part = run < n - written ? run : n - written;
+
+		CU_ASSERT_EQUAL(s->ops->write(s, recs + written, (uint32_t)part, &err), 0);
+		written += part;
+	}
+	CU_ASSERT_EQUAL(s->ops->flush(s, &err), 0);
+	CU_ASSERT_EQUAL(s->buffered, 0);
+	CU_ASSERT_EQUAL(s->ops->close(s, &err), 0);
+}
+
+/* Records read until the end or the first error; *rc is the last result. They must be `want`'s. */
+static int read_records(const char *path, const struct weir_flow_rec *want, int max, int *rc,
+			struct weir_err *err)
+{
+	struct weir_rec_reader *r = weir_rec_reader_open(path, err);
+	const struct weir_flow_rec *recs;
+	int n = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+	while ((*rc = weir_rec_reader_next(r, &recs, err)) > 0) {
+		CU_ASSERT_FATAL(n + *rc <= max);
+		CU_ASSERT_EQUAL(memcmp(recs, want + n, (size_t)*rc * sizeof(*recs)), 0);
+		n += *rc;
+	}
+	weir_rec_reader_close(r);
+	return n;
+}
+
+static void only_file(char path[256])
+{
+	char pattern[256];
+	glob_t g;
+
+	snprintf(pattern, sizeof(pattern), "%s/flows-*.weir", dir);
+	CU_ASSERT_EQUAL_FATAL(glob(pattern, 0, NULL, &g), 0);
+	CU_ASSERT_EQUAL(g.gl_pathc, 1);
+	snprintf(path, 256, "%s", g.gl_pathv[0]);
+	globfree(&g);
+}
+
+static void test_every_value_survives(void)
+{
+	struct weir_flow_rec *recs = malloc(MANY * sizeof(*recs));
+	int rc;
+
+	for (int n = 1; n <= MANY; n = n < 20 ? n + 1 : n * 5) {
+		begin();
+		fill(recs, n, (unsigned int)n);
+		write_records(recs, n, UINT64_MAX);
+		CU_ASSERT_EQUAL(read_records(dir, recs, n, &rc, NULL), n);
+		CU_ASSERT_EQUAL(rc, 0);
+		end();
+	}
+	free(recs);
+}
+
+static void test_files_rotate_by_size_and_are_read_in_order(void)
+{
+	struct weir_flow_rec *recs = malloc(MANY * sizeof(*recs));
+	char pattern[256];
+	glob_t g;
+	int rc;
+
+	begin();
+	fill(recs, MANY, 1);
+	write_records(recs, MANY, 1);
+	snprintf(pattern, sizeof(pattern), "%s/flows-*-00000[0-2].weir", dir);
+	CU_ASSERT_EQUAL(glob(pattern, 0, NULL, &g), 0);
+	CU_ASSERT_EQUAL(g.gl_pathc, 3); /* one block each */
+	globfree(&g);
+	CU_ASSERT_EQUAL(read_records(dir, recs, MANY, &rc, NULL), MANY);
+	CU_ASSERT_EQUAL(rc, 0);
+	end();
+	free(recs);
+}
+
+/* Wherever the file is cut, whole blocks are read and the rest is said to be torn. */
+static void test_a_torn_tail_is_recognised(void)
+{
+	struct weir_flow_rec *recs = malloc(MANY * sizeof(*recs));
+	char path[256];
+	struct stat st;
+	int rc, whole = 0;
+
+	begin();
+	memset(recs, 0, MANY * sizeof(*recs));
+	for (int i = 0; i < MANY; i++)
+		recs[i].flow_id = (uint64_t)i;
+	write_records(recs, MANY, UINT64_MAX);
+	only_file(path);
+	CU_ASSERT_EQUAL_FATAL(stat(path, &st), 0);
+	for (off_t len = st.st_size - 1; len >= 0; len -= 1 + len / 97) {
+		struct weir_err err = { 0 };
+		int n;
+
+		CU_ASSERT_EQUAL_FATAL(truncate(path, len), 0);
+		n = read_records(path, recs, MANY, &rc, &err);
+		CU_ASSERT_EQUAL(n % 1000, 0);
+		if (rc != 0) {
+			CU_ASSERT_EQUAL(rc, -ENODATA);
+			CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, path));
+			CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "torn"));
+			CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "at byte"));
+		}
+		whole = n > whole ? n : whole;
+	}
+	CU_ASSERT_EQUAL(whole, 2000);
+	end();
+	free(recs);
+}
+
+/* No flipped byte gives a record that was not written. */
+static void test_damage_is_found_and_named(void)
+{
+	struct weir_flow_rec recs[20];
+	uint8_t bytes[16384];
+	char path[256];
+	size_t len, harmless = 0;
+	FILE *f;
+	int rc;
+
+	begin();
+	fill(recs, 20, 9);
+	write_records(recs, 20, UINT64_MAX);
+	only_file(path);
+	f = fopen(path, "r+b");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	setvbuf(f, NULL, _IONBF, 0);
+	len = fread(bytes, 1, sizeof(bytes), f);
+	CU_ASSERT_FATAL(len > 100 && len < sizeof(bytes));
+	for (size_t at = 0; at < len; at++) {
+		struct weir_err err = { 0 };
+		uint8_t bad = bytes[at] ^ (uint8_t)(1 << at % 8);
+
+		fseek(f, (long)at, SEEK_SET);
+		fwrite(&bad, 1, 1, f);
+		if (read_records(path, recs, 20, &rc, &err) == 20) {
+			harmless++; /* another encoding of the same bytes */
+		} else {
+			CU_ASSERT(rc == -EBADMSG || rc == -ENODATA || rc == -EPROTONOSUPPORT);
+			CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, path));
+		}
+		fseek(f, (long)at, SEEK_SET);
+		fwrite(&bytes[at], 1, 1, f);
+	}
+	fclose(f);
+	CU_ASSERT(harmless < len / 100);
+	CU_ASSERT_EQUAL(read_records(path, recs, 20, &rc, NULL), 20);
+	end();
+}
+
+static void test_a_directory_without_record_files_is_said_to_be_one(void)
+{
+	struct weir_err err = { 0 };
+
+	begin();
+	CU_ASSERT_PTR_NULL(weir_rec_reader_open(dir, &err));
+	CU_ASSERT_EQUAL(err.code, ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, dir));
+	end();
+}
+
+static void test_a_place_that_cannot_be_written_is_refused_at_open(void)
+{
+	struct weir_err err = { 0 };
+
+	CU_ASSERT_PTR_NULL(weir_sink_open(WEIR_SINK_RECORDS, "/nonexistent/records", &err));
+	CU_ASSERT_EQUAL(err.code, ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "/nonexistent/records"));
+}
+
+int main(void)
+{
+	static CU_TestInfo tests[] = {
+		{ "every value survives", test_every_value_survives },
+		{ "files rotate by size and are read in order",
+		  test_files_rotate_by_size_and_are_read_in_order },
+		{ "a torn tail is recognised", test_a_torn_tail_is_recognised },
+		{ "damage is found and named", test_damage_is_found_and_named },
+		{ "a directory without record files is said to be one",
+		  test_a_directory_without_record_files_is_said_to_be_one },
+		{ "a place that cannot be written is refused at open",
+		  test_a_place_that_cannot_be_written_is_refused_at_open },
+		CU_TEST_INFO_NULL,
+	};
+
+	return weir_test_main("export/records", tests);
+}
