@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the programs answer to right and wrong command lines."""
+import weir
+
+COMMANDS = ['replay', 'bench', 'check']
+
+
+class CommandLine(weir.Case):
+    def test_help_is_on_standard_output_for_every_command(self):
+        for command in [[]] + [[c] for c in COMMANDS]:
+            p = weir.run(weir.AGENT, *command, '--help')
+            self.assertEqual((p.returncode, p.stderr), (weir.OK, ''), command)
+            self.assertIn('usage: weir-agent', p.stdout)
+
+    def test_help_of_weirctl_names_its_verbs(self):
+        p = weir.run(weir.CTL, '--help')
+        self.assertEqual(p.returncode, weir.OK)
+        for word in ('flow', 'list', 'top', 'show'):
+            self.assertIn(word, p.stdout)
+
+    def test_an_unknown_option_is_named_and_exits_2(self):
+        for command in COMMANDS:
+            p = weir.run(weir.AGENT, command, '--no-such-option')
+            self.assertEqual(p.returncode, weir.USAGE, command)
+            self.assertIn('--no-such-option', p.stderr)
+            self.assertEqual(p.stdout, '')
+
+    def test_an_unknown_command_exits_2(self):
+        for program in (weir.AGENT, weir.CTL):
+            p = weir.run(program, 'no-such-command')
+            self.assertEqual(p.returncode, weir.USAGE)
+            self.assertIn('no-such-command', p.stderr)
+
+    def test_a_command_without_what_it_needs_exits_2(self):
+        for command in ([weir.AGENT], [weir.AGENT, 'replay'], [weir.CTL], [weir.CTL, 'flow']):
+            self.assertEqual(weir.run(*command).returncode, weir.USAGE, command)
+
+    def test_values_out_of_range_exit_2(self):
+        quick = weir.data('quickstart.pcap')
+        for wrong in (['--workers', '0'], ['--workers', 'many'], ['--speed', 'fast'], ['--mode', 'bridge']):
+            self.assertEqual(weir.replay(*wrong, quick).returncode, weir.USAGE, wrong)
+
+    def test_modes_that_are_not_there_yet_are_refused_in_words(self):
+        for mode in ('local', 'mirror'):
+            p = weir.replay('--mode', mode, weir.data('quickstart.pcap'))
+            self.assertNotEqual(p.returncode, weir.OK)
+            self.assertIn('analyzer', p.stderr)
+
+    def test_a_wrong_group_configuration_exits_3_with_its_place(self):
+        path = self.file('group.yaml', b'processors:\n  flow_log:\n    no_such_key: 1\n')
+        p = weir.replay('--group-config', path, weir.data('quickstart.pcap'))
+        self.assertEqual(p.returncode, weir.INVALID)
+        self.assertIn('group.yaml:3:', p.stderr)
+        self.assertIn('no_such_key', p.stderr)
+
+
+if __name__ == '__main__':
+    weir.main()

@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Input that is damaged, empty, foreign or cut short: said to the person, counted for the packet, nothing else lost."""
+import gzip
+import json
+import os
+import signal
+import subprocess
+import time
+
+import weir
+
+QUICK = weir.data('quickstart.pcap')
+
+
+def quick():
+    with open(QUICK, 'rb') as f:
+        return f.read()
+
+
+class Input(weir.Case):
+    def whole(self):
+        return weir.accounting(QUICK)[1]['received']
+
+    def test_a_capture_cut_in_the_middle_is_read_up_to_the_cut(self):
+        content = quick()
+        code, a, words = weir.accounting(self.file('cut.pcap', content[:len(content) // 2]))
+        self.assertEqual(code, weir.PARTIAL)
+        self.assertGreater(a['received'], 0)
+        self.assertLess(a['received'], self.whole())
+        self.assertIn('cut.pcap', words)
+        self.assert_conserved(a)
+
+    def test_a_cut_at_every_byte_of_the_headers_and_first_packets_ends_cleanly(self):
+        content = quick()
+        for n in list(range(1, 120)) + list(range(120, 600, 7)):
+            p = weir.replay('--accounting', self.file('cut.pcap', content[:n]))
+            self.assertIn(p.returncode, (weir.OK, weir.FAILED, weir.PARTIAL), n)
+            if p.stdout:
+                self.assert_conserved(json.loads(p.stdout))
+
+    def test_garbage_is_refused_by_name(self):
+        p = weir.replay(self.file('garbage.pcap', bytes(range(256)) * 10))
+        self.assertIn(p.returncode, (weir.FAILED, weir.PARTIAL))
+        self.assertIn('garbage.pcap', p.stderr)
+
+    def test_an_empty_file_is_refused_by_name(self):
+        p = weir.replay(self.file('empty.pcap', b''))
+        self.assertNotEqual(p.returncode, weir.OK)
+        self.assertIn('empty.pcap', p.stderr)
+
+    def test_a_capture_without_packets_has_no_flows(self):
+        code, a, _ = weir.accounting(self.file('none.pcap', weir.pcap([])))
+        self.assertEqual((code, a['received']), (weir.OK, 0))
+
+    def test_a_missing_file_is_named(self):
+        p = weir.replay(os.path.join(self.dir, 'missing.pcap'))
+        self.assertNotEqual(p.returncode, weir.OK)
+        self.assertIn('missing.pcap', p.stderr)
+
+    def test_a_folder_is_read_for_its_captures_whatever_else_lies_there(self):
+        self.file('captures/a.pcap', quick())
+        self.file('captures/deeper/b.pcap', quick())
+        self.file('captures/notes.txt', b'not a capture\n')
+        self.file('captures/empty.log', b'')
+        _, a, _ = weir.accounting(os.path.join(self.dir, 'captures'))
+        self.assertEqual(a['received'], 2 * self.whole())
+        self.assert_conserved(a)
+
+    def test_gzip_and_plain_give_the_same_flows(self):
+        packed = self.file('quick.pcap.gz', gzip.compress(quick()))
+        self.assertEqual(weir.flows('--sorted', packed), weir.flows('--sorted', QUICK))
+
+    def test_frames_of_an_unknown_link_type_are_counted_as_that(self):
+        path = self.file('strange.pcap', weir.pcap([(1.0, b'x' * 60)] * 5, linktype=147))
+        _, a, _ = weir.accounting(path)
+        self.assertEqual((a['received'], a['outcomes']['linktype']), (5, 5))
+
+    def test_frames_of_no_bytes_and_of_64_kib_are_counted(self):
+        path = self.file('odd.pcap', weir.pcap([(1.0, b''), (1.1, b'\0' * 65535), (1.2, b'\xff' * 13)]))
+        _, a, _ = weir.accounting(path)
+        self.assertEqual(a['received'], 3)
+        self.assert_conserved(a)
+
+    def test_times_that_jump_lose_nothing(self):
+        frames = [(t, b'\x02' * 12 + b'\x08\x00' + bytes.fromhex('4500001c000000004011000001020304050607080035003500080000'))
+                  for t in (1000.0, 2.0, 900.0, 4e9, 3.0, 1000.5)]
+        _, a, _ = weir.accounting(self.file('jump.pcap', weir.pcap(frames)))
+        self.assertEqual((a['received'], a['outcomes']['flow']), (6, 6))
+
+    def test_an_interrupt_ends_a_paced_replay_with_all_packets_accounted_for(self):
+        p = subprocess.Popen([weir.AGENT, 'replay', '--speed', '0.1x', '--accounting', QUICK], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True)
+        time.sleep(1)
+        p.send_signal(signal.SIGINT)
+        out, _ = p.communicate(timeout=10)
+        a = json.loads(out.splitlines()[-1])
+        self.assertLess(a['received'], self.whole())
+        self.assert_conserved(a)
+
+    def test_each_prints_one_accounting_line_a_file(self):
+        paths = [self.file('a.pcap', quick()), self.file('b.pcap', weir.pcap([])), self.file('c.pcap', quick())]
+        p = weir.replay('--each', '--accounting', *paths)
+        lines = [json.loads(line) for line in p.stdout.splitlines()]
+        self.assertEqual([a['file'] for a in lines], paths)
+        self.assertEqual([a['received'] for a in lines], [self.whole(), 0, self.whole()])
+
+
+if __name__ == '__main__':
+    weir.main()

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the end-to-end tests share: where the programs are, how to run them, what a capture file looks like."""
+import json
+import os
+import struct
+import subprocess
+import tempfile
+import unittest
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get('WEIR_BUILD', os.path.join(SOURCE, 'build'))
+AGENT = os.path.join(BUILD, 'app/agent/weir-agent')
+CTL = os.path.join(BUILD, 'tools/ctl/weirctl')
+TRAFFIC = os.path.join(BUILD, 'tools/dev/traffic')
+DATA = os.path.join(SOURCE, 'tests/data')
+CAPTURES = os.path.join(os.path.dirname(SOURCE), 'shared/pcaps')
+
+OK, FAILED, USAGE, INVALID, NOT_FOUND, PARTIAL = 0, 1, 2, 3, 4, 7
+
+
+def run(*command, timeout=120, **options):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+                          **options)
+
+
+def replay(*arguments, **options):
+    return run(AGENT, 'replay', *arguments, **options)
+
+
+def flows(*arguments):
+    """-> flow records of a replay, exit status 0 demanded."""
+    p = replay('--flows', '-', *arguments)
+    if p.returncode != OK:
+        raise AssertionError(f'exit {p.returncode}: {p.stderr}')
+    return [json.loads(line) for line in p.stdout.splitlines()]
+
+
+def accounting(*arguments):
+    """-> exit status, the accounting object, standard error."""
+    p = replay('--accounting', *arguments)
+    lines = p.stdout.splitlines()
+    return p.returncode, json.loads(lines[-1]) if lines else None, p.stderr
+
+
+def data(name):
+    return os.path.join(DATA, name)
+
+
+def pcap(frames, linktype=1, ns=False):
+    """-> bytes of a capture file; frames are (seconds, bytes)."""
+    out = struct.pack('<IHHIIII', 0xa1b23c4d if ns else 0xa1b2c3d4, 2, 4, 0, 0, 65535, linktype)
+    for t, frame in frames:
+        unit = 1e9 if ns else 1e6
+        out += struct.pack('<IIII', int(t), int(t % 1 * unit), len(frame), len(frame)) + frame
+    return out
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix='weir-e2e-')
+        self.addCleanup(folder.cleanup)
+        self.dir = folder.name
+
+    def file(self, name, content):
+        path = os.path.join(self.dir, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'wb') as f:
+            f.write(content)
+        return path
+
+    def assert_conserved(self, a):
+        self.assertEqual(a['received'], sum(a['outcomes'].values()), a)
+
+
+main = unittest.main
