@@ -36,6 +36,7 @@ enum weir_frame_flag {
 	WEIR_FRAME_SIDE_B = 1 << 1, /* second fibre of a TAP pair */
 	WEIR_FRAME_PORTS = 1 << 2, /* ports were found by the fragment table: see `ports` */
 	WEIR_FRAME_HELD = 1 << 3,  /* a copy kept by the fragment table, not the source's memory */
+	WEIR_FRAME_TOO_OLD = 1 << 4, /* further behind the watermark than is tolerated */
 };
 
 struct weir_frame {

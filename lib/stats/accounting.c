@@ -10,6 +10,7 @@ const struct weir_outcome_info weir_outcomes[WEIR_OUTCOMES] = {
 void weir_accounting_add(struct weir_accounting *to, const struct weir_accounting *from)
 {
 	to->received += from->received;
+	to->bytes += from->bytes;
 	to->late += from->late;
 	for (int i = 0; i < WEIR_OUTCOMES; i++)
 		to->outcomes[i] += from->outcomes[i];

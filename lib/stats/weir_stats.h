@@ -26,6 +26,7 @@ extern const struct weir_outcome_info weir_outcomes[WEIR_OUTCOMES];
 /* One source's packets on one worker; `received` counts what the source handed out. */
 struct weir_accounting {
 	uint64_t received;
+	uint64_t bytes; /* of these, on the wire without FCS */
 	uint64_t outcomes[WEIR_OUTCOMES];
 	uint64_t late; /* among them: behind the watermark, within the tolerance */
 };
