@@ -78,11 +78,21 @@ void weir_flow_table_destroy(struct weir_flow_table *t);
 /* Settings for what follows; borrowed until the next call. At the start of a burst. */
 void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow_conf *conf);
 
+struct weir_hints;
+struct weir_hint_log;
+
 /*
- * Count a burst. `outcome[i]` becomes FLOW or TABLE_FULL for each packet. Packets are handled in
- * order. Worker that owns the table. Never blocks but in rec_reserve, never allocates.
+ * What flows that start from now on know of servers (NULL = nothing), and where they write what they
+ * show (NULL = nowhere). Both borrowed until the next call. See weir_flow_service.h.
  */
-void weir_flow_table_burst(struct weir_flow_table *t, struct weir_pkt *const *pkts,
+void weir_flow_table_hints(struct weir_flow_table *t, const struct weir_hints *hints,
+			   struct weir_hint_log *log);
+
+/*
+ * Count a burst: every packet whose `outcome` is FLOW, in order; it becomes TABLE_FULL where no flow
+ * could be made. Worker that owns the table. Blocks only in rec_reserve, never allocates.
+ */
+void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkts,
 			   const struct weir_attr *attrs, uint8_t *outcome, unsigned int n);
 
 /*
@@ -91,10 +101,14 @@ void weir_flow_table_burst(struct weir_flow_table *t, struct weir_pkt *const *pk
  */
 bool weir_flow_table_expire(struct weir_flow_table *t, uint64_t now_ns, unsigned int budget);
 
-/* Close every flow of a tap (WEIR_FLOW_ALL_TAPS: all), as a forced end. End of input, new epoch. */
+/*
+ * Close every flow of a tap (WEIR_FLOW_ALL_TAPS: all). At the end of input what is open ends by its
+ * state at watermark `now_ns`; for a new epoch it ends with a forced report.
+ */
 #define WEIR_FLOW_ALL_TAPS (-1)
 enum weir_flush_reason { WEIR_FLUSH_END, WEIR_FLUSH_EPOCH };
-void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_reason reason);
+void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_reason reason,
+			   uint64_t now_ns);
 
 uint32_t weir_flow_table_size(const struct weir_flow_table *t); /* flows now */
 const struct weir_flow_counters *weir_flow_table_counters(const struct weir_flow_table *t);

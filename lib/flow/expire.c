@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of flows: by their deadline, by eviction, by a flush.
+ *
+ * A flow ends when the watermark has passed its deadline by the tolerated delay, since no packet
+ * that could prolong it can come any more. When it is really looked at does not matter: minutes that
+ * were over before the deadline are cut first, and the last record carries the flow's own times.
+ */
+#include "table_priv.h"
+
+#define REVISIT_NS  (8 * WEIR_NS_PER_S) /* a long flow is looked at this often */
+#define IDLE_SAMPLE 32                  /* flows compared to find the longest idle */
+
+enum flow_queue flow_queue_of(const struct weir_flow *f)
+{
+	switch ((enum timeout_class)f->timeout) {
+	case TO_OPENING:
+		return f->proto == 6 ? QUEUE_HALF_OPEN : QUEUE_ONE_WAY;
+	case TO_CLOSED_FIN:
+	case TO_OPENING_RST:
+		return QUEUE_FAST;
+	case TO_ESTABLISHED:
+	case TO_ESTABLISHED_RST:
+		return flow_is_one_way(f) ? QUEUE_ONE_WAY : QUEUE_LONG;
+	default:
+		return QUEUE_CLOSING;
+	}
+}
+
+/* References that are valid, of one chunk, go to the ends of their queues; the rest is dropped. */
+static void reclaim_chunk(struct weir_flow_table *t, enum flow_queue q)
+{
+	struct chunk *c = queue_take(&t->queues, q);
+	const struct chunk copy = *c;
+
+	chunk_free(&t->queues, c);
+	for (unsigned int i = copy.first; i < copy.end; i++) {
+		const struct weir_flow *f = &t->flows[ref_flow(copy.ref[i])];
+
+		if (f->queue == q && (f->gen & REF_GEN_MASK) == ref_gen(copy.ref[i]))
+			queue_push(&t->queues, q, copy.ref[i], copy.due_ns);
+	}
+}
+
+/*
+ * No chunk is free: a third of all references is stale. Walk the queues in turn until one that was
+ * full of them came up.
+ */
+static void reclaim(struct weir_flow_table *t)
+{
+	while (t->queues.free == 0)
+		for (enum flow_queue q = QUEUE_NONE + 1; q < QUEUES && t->queues.free == 0; q++)
+			if (t->queues.q[q].head != t->queues.q[q].tail)
+				reclaim_chunk(t, q);
+}
+
+void flow_requeue(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns)
+{
+	struct weir_flow *f = &t->flows[flow];
+	const uint64_t due = weir_min_u64(flow_deadline_ns(t, f), now_ns + REVISIT_NS);
+
+	f->queue = (uint8_t)flow_queue_of(f);
+	f->gen++;
+	while (!queue_push(&t->queues, f->queue, ref_make(flow, f->gen), due))
+		reclaim(t);
+}
+
+/* SYNs from one side and nothing else: the collector may fold it with others like it. */
+static uint16_t fold_flags(const struct weir_flow *f)
+{
+	const bool unanswered = f->proto == 6 && f->state == ST_OPENING1 && flow_is_one_way(f) &&
+				!(f->flags & FLOW_REPORTED);
+
+	return unanswered ? WEIR_REC_UNANSWERED : 0;
+}
+
+void flow_end(struct weir_flow_table *t, uint32_t flow)
+{
+	const struct weir_flow *f = &t->flows[flow];
+
+	report_until(t, flow, flow_deadline_ns(t, f));
+	report_close(t, flow, weir_flow_close_type(f), fold_flags(f));
+	flow_free(t, flow);
+}
+
+static void prefetch_flow(const struct weir_flow_table *t, uint32_t flow)
+{
+	const uint8_t *hot = (const uint8_t *)&t->flows[flow];
+	const uint8_t *cold = (const uint8_t *)&t->cold[flow];
+
+	weir_prefetch_w(hot);
+	weir_prefetch_w(hot + 64);
+	weir_prefetch_w(cold);
+	weir_prefetch_w(cold + 64);
+	weir_prefetch_w(cold + 128);
+}
+
+static bool ref_is_valid(const struct weir_flow_table *t, uint32_t ref, enum flow_queue q)
+{
+	const struct weir_flow *f = &t->flows[ref_flow(ref)];
+
+	return f->queue == q && (f->gen & REF_GEN_MASK) == ref_gen(ref);
+}
+
+/* One look at a flow whose turn has come. `safe_ns`: no packet before it can come any more. */
+static void visit(struct weir_flow_table *t, uint32_t flow, uint64_t safe_ns)
+{
+	if (flow_deadline_ns(t, &t->flows[flow]) <= safe_ns) {
+		flow_end(t, flow);
+		return;
+	}
+	report_until(t, flow, safe_ns);
+	flow_requeue(t, flow, safe_ns);
+}
+
+static void visit_chunk(struct weir_flow_table *t, enum flow_queue q, uint64_t safe_ns)
+{
+	struct chunk *c = queue_take(&t->queues, q);
+	const struct chunk copy = *c;
+
+	chunk_free(&t->queues, c);
+	for (unsigned int i = copy.first; i < copy.end; i++)
+		prefetch_flow(t, ref_flow(copy.ref[i]));
+	for (unsigned int i = copy.first; i < copy.end; i++)
+		if (ref_is_valid(t, copy.ref[i], q)) {
+			const uint32_t flow = ref_flow(copy.ref[i]);
+			const uint64_t hash = flow_hash(t, &t->flows[flow], flow);
+
+			weir_prefetch_w(&t->index.buckets[index_home(&t->index, hash)]);
+		}
+	for (unsigned int i = copy.first; i < copy.end; i++)
+		if (ref_is_valid(t, copy.ref[i], q))
+			visit(t, ref_flow(copy.ref[i]), safe_ns);
+}
+
+bool weir_flow_table_expire(struct weir_flow_table *t, uint64_t now_ns, unsigned int budget)
+{
+	const uint64_t delay = t->conf->delay_ns;
+	const uint64_t safe_ns = now_ns > delay ? now_ns - delay : 0;
+
+	for (enum flow_queue q = QUEUE_NONE + 1; q < QUEUES; q++) {
+		const struct chunk *c;
+
+		while ((c = queue_front(&t->queues, q)) != NULL && c->due_ns <= safe_ns) {
+			if (budget == 0)
+				return true;
+			budget = budget > CHUNK_REFS ? budget - CHUNK_REFS : 0;
+			visit_chunk(t, q, safe_ns);
+		}
+	}
+	return false;
+}
+
+static void evict_flow(struct weir_flow_table *t, uint32_t flow, uint16_t flags)
+{
+	report_close(t, flow, weir_flow_close_type(&t->flows[flow]), flags);
+	flow_free(t, flow);
+}
+
+/* One reference of queue `q`: true when its flow was evicted. */
+static bool evict_ref(struct weir_flow_table *t, enum flow_queue q, uint32_t ref, uint64_t due_ns)
+{
+	const uint32_t flow = ref_flow(ref);
+
+	if (!ref_is_valid(t, ref, q))
+		return false;
+	if (flow_queue_of(&t->flows[flow]) != q) { /* it grew up meanwhile */
+		flow_requeue(t, flow, due_ns);
+		return false;
+	}
+	evict_flow(t, flow, q == QUEUE_HALF_OPEN ? WEIR_REC_FOLD : 0);
+	return true;
+}
+
+/* Take references from the front of a queue until `need` of its flows were evicted. */
+static uint32_t evict_queue(struct weir_flow_table *t, enum flow_queue q, uint32_t need)
+{
+	struct chunk *c;
+	uint32_t freed = 0;
+
+	while (freed < need && (c = queue_take(&t->queues, q)) != NULL) {
+		if (c->first == 0)
+			for (unsigned int i = 0; i < c->end; i++)
+				prefetch_flow(t, ref_flow(c->ref[i]));
+		while (freed < need && c->first < c->end)
+			freed += evict_ref(t, q, c->ref[c->first++], c->due_ns);
+		if (c->first < c->end)
+			queue_put_back(&t->queues, q, c);
+		else
+			chunk_free(&t->queues, c);
+	}
+	if (q == QUEUE_HALF_OPEN)
+		t->counters.evicted_half_open += freed;
+	else
+		t->counters.evicted_one_way += freed;
+	return freed;
+}
+
+/* The longest idle among those that have waited longest in their queues. */
+static bool evict_idle(struct weir_flow_table *t)
+{
+	uint32_t victim = FLOW_NONE;
+
+	for (enum flow_queue q = QUEUE_FAST; q < QUEUES; q++) {
+		const struct chunk *c = queue_front(&t->queues, q);
+
+		for (unsigned int n = 0; c != NULL && n < IDLE_SAMPLE / CHUNK_REFS + 1; n++) {
+			for (unsigned int i = c->first; i < c->end; i++) {
+				const uint32_t flow = ref_flow(c->ref[i]);
+
+				if (ref_is_valid(t, c->ref[i], q) &&
+				    (victim == FLOW_NONE ||
+				     flow_last_ns(&t->flows[flow]) <
+					     flow_last_ns(&t->flows[victim])))
+					victim = flow;
+			}
+			c = c->next != 0 ? &t->queues.chunks[c->next] : NULL;
+		}
+	}
+	if (victim == FLOW_NONE)
+		return false;
+	evict_flow(t, victim, 0);
+	t->counters.evicted_idle++;
+	return true;
+}
+
+uint32_t evict(struct weir_flow_table *t, uint32_t need, bool by_syn)
+{
+	uint32_t freed = evict_queue(t, QUEUE_HALF_OPEN, need);
+
+	if (freed < need)
+		freed += evict_queue(t, QUEUE_ONE_WAY, need - freed);
+	while (freed < need && !by_syn && evict_idle(t))
+		freed++;
+	return freed;
+}
+
+/* The watermark stands: what was due by then ends as ever, the rest ends here. */
+static void flush_flow(struct weir_flow_table *t, uint32_t flow, enum weir_flush_reason reason,
+		       uint64_t safe_ns)
+{
+	const struct weir_flow *f = &t->flows[flow];
+
+	if (flow_deadline_ns(t, f) <= safe_ns) {
+		flow_end(t, flow);
+		return;
+	}
+	report_until(t, flow, safe_ns);
+	if (reason == WEIR_FLUSH_END)
+		report_close(t, flow, weir_flow_close_type(f), fold_flags(f));
+	else
+		report_close(t, flow, WEIR_CLOSE_FORCED_REPORT, WEIR_REC_EPOCH);
+	flow_free(t, flow);
+}
+
+void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_reason reason,
+			   uint64_t now_ns)
+{
+	const uint64_t delay = t->conf->delay_ns;
+	const uint64_t safe_ns = now_ns > delay ? now_ns - delay : 0;
+
+	for (uint32_t flow = 0; flow < t->fresh; flow++) {
+		if (flow + 8 < t->fresh)
+			prefetch_flow(t, flow + 8);
+		if (t->flows[flow].queue != QUEUE_NONE &&
+		    (tap == WEIR_FLOW_ALL_TAPS || t->flows[flow].tap == tap))
+			flush_flow(t, flow, reason, safe_ns);
+	}
+}

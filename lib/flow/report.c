@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records of a flow. A flow's minutes begin at its own start; a record holds the packets of one
+ * minute, or of what there was of it when the flow ended. A minute without packets gives none.
+ */
+#include "table_priv.h"
+
+/* report += second, exactly: what 32 bits cannot hold goes on in an extension. */
+static void add_bytes(struct weir_flow_table *t, struct weir_flow_cold *c, uint32_t *sum,
+		      uint32_t second, unsigned int which)
+{
+	struct ext *x;
+
+	if (weir_likely(!__builtin_add_overflow(*sum, second, sum)))
+		return;
+	x = ext_find(&t->ext, c->ext, EXT_BYTES);
+	if (x == NULL)
+		x = detail_add(t, c, EXT_BYTES);
+	if (x != NULL)
+		x->wraps[which]++;
+}
+
+static void tell_second(struct weir_flow_table *t, const struct weir_flow *f)
+{
+	const unsigned int client = flow_client(f);
+	struct weir_flow_second delta = { .second = f->second };
+
+	for (unsigned int role = 0; role < 2; role++) {
+		delta.packet[role] = f->sec_packet[client ^ role];
+		delta.byte[role] = f->sec_byte[client ^ role];
+		delta.l3_byte[role] = f->sec_l3[client ^ role];
+		delta.l4_byte[role] = f->sec_l4[client ^ role];
+	}
+	t->hooks.on_second(t->hooks.ctx, f, &delta);
+}
+
+void second_end(struct weir_flow_table *t, uint32_t flow)
+{
+	struct weir_flow *f = &t->flows[flow];
+	struct weir_flow_cold *c = &t->cold[flow];
+
+	if ((f->sec_packet[0] | f->sec_packet[1]) == 0)
+		return;
+	if (t->hooks.on_second != NULL)
+		tell_second(t, f);
+	for (unsigned int side = 0; side < 2; side++) {
+		c->packet[side] += f->sec_packet[side];
+		add_bytes(t, c, &c->byte[side], f->sec_byte[side], side);
+		add_bytes(t, c, &c->l3[side], f->sec_l3[side], 2 + side);
+		add_bytes(t, c, &c->l4[side], f->sec_l4[side], 4 + side);
+	}
+	memset(f->sec_packet, 0, sizeof(f->sec_packet) * 4);
+}
+static_assert(offsetof(struct weir_flow, sec_l4) ==
+		      offsetof(struct weir_flow, sec_packet) + 3 * sizeof(uint32_t[2]),
+	      "cleared as one");
+
+static void fill_counters(const struct weir_flow_table *t, const struct weir_flow *f,
+			  const struct weir_flow_cold *c, struct weir_flow_rec *rec)
+{
+	const unsigned int client = flow_client(f);
+	const struct ext *x = ext_find(&t->ext, c->ext, EXT_BYTES);
+
+	for (unsigned int role = 0; role < 2; role++) {
+		const unsigned int side = client ^ role;
+
+		rec->packet[role] = c->packet[side];
+		rec->byte[role] = c->byte[side];
+		rec->l3_byte[role] = c->l3[side];
+		rec->l4_byte[role] = c->l4[side];
+		if (weir_unlikely(x != NULL)) {
+			rec->byte[role] += (uint64_t)x->wraps[side] << 32;
+			rec->l3_byte[role] += (uint64_t)x->wraps[2 + side] << 32;
+			rec->l4_byte[role] += (uint64_t)x->wraps[4 + side] << 32;
+		}
+		rec->tcp_flags[role] = f->tcp_flags[side];
+	}
+}
+
+static void fill_ends(const struct weir_flow_table *t, const struct weir_flow *f,
+		      const struct weir_flow_cold *c, struct weir_flow_rec *rec)
+{
+	const unsigned int client = flow_client(f);
+	const struct ext *x = f->flags & FLOW_IPV6 ? ext_find(&t->ext, c->ext, EXT_IPV6) : NULL;
+
+	for (unsigned int role = 0; role < 2; role++) {
+		const unsigned int side = client ^ role;
+
+		if (x != NULL)
+			rec->ip[role] = x->ip[side];
+		else
+			rec->ip[role].w[0] = f->ip[side];
+		rec->port[role] = f->flags & FLOW_NOT_IP ? 0 : f->port[side];
+		memcpy(rec->mac[role], c->mac[side], 6);
+		rec->l2_end[role] = f->ends >> side & 1;
+		rec->l3_end[role] = f->ends >> (2 + side) & 1;
+		rec->l3_epc_id[role] = 0;
+	}
+	rec->direction_score = c->score[client ^ 1];
+	if (rec->direction_score == UINT8_MAX)
+		rec->flags |= WEIR_REC_ACTIVE_SERVICE;
+}
+
+static void fill_details(const struct weir_flow_table *t, const struct weir_flow *f,
+			 const struct weir_flow_cold *c, struct weir_flow_rec *rec)
+{
+	const unsigned int client = flow_client(f);
+	const struct ext *x;
+
+	if (f->flags & FLOW_TUNNEL) {
+		x = ext_find(&t->ext, c->ext, EXT_TUNNEL);
+		rec->tunnel[0] = x->tunnel[client];
+		rec->tunnel[1] = x->tunnel[client ^ 1];
+	}
+	if (f->flags & FLOW_NAT) {
+		x = ext_find(&t->ext, c->ext, EXT_NAT);
+		for (unsigned int role = 0; role < 2; role++) {
+			rec->nat_real_ip[role] = x->nat.ip[client ^ role];
+			rec->nat_real_port[role] = x->nat.port[client ^ role];
+		}
+		rec->nat_source = 6;
+	}
+}
+
+/* Everything but the period. */
+static void fill(const struct weir_flow_table *t, uint32_t flow, struct weir_flow_rec *rec)
+{
+	const struct weir_flow *f = &t->flows[flow];
+	const struct weir_flow_cold *c = &t->cold[flow];
+
+	memset(rec, 0, sizeof(*rec));
+	rec->flow_id = flow_id(t, flow);
+	rec->capture_nic = UINT64_C(4) << 60 | c->capture_id;
+	rec->flow_start_ns = f->start_ns;
+	rec->duration_ns = weir_max_u64(flow_last_ns(f), f->start_ns) - f->start_ns;
+	rec->eth_type = f->flags & FLOW_NOT_IP ? f->port[0]
+			: f->flags & FLOW_IPV6 ? 0x86dd
+					       : 0x0800;
+	rec->vlan = c->vlan;
+	rec->capture_network_type = f->network_type;
+	rec->protocol = f->proto;
+	rec->is_ipv6 = (f->flags & FLOW_IPV6) != 0;
+	rec->init_ipid = c->init_ipid;
+	rec->flow_count = 1;
+	if (!(f->flags & FLOW_REPORTED))
+		rec->flags |= WEIR_REC_NEW;
+	fill_ends(t, f, c, rec);
+	fill_counters(t, f, c, rec);
+	fill_details(t, f, c, rec);
+	weir_perf_report(f, c, &t->ext, rec);
+}
+
+/* The record has left: what it held begins again. */
+static void clear_report(struct weir_flow_table *t, uint32_t flow)
+{
+	struct weir_flow *f = &t->flows[flow];
+	struct weir_flow_cold *c = &t->cold[flow];
+	struct ext *x = ext_find(&t->ext, c->ext, EXT_BYTES);
+
+	f->flags |= FLOW_REPORTED;
+	memset(f->tcp_flags, 0, sizeof(f->tcp_flags));
+	memset(c->packet, 0, sizeof(c->packet) * 4);
+	if (x != NULL)
+		memset(x->wraps, 0, sizeof(x->wraps));
+	weir_perf_clear(c, &t->ext);
+}
+static_assert(offsetof(struct weir_flow_cold, l4) ==
+		      offsetof(struct weir_flow_cold, packet) + 3 * sizeof(uint32_t[2]),
+	      "cleared as one");
+
+static struct weir_flow_rec *reserve(struct weir_flow_table *t)
+{
+	struct weir_flow_rec *rec = t->hooks.rec_reserve(t->hooks.ctx);
+
+	if (weir_unlikely(rec == NULL))
+		t->counters.records_lost++;
+	return rec;
+}
+
+static bool has_packets(const struct weir_flow_cold *c)
+{
+	return (c->packet[0] | c->packet[1]) != 0;
+}
+
+static void report_forced(struct weir_flow_table *t, uint32_t flow)
+{
+	const struct weir_flow *f = &t->flows[flow];
+	const uint64_t index = flow_report_index(f, flow_last_ns(f));
+	struct weir_flow_rec *rec = reserve(t);
+
+	if (rec != NULL) {
+		fill(t, flow, rec);
+		rec->start_ns = f->start_ns + index * WEIR_REPORT_NS;
+		rec->end_ns = rec->start_ns + WEIR_REPORT_NS;
+		rec->close_type = WEIR_CLOSE_FORCED_REPORT;
+		t->hooks.rec_commit(t->hooks.ctx);
+		t->counters.reports++;
+	}
+	clear_report(t, flow);
+}
+
+void report_until(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns)
+{
+	struct weir_flow *f = &t->flows[flow];
+	const uint64_t index = flow_report_of(f, now_ns);
+
+	if (!flow_report_is_before(f, index))
+		return;
+	second_end(t, flow);
+	if (has_packets(&t->cold[flow]))
+		report_forced(t, flow);
+	f->report = (uint16_t)index;
+}
+
+void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags)
+{
+	const struct weir_flow *f = &t->flows[flow];
+	const uint64_t last = weir_max_u64(flow_last_ns(f), f->start_ns);
+	struct weir_flow_rec *rec;
+
+	second_end(t, flow);
+	rec = reserve(t);
+	if (rec == NULL)
+		return;
+	fill(t, flow, rec);
+	rec->start_ns = has_packets(&t->cold[flow])
+				? f->start_ns + flow_report_index(f, last) * WEIR_REPORT_NS
+				: last;
+	rec->end_ns = weir_max_u64(last, rec->start_ns); /* all of them may have been late */
+	rec->close_type = close_type;
+	rec->flags |= flags;
+	t->hooks.rec_commit(t->hooks.ctx);
+	t->counters.reports++;
+}

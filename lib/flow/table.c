@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table: a burst of packets meets its flows.
+ *
+ * Memory latency is what a packet costs, so a burst goes through in steps: hash all and ask for their
+ * buckets, look up all and ask for their entries, then count all. By then the lines have come.
+ */
+#include "table_priv.h"
+
+#define SYN_ONLY(flags) (((flags) & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
+
+/* Where the parts lie in the one mapping of a table. */
+struct layout {
+	size_t self, flows, cold, buckets, chunks, ext, total;
+};
+
+static size_t part(size_t *total, size_t bytes)
+{
+	const size_t at = *total;
+
+	*total += (bytes + 4095) & ~(size_t)4095;
+	return at;
+}
+
+static struct layout layout_of(const struct weir_flow_budget *b)
+{
+	struct layout l = { 0 };
+
+	l.self = part(&l.total, sizeof(struct weir_flow_table));
+	l.flows = part(&l.total, (size_t)b->flows * sizeof(struct weir_flow));
+	l.cold = part(&l.total, (size_t)b->flows * sizeof(struct weir_flow_cold));
+	l.buckets = part(&l.total, (size_t)index_bucket_count(b->flows) * sizeof(struct bucket));
+	l.chunks = part(&l.total, (size_t)queue_chunk_count(b->flows) * sizeof(struct chunk));
+	l.ext = part(&l.total, (size_t)b->ext_blocks * sizeof(struct ext));
+	return l;
+}
+
+size_t weir_flow_table_bytes(const struct weir_flow_budget *budget)
+{
+	return layout_of(budget).total;
+}
+
+struct weir_flow_table *weir_flow_table_create(const struct weir_flow_budget *budget,
+					       const struct weir_flow_hooks *hooks, uint64_t seed)
+{
+	const struct layout l = layout_of(budget);
+	struct weir_flow_table *t;
+	uint8_t *mem;
+
+	if (budget->flows == 0 || budget->flows >= 1u << REF_FLOW_BITS)
+		return NULL;
+	mem = weir_mem_map(l.total);
+	if (mem == NULL)
+		return NULL;
+	t = (struct weir_flow_table *)(mem + l.self);
+	t->flows = (struct weir_flow *)(mem + l.flows);
+	t->cold = (struct weir_flow_cold *)(mem + l.cold);
+	index_init(&t->index, mem + l.buckets, budget->flows);
+	queues_init(&t->queues, mem + l.chunks, budget->flows);
+	weir_ext_pool_init(&t->ext, mem + l.ext, budget->ext_blocks);
+	t->capacity = budget->flows;
+	t->free_head = FLOW_NONE;
+	t->seed[0] = weir_mix(seed ^ UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xd6e8feb86659fd93));
+	t->seed[1] = weir_mix(seed ^ UINT64_C(0xa0761d6478bd642f), UINT64_C(0xe7037ed1a0b428db));
+	t->hooks = *hooks;
+	t->budget = *budget;
+	return t;
+}
+
+void weir_flow_table_destroy(struct weir_flow_table *t)
+{
+	if (t != NULL)
+		weir_mem_unmap(t, weir_flow_table_bytes(&t->budget));
+}
+
+void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow_conf *conf)
+{
+	if (t->conf == conf)
+		return;
+	t->conf = conf;
+	t->timeout_ns[TO_OPENING] = conf->others_ns;
+	t->timeout_ns[TO_ESTABLISHED] = conf->established_ns;
+	t->timeout_ns[TO_CLOSING] = conf->others_ns;
+	t->timeout_ns[TO_ESTABLISHED_RST] = conf->closing_rst_ns;
+	t->timeout_ns[TO_EXCEPTION] = conf->others_ns;
+	t->timeout_ns[TO_CLOSED_FIN] = 2 * WEIR_NS_PER_S; /* no setting of DeepFlow's */
+	t->timeout_ns[TO_OPENING_RST] = conf->opening_rst_ns;
+}
+
+void weir_flow_table_hints(struct weir_flow_table *t, const struct weir_hints *hints,
+			   struct weir_hint_log *log)
+{
+	t->hints = hints;
+	t->hint_log = log;
+}
+
+uint32_t weir_flow_table_size(const struct weir_flow_table *t)
+{
+	return t->size;
+}
+
+const struct weir_flow_counters *weir_flow_table_counters(const struct weir_flow_table *t)
+{
+	return &t->counters;
+}
+
+/* The flow of a packet, and which side of it sent the packet. */
+static uint32_t find(const struct weir_flow_table *t, const struct weir_pkt *p,
+		     const struct weir_attr *a, const struct probe *probe, unsigned int *side)
+{
+	const struct bucket *b = &t->index.buckets[index_home(&t->index, probe->hash)];
+	const uint8_t tag = index_tag(probe->hash);
+
+	for (;;) {
+		for (uint32_t m = bucket_match(b, tag); m != 0; m &= m - 1) {
+			const uint32_t flow = b->flow[__builtin_ctz(m)];
+			const int s = flow_match(t, flow, p, a, probe);
+
+			if (s >= 0) {
+				*side = (unsigned int)s;
+				return flow;
+			}
+		}
+		if (b->next == 0)
+			return FLOW_NONE;
+		b = &t->index.buckets[b->next];
+	}
+}
+
+static void note_tunnel(struct weir_flow_table *t, const struct weir_flow_cold *c,
+			const struct weir_pkt *p, unsigned int side)
+{
+	struct ext *x = ext_find(&t->ext, c->ext, EXT_TUNNEL);
+
+	if (x->tunnel[side].type == WEIR_TUNNEL_NONE)
+		x->tunnel[side] = p->tunnel;
+}
+
+/* TCP option address: what lies behind the proxy that sent this packet. */
+static void note_nat(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
+		     const struct weir_pkt *p, unsigned int side)
+{
+	struct ext *x = ext_find(&t->ext, c->ext, EXT_NAT);
+
+	if (x == NULL)
+		x = detail_add(t, c, EXT_NAT);
+	if (x == NULL)
+		return;
+	f->flags |= FLOW_NAT;
+	x->nat.ip[side] = p->nat_ip;
+	x->nat.port[side] = p->nat_port;
+}
+
+static void count_second(struct weir_flow_table *t, uint32_t flow, struct weir_flow *f,
+			 const struct weir_pkt *p, unsigned int side)
+{
+	const uint32_t second = (uint32_t)(p->ts_ns / WEIR_NS_PER_S);
+
+	if (second != f->second || f->sec_byte[side] > UINT32_MAX - p->packet_len) {
+		second_end(t, flow);
+		f->second = second;
+	}
+	f->sec_packet[side]++;
+	f->sec_byte[side] += p->packet_len;
+	f->sec_l3[side] += p->l3_payload_len;
+	f->sec_l4[side] += p->l4_payload_len;
+}
+
+static void update_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
+		       const struct weir_pkt *p, unsigned int side, bool first)
+{
+	if (weir_unlikely((p->tcp_flags & WEIR_TCP_SYN) || (p->flags & WEIR_PKT_TOA))) {
+		if (!first)
+			direction_tcp(t, f, c, p, side);
+		if (p->flags & WEIR_PKT_TOA)
+			note_nat(t, f, c, p, side);
+	}
+	f->tcp_flags[side] |= p->tcp_flags;
+	f->tcp_flags_all[side] |= p->tcp_flags;
+	weir_tcp_state_update(f, p, side == flow_client(f));
+	weir_tcp_perf_update(&t->ext, &t->counters, f, c, p, side);
+}
+
+static void update_other(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
+			 const struct weir_pkt *p, unsigned int side)
+{
+	weir_other_state_update(f);
+	if (p->proto == 17 && (p->flags & WEIR_PKT_L4))
+		weir_udp_perf_update(&t->ext, &t->counters, f, c, p, side);
+	else if (p->flags & (WEIR_PKT_ECHO_REQUEST | WEIR_PKT_ECHO_REPLY))
+		weir_icmp_perf_update(&t->ext, &t->counters, c, p);
+}
+
+static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
+		   unsigned int side, bool first)
+{
+	struct weir_flow *f = &t->flows[flow];
+	struct weir_flow_cold *c = &t->cold[flow];
+	const uint8_t timeout = f->timeout;
+
+	if (first)
+		direction_first(t, f, c, p);
+	else
+		report_until(t, flow, p->ts_ns);
+	count_second(t, flow, f, p, side);
+	f->flags |= side == 0 ? FLOW_SEEN_0 : FLOW_SEEN_1;
+	if (f->flags & FLOW_TUNNEL)
+		note_tunnel(t, c, p, side);
+	if (p->proto == 6 && (p->flags & WEIR_PKT_L4))
+		update_tcp(t, f, c, p, side, first);
+	else
+		update_other(t, f, c, p, side);
+	f->last_ns[side] = weir_max_u64(f->last_ns[side], p->ts_ns);
+	/* Nearer deadlines are followed at once, farther ones when the old one comes up. */
+	if (first || (timeout != f->timeout && flow_queue_of(f) > QUEUE_ONE_WAY &&
+		      flow_queue_of(f) < QUEUE_LONG && flow_queue_of(f) != f->queue))
+		flow_requeue(t, flow, p->ts_ns);
+}
+
+static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
+		      const struct weir_attr *a, const struct probe *probe)
+{
+	unsigned int side = 0;
+	bool first = false;
+	uint32_t flow = find(t, p, a, probe, &side);
+
+	if (flow != FLOW_NONE && p->ts_ns >= flow_deadline_ns(t, &t->flows[flow])) {
+		flow_end(t, flow);
+		flow = FLOW_NONE;
+	}
+	if (flow == FLOW_NONE) {
+		first = true;
+		side = 0;
+		flow = flow_create(t, p, a, probe);
+		if (flow == FLOW_NONE && evict(t, 1, p->proto == 6 && SYN_ONLY(p->tcp_flags)) > 0)
+			flow = flow_create(t, p, a, probe);
+		if (flow == FLOW_NONE)
+			return WEIR_OUTCOME_TABLE_FULL;
+	}
+	update(t, flow, p, side, first);
+	return WEIR_OUTCOME_FLOW;
+}
+
+/* Ask for the entry a tag points to; FLOW_NONE when no tag matches: a new flow, most likely. */
+static uint32_t prefetch_candidate(const struct weir_flow_table *t, const struct probe *probe)
+{
+	const struct bucket *b = &t->index.buckets[index_home(&t->index, probe->hash)];
+	const uint32_t m = bucket_match(b, index_tag(probe->hash));
+	const uint8_t *hot, *cold;
+	uint32_t flow;
+
+	if (m == 0)
+		return FLOW_NONE;
+	flow = b->flow[__builtin_ctz(m)];
+	hot = (const uint8_t *)&t->flows[flow];
+	cold = (const uint8_t *)&t->cold[flow];
+	weir_prefetch_w(hot);
+	weir_prefetch_w(hot + 64);
+	weir_prefetch_w(cold + 32);
+	weir_prefetch_w(cold + 96);
+	return flow;
+}
+
+/* New flows of a burst take consecutive entries; have them, and room for them, ready. */
+static void make_room(struct weir_flow_table *t, unsigned int misses)
+{
+	const uint32_t room = t->capacity - t->size;
+
+	if (room < misses)
+		evict(t, misses - room, true);
+	for (unsigned int i = 0; i < misses && t->fresh + i < t->capacity; i++)
+		weir_prefetch_w(&t->flows[t->fresh + i]);
+}
+
+void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkts,
+			   const struct weir_attr *attrs, uint8_t *outcome, unsigned int n)
+{
+	struct probe probes[WEIR_BURST_MAX];
+	unsigned int misses = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (outcome[i] == WEIR_OUTCOME_FLOW) {
+			probe_init(t, &pkts[i], &attrs[i], &probes[i]);
+			weir_prefetch(&t->index.buckets[index_home(&t->index, probes[i].hash)]);
+		}
+	for (unsigned int i = 0; i < n; i++)
+		if (outcome[i] == WEIR_OUTCOME_FLOW)
+			misses += prefetch_candidate(t, &probes[i]) == FLOW_NONE;
+	if (misses > 0)
+		make_room(t, misses);
+	for (unsigned int i = 0; i < n; i++)
+		if (outcome[i] == WEIR_OUTCOME_FLOW)
+			outcome[i] = handle(t, &pkts[i], &attrs[i], &probes[i]);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table itself; what table.c, create.c, expire.c, report.c and direction.c share. */
+#ifndef WEIR_FLOW_TABLE_PRIV_H
+#define WEIR_FLOW_TABLE_PRIV_H
+
+#include "flow_priv.h"
+#include "index.h"
+#include "queue.h"
+
+#include <weir_flow_service.h>
+
+/* A packet as the table sees it: its key in packet orientation, and the symmetric hash. */
+struct probe {
+	uint64_t hash;
+	uint32_t ip[2]; /* IPv4 in network order, IPv6 hashed */
+};
+
+struct weir_flow_table {
+	struct weir_flow *flows;
+	struct weir_flow_cold *cold;
+	struct flow_index index;
+	struct queues queues;
+	struct ext_pool ext;
+	uint32_t capacity;
+	uint32_t size;
+	uint32_t fresh;     /* entries never used begin here */
+	uint32_t free_head; /* chain of freed entries through ip[0], FLOW_NONE = none */
+	uint64_t seed[2];
+
+	const struct weir_flow_conf *conf;
+	uint64_t timeout_ns[TO_COUNT];
+	const struct weir_hints *hints; /* what earlier flows told, may be NULL */
+	struct weir_hint_log *hint_log; /* what flows of now tell, may be NULL */
+
+	struct weir_flow_hooks hooks;
+	struct weir_flow_counters counters;
+	struct weir_flow_budget budget;
+	void *mem;
+};
+
+static inline uint64_t flow_last_ns(const struct weir_flow *f)
+{
+	return weir_max_u64(f->last_ns[0], f->last_ns[1]);
+}
+
+/* The value part of capture_nic: ERSPAN source << 8 | tap. */
+static inline uint32_t capture_id(const struct weir_attr *a)
+{
+	return (uint32_t)a->capture_nic;
+}
+
+/* When the flow ends unless a packet comes first. Spec 4.3: one direction alone has its own time. */
+static inline uint64_t flow_deadline_ns(const struct weir_flow_table *t, const struct weir_flow *f)
+{
+	return flow_last_ns(f) + t->timeout_ns[flow_is_one_way(f) ? TO_OPENING : f->timeout];
+}
+
+/* Index of the report a time falls in; times before the flow's start belong to its first. */
+static inline uint64_t flow_report_of(const struct weir_flow *f, uint64_t ts_ns)
+{
+	return ts_ns <= f->start_ns ? 0 : (ts_ns - f->start_ns) / WEIR_REPORT_NS;
+}
+
+/* The entry keeps 16 bits of its report's index; no flow is silent for 65536 minutes. */
+static inline bool flow_report_is_before(const struct weir_flow *f, uint64_t index)
+{
+	return (int16_t)((uint16_t)index - f->report) > 0;
+}
+
+/* Start of the current report, in full: the last packet lies in it, or in an earlier one. */
+static inline uint64_t flow_report_index(const struct weir_flow *f, uint64_t near_ns)
+{
+	const uint64_t near = flow_report_of(f, near_ns);
+
+	return near + (uint64_t)(int64_t)(int16_t)(f->report - (uint16_t)near);
+}
+
+/* key.c */
+void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
+		const struct weir_attr *a, struct probe *probe);
+uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, uint32_t flow);
+/* Side of the flow that sent the packet, or -1: not this flow. */
+int flow_match(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
+	       const struct weir_attr *a, const struct probe *probe);
+uint64_t flow_id(const struct weir_flow_table *t, uint32_t flow);
+
+/* create.c */
+/* A detail that the entry itself has no room for; left out, and counted, when none is free. */
+struct ext *detail_add(struct weir_flow_table *t, struct weir_flow_cold *c, enum ext_kind kind);
+uint32_t flow_create(struct weir_flow_table *t, const struct weir_pkt *p, const struct weir_attr *a,
+		     const struct probe *probe);
+void flow_free(struct weir_flow_table *t, uint32_t flow);
+
+/* direction.c */
+void direction_first(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
+		     const struct weir_pkt *p);
+void direction_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
+		   const struct weir_pkt *p, unsigned int side);
+
+/* report.c */
+/* Move the second's counters into the report's. */
+void second_end(struct weir_flow_table *t, uint32_t flow);
+/* Cut every report that is over at `now_ns`: what has packets leaves with a forced report. */
+void report_until(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns);
+/* The flow's last record. */
+void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags);
+
+/* expire.c */
+enum flow_queue flow_queue_of(const struct weir_flow *f);
+/* Put a flow's reference where its deadline wants it; the old one becomes stale. */
+void flow_requeue(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns);
+/* The flow's deadline has passed: last record, entry free. */
+void flow_end(struct weir_flow_table *t, uint32_t flow);
+/* Free up to `need` entries by the policy; `by_syn`: no established flow may go. Returns how many. */
+uint32_t evict(struct weir_flow_table *t, uint32_t need, bool by_syn);
+
+#endif
