@@ -33,10 +33,10 @@ static uint16_t network_type(const struct weir_attribute_conf *conf, const struc
 }
 
 void weir_attribute_burst(const struct weir_attribute_conf *conf, uint8_t tap,
-			  struct weir_pkt *const *pkts, struct weir_attr *attrs, unsigned int n)
+			  const struct weir_pkt *pkts, struct weir_attr *attrs, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		const struct weir_pkt *pkt = pkts[i];
+		const struct weir_pkt *pkt = &pkts[i];
 
 		attrs[i] = (struct weir_attr){
 			.capture_nic = NIC_FROM_ID |

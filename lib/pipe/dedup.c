@@ -183,24 +183,25 @@ static bool look_up(struct weir_dedup *d, uint64_t hash, uint64_t ts_ns, uint64_
 	return false;
 }
 
-uint64_t weir_dedup_burst(struct weir_dedup *d, const struct weir_dedup_conf *conf,
-			  struct weir_pkt *const *pkts, const struct weir_attr *attrs,
-			  unsigned int n)
+void weir_dedup_burst(struct weir_dedup *d, const struct weir_dedup_conf *conf,
+		      const struct weir_pkt *pkts, const struct weir_attr *attrs, uint8_t *outcome,
+		      unsigned int n)
 {
 	const uint64_t no_id_window = weir_min_u64(conf->window_ns, NO_ID_WINDOW_NS);
-	uint64_t hash[WEIR_BURST_MAX], duplicates = 0;
+	uint64_t hash[WEIR_BURST_MAX];
 
 	for (unsigned int i = 0; i < n; i++) {
-		hash[i] = hash_of(d, pkts[i], &attrs[i]);
+		hash[i] = outcome[i] == WEIR_OUTCOME_FLOW ? hash_of(d, &pkts[i], &attrs[i]) : 0;
 		weir_prefetch_w(set_of(d, hash[i]));
 	}
 	for (unsigned int i = 0; i < n; i++) {
 		if (hash[i] == 0)
 			continue;
-		if (look_up(d, hash[i], pkts[i]->ts_ns,
-			    has_no_id(pkts[i]) ? no_id_window : conf->window_ns, conf->window_ns))
-			duplicates |= UINT64_C(1) << i;
+		if (look_up(d, hash[i], pkts[i].ts_ns,
+			    has_no_id(&pkts[i]) ? no_id_window : conf->window_ns,
+			    conf->window_ns)) {
+			outcome[i] = WEIR_OUTCOME_DUPLICATE;
+			d->counters.duplicates++;
+		}
 	}
-	d->counters.duplicates += (unsigned int)__builtin_popcountll(duplicates);
-	return duplicates;
 }

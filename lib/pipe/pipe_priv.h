@@ -8,16 +8,11 @@
 
 #include <weir_flow.h>
 #include <weir_pkt.h>
+#include <weir_settings.h>
 
 #include <stdatomic.h>
 
 /* Dedup: spec, data plane 1.10. */
-
-struct weir_dedup_conf {
-	uint64_t window_ns; /* 1 to 1000 ms; default 10 ms */
-};
-
-#define WEIR_DEDUP_WINDOW_NS (10 * WEIR_NS_PER_MS)
 
 struct weir_dedup_counters {
 	uint64_t duplicates;
@@ -31,12 +26,12 @@ struct weir_dedup *weir_dedup_create(uint32_t packets, uint64_t seed);
 void weir_dedup_destroy(struct weir_dedup *d);
 
 /*
- * Which of up to WEIR_BURST_MAX packets repeat one seen before: bit i for pkts[i]. Only IP packets of
- * the cloud network type are looked at. Worker that owns `d`.
+ * Packets whose outcome is FLOW and that repeat one seen before become DUPLICATE. Only IP packets of
+ * the cloud network type are looked at. `n` is at most WEIR_BURST_MAX. Worker that owns `d`.
  */
-uint64_t weir_dedup_burst(struct weir_dedup *d, const struct weir_dedup_conf *conf,
-			  struct weir_pkt *const *pkts, const struct weir_attr *attrs,
-			  unsigned int n);
+void weir_dedup_burst(struct weir_dedup *d, const struct weir_dedup_conf *conf,
+		      const struct weir_pkt *pkts, const struct weir_attr *attrs, uint8_t *outcome,
+		      unsigned int n);
 const struct weir_dedup_counters *weir_dedup_counters(const struct weir_dedup *d);
 
 /* Fragments: later ones get the ports of the first. */
@@ -120,19 +115,8 @@ static inline void weir_fragment_return(const struct weir_frame *frame)
 
 /* Attribution in analyzer mode: spec, data plane 1.5 to 1.7. */
 
-#define WEIR_NETWORK_TYPE_CLOUD 3
-#define WEIR_VLAN_MAP_SIZE      4097
-
-enum { WEIR_PCP_OUTER_VLAN = 8, WEIR_PCP_INNER_VLAN = 9 };
-
-struct weir_attribute_conf {
-	uint16_t default_type;
-	uint8_t pcp; /* 0 to 7: only frames with this outer PCP are mapped; or one of the above */
-	uint16_t vlan_map[WEIR_VLAN_MAP_SIZE]; /* VID -> network type, 0 = unset; [0] = untagged */
-};
-
 /* Fill attrs[i] of each of `n` packets of `tap`. Worker. */
 void weir_attribute_burst(const struct weir_attribute_conf *conf, uint8_t tap,
-			  struct weir_pkt *const *pkts, struct weir_attr *attrs, unsigned int n);
+			  const struct weir_pkt *pkts, struct weir_attr *attrs, unsigned int n);
 
 #endif

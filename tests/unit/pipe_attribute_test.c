@@ -16,10 +16,9 @@ static void configure(uint8_t pcp)
 
 static struct weir_attr attribute(struct weir_pkt pkt)
 {
-	struct weir_pkt *pkts[] = { &pkt };
 	struct weir_attr attr;
 
-	weir_attribute_burst(&conf, 7, pkts, &attr, 1);
+	weir_attribute_burst(&conf, 7, &pkt, &attr, 1);
 	return attr;
 }
 

@@ -50,12 +50,13 @@ static struct sample sample_of(const uint8_t *l3, size_t len)
 /* Is `s` a duplicate at START_NS + `after_ns`? */
 static bool seen(struct sample s, uint64_t after_ns)
 {
-	struct weir_pkt *pkts[] = { &s.pkt };
+	uint8_t outcome = WEIR_OUTCOME_FLOW;
 
 	s.pkt.l3 = s.l3;
 	s.pkt.end = s.l3 + s.pkt.payload_cap;
 	s.pkt.ts_ns = START_NS + after_ns;
-	return weir_dedup_burst(d, &conf, pkts, &s.attr, 1) != 0;
+	weir_dedup_burst(d, &conf, &s.pkt, &s.attr, &outcome, 1);
+	return outcome == WEIR_OUTCOME_DUPLICATE;
 }
 
 static void fresh(void)

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The capture pipeline: from frames of sources to records in rings.
+ *
+ * One worker: reader and worker are one thread, the caller's. More workers: the caller's thread reads
+ * and steers by the hash of the inner headers, each worker has a thread and a ring; or, where a
+ * source has a queue for each worker that keeps both directions of a flow together, each worker reads
+ * its own queue.
+ */
+#ifndef WEIR_PIPE_H
+#define WEIR_PIPE_H
+
+#include <weir_decode.h>
+#include <weir_flow.h>
+#include <weir_rt.h>
+#include <weir_settings.h>
+#include <weir_stats.h>
+
+#define WEIR_PIPE_WORKERS_MAX 64
+
+struct weir_pipe_options {
+	unsigned int workers;
+	struct weir_flow_budget budget;       /* of each worker's table */
+	const struct weir_settings *settings; /* borrowed for the pipe's life */
+	uint32_t record_slots;                /* ring to the collector: power of two */
+	uint8_t tap;                          /* number of the tap, from 1 */
+	bool lossless;                        /* sources wait: full rings block */
+	const int *cpus;                      /* a worker's CPU each, NULL = not pinned */
+};
+
+struct weir_pipe;
+
+/* Everything a pipe will ever use is allocated here. Control thread. */
+struct weir_pipe *weir_pipe_create(const struct weir_pipe_options *o, struct weir_err *err);
+void weir_pipe_destroy(struct weir_pipe *p);
+
+/* Bytes of all tables and rings a pipe of these options maps. */
+size_t weir_pipe_bytes(const struct weir_pipe_options *o);
+
+/* The ring of each worker to the collector; slots are struct weir_flow_rec. Live as long as the pipe. */
+struct weir_ring *const *weir_pipe_records(const struct weir_pipe *p);
+
+/*
+ * Read the started sources of one tap until all have ended or `stop` is set; then close what is open.
+ * May be called again: each run is independent of those before. Blocks. The thread that calls it
+ * becomes the reader.
+ */
+int weir_pipe_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
+		  const atomic_bool *stop, struct weir_err *err);
+
+/* Counts of the current run, and of the flow tables since create. May lag while it runs. */
+void weir_pipe_accounting(const struct weir_pipe *p, struct weir_accounting *out);
+void weir_pipe_flow_counters(const struct weir_pipe *p, struct weir_flow_counters *out);
+
+/* TSC cycles and packets that workers spent in bursts, reading excluded. */
+void weir_pipe_cycles(const struct weir_pipe *p, uint64_t *cycles, uint64_t *packets);
+
+/* No record will come any more: lets the collector end. After the last run. */
+void weir_pipe_close_records(struct weir_pipe *p);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stages of a burst, in order: decode, attribute, dedup, flow. Each goes over the whole burst;
+ * every packet leaves with exactly one outcome.
+ */
+#include "worker.h"
+
+#include <rte_cycles.h>
+
+#include <errno.h>
+#include <stdio.h>
+
+#define DEDUP_PACKETS (1u << 16) /* remembered a worker: 10 ms at 6 Mpps */
+#define EXPIRE_BUDGET 512        /* flows looked at after a burst; a burst makes 64 at most */
+
+static struct weir_flow_rec *rec_reserve(void *ctx)
+{
+	const struct worker *w = ctx;
+
+	return w->lossless ? weir_ring_reserve_wait(w->records) : weir_ring_reserve(w->records);
+}
+
+static void rec_commit(void *ctx)
+{
+	const struct worker *w = ctx;
+
+	weir_ring_push(w->records);
+}
+
+int worker_init(struct worker *w, struct weir_pipe *p, unsigned int id)
+{
+	const struct weir_flow_hooks hooks = { .rec_reserve = rec_reserve,
+					       .rec_commit = rec_commit,
+					       .ctx = w };
+
+	w->pipe = p;
+	w->id = id;
+	w->lossless = p->opt.lossless;
+	w->records = weir_ring_create(p->opt.record_slots, sizeof(struct weir_flow_rec));
+	w->table = weir_flow_table_create(&p->opt.budget, &hooks, weir_random_u64());
+	w->hints = weir_hint_log_create();
+	if (p->opt.settings->dedup_enabled)
+		w->dedup = weir_dedup_create(DEDUP_PACKETS, weir_random_u64());
+	if (w->records == NULL || w->table == NULL || w->hints == NULL ||
+	    (p->opt.settings->dedup_enabled && w->dedup == NULL))
+		return -ENOMEM;
+	return 0;
+}
+
+void worker_fini(struct worker *w)
+{
+	weir_dedup_destroy(w->dedup);
+	weir_hint_log_destroy(w->hints);
+	weir_flow_table_destroy(w->table);
+	weir_ring_destroy(w->records);
+}
+
+static void mark_too_old(struct worker *w, const struct weir_frame *frames, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (weir_unlikely(frames[i].flags & WEIR_FRAME_TOO_OLD))
+			w->outcome[i] = WEIR_OUTCOME_TOO_OLD;
+}
+
+/* The tap's settings changed between two bursts: no flow spans both. */
+static void follow_epoch(struct worker *w, const struct burst *b)
+{
+	if (weir_likely(w->epoch[b->tap] == b->epoch))
+		return;
+	weir_flow_table_flush(w->table, b->tap, WEIR_FLUSH_EPOCH, w->watermark_ns);
+	w->epoch[b->tap] = b->epoch;
+}
+
+void worker_decode(struct worker *w, const struct weir_view *view, const struct weir_frame *frames,
+		   unsigned int n)
+{
+	const uint64_t start = rte_rdtsc();
+
+	weir_decode_burst(frames, n, &view->settings->decode, w->pkts, w->outcome);
+	w->cycles += rte_rdtsc() - start;
+}
+
+void worker_stages(struct worker *w, const struct weir_view *view, const struct burst *b,
+		   const struct weir_frame *frames, unsigned int n)
+{
+	const struct weir_settings *s = view->settings;
+	const uint64_t start = rte_rdtsc();
+
+	weir_flow_table_configure(w->table, &s->flow);
+	weir_flow_table_hints(w->table, view->hints, w->hints);
+	follow_epoch(w, b);
+	if (!w->lossless)
+		mark_too_old(w, frames, n);
+	weir_attribute_burst(&s->attribute, b->tap, w->pkts, w->attrs, n);
+	if (w->dedup != NULL)
+		weir_dedup_burst(w->dedup, &s->dedup, w->pkts, w->attrs, w->outcome, n);
+	weir_flow_table_burst(w->table, w->pkts, w->attrs, w->outcome, n);
+	for (unsigned int i = 0; i < n; i++)
+		w->acc.outcomes[w->outcome[i]]++;
+	w->watermark_ns = b->watermark_ns;
+	weir_flow_table_expire(w->table, b->watermark_ns, EXPIRE_BUDGET);
+	w->cycles += rte_rdtsc() - start;
+	w->packets += n;
+}
+
+void worker_idle(struct worker *w, const struct weir_view *view, uint64_t watermark_ns)
+{
+	weir_flow_table_configure(w->table, &view->settings->flow);
+	w->watermark_ns = watermark_ns;
+	weir_flow_table_expire(w->table, watermark_ns, EXPIRE_BUDGET);
+}
+
+void worker_flush(struct worker *w, const struct weir_view *view)
+{
+	weir_flow_table_configure(w->table, &view->settings->flow);
+	weir_flow_table_flush(w->table, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_END, w->watermark_ns);
+}
+
+/* Bursts wait in the ring: all that are ready, in place. */
+static void work(struct worker *w)
+{
+	struct burst *b;
+	uint32_t n;
+
+	while ((n = weir_ring_peek(w->in, (void **)&b, 8)) > 0) {
+		const struct weir_view *view = weir_views_get(w->pipe->views);
+
+		for (uint32_t i = 0; i < n; i++) {
+			if (b[i].n > 0) {
+				worker_decode(w, view, b[i].frames, b[i].n);
+				worker_stages(w, view, &b[i], b[i].frames, b[i].n);
+				frames_done(b[i].src, b[i].frames, b[i].n);
+			} else {
+				worker_idle(w, view, b[i].watermark_ns);
+			}
+			weir_ring_pop(w->in, 1);
+		}
+		weir_views_quiescent(w->pipe->views, w->id);
+	}
+}
+
+void *worker_main(void *worker)
+{
+	struct worker *w = worker;
+	struct weir_views *views = w->pipe->views;
+	const int *cpus = w->pipe->opt.cpus;
+	char name[16];
+
+	snprintf(name, sizeof(name), "weir-worker-%u", w->id);
+	weir_thread_setup(name, cpus != NULL ? cpus[w->id] : -1);
+	do {
+		weir_views_online(views, w->id);
+		work(w);
+		weir_views_offline(views, w->id);
+	} while (weir_ring_wait(w->in));
+	weir_views_online(views, w->id);
+	worker_flush(w, weir_views_get(views));
+	weir_views_offline(views, w->id);
+	return NULL;
+}
