@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands of weir-agent share. */
+#ifndef WEIR_AGENT_H
+#define WEIR_AGENT_H
+
+#include <weir_conf.h>
+#include <weir_export.h>
+#include <weir_pipe.h>
+
+#include <stdio.h>
+
+/* Exit codes, the same for every command of weir. */
+enum weir_exit {
+	WEIR_EXIT_OK = 0,
+	WEIR_EXIT_FAILED = 1,
+	WEIR_EXIT_USAGE = 2,
+	WEIR_EXIT_CONFIG = 3,
+	WEIR_EXIT_PARTIAL = 7,
+};
+
+int weir_agent_replay(int argc, char **argv);
+int weir_agent_bench(int argc, char **argv);
+int weir_agent_check(int argc, char **argv);
+
+/* options.c: the options of a command, one row each; parsing and --help come from it. */
+struct option_row {
+	const char *name; /* without dashes */
+	char letter;      /* short form, 0 = none */
+	const char *arg;  /* what follows, NULL = nothing */
+	const char *help;
+};
+
+struct option_table {
+	const char *command;  /* "replay" */
+	const char *synopsis; /* what follows the options */
+	const char *purpose;  /* one sentence */
+	const struct option_row *rows;
+	unsigned int n;
+};
+
+enum { OPTION_END = -1, OPTION_HELP = -2, OPTION_BAD = -3 };
+
+/*
+ * The next option: its row number, with its argument in *arg; OPTION_END when only operands are left,
+ * at argv[*operand]; OPTION_HELP after --help was printed; OPTION_BAD after a message.
+ */
+int options_next(const struct option_table *t, int argc, char **argv, const char **arg,
+		 int *operand);
+
+/* A whole number within [min, max], or false after a message that names the option. */
+bool option_number(const struct option_table *t, int row, const char *arg, uint64_t min,
+		   uint64_t max, uint64_t *out);
+/* A usage mistake that is no single option's: message, then WEIR_EXIT_USAGE. */
+int option_mistake(const struct option_table *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* settings.c: both configurations, and what the pipe makes of them. */
+struct agent_conf {
+	struct weir_box_conf box;
+	struct weir_group_conf group;
+	struct weir_settings settings;
+};
+
+/* NULL paths: defaults and the appliance profile. 0, or an exit code after messages. */
+int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path);
+void agent_conf_free(struct agent_conf *c);
+/* A pipe's sizes for `workers` workers, `flows` in all (0 = as configured). */
+struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned int workers,
+					    uint32_t flows);
+
+/* accounting.c */
+/* One JSON object in one line: {"file":...,"received":...,"missed":...,"outcomes":{...}}. */
+void accounting_print_json(FILE *out, const char *file, const struct weir_accounting *a,
+			   bool missed_known, uint64_t missed);
+/* Where packets went, for a person. */
+void accounting_print(FILE *out, const struct weir_accounting *a,
+		      const struct weir_flow_counters *f);
+/* Packets that should have been in a flow and are not, and packets that vanished. */
+uint64_t accounting_lost(const struct weir_accounting *a);
+
+/* signal.c: the first SIGINT or SIGTERM sets it, the second ends the process. */
+const atomic_bool *agent_stop_on_signals(void);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir-agent bench: synthetic load, or a DPDK device, through the pipeline that live packets take. */
+#include "agent.h"
+
+#include <weir_source_ethdev.h>
+#include <weir_source_load.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	OPT_PORT,
+	OPT_FLOWS,
+	OPT_SIZE,
+	OPT_WORKERS,
+	OPT_SECONDS,
+	OPT_TRAFFIC,
+	OPT_RECORDS,
+	OPT_CONFIG,
+	OPT_OUTPUT,
+};
+
+static const struct option_row rows[] = {
+	[OPT_PORT] = { "port", 0, "DEVICE", "packets from this DPDK device instead of memory" },
+	[OPT_FLOWS] = { "flows", 0, "N", "flows at the same time (100000)" },
+	[OPT_SIZE] = { "size", 0, "BYTES", "size of data packets with FCS, or imix (imix)" },
+	[OPT_WORKERS] = { "workers", 'w', "N", "threads that process packets (1)" },
+	[OPT_SECONDS] = { "seconds", 0, "S", "how long (5)" },
+	[OPT_TRAFFIC] = { "traffic", 0, "KIND",
+			  "tcp, udp, synflood, vxlan, erspan or mixed (tcp);\nhttp and dns are not there yet" },
+	[OPT_RECORDS] = { "records", 0, "DIR",
+			  "write binary records (records are made and dropped)" },
+	[OPT_CONFIG] = { "config", 'c', "FILE", "box configuration" },
+	[OPT_OUTPUT] = { "output", 'o', "FORMAT",
+			 "json: the figures as one JSON object, as the last line" },
+};
+
+static const struct option_table table = {
+	.command = "bench",
+	.synopsis = "",
+	.purpose =
+		"Measure the pipeline on this machine. Cycles are a worker's, making the load excluded.",
+	.rows = rows,
+	.n = WEIR_ARRAY_SIZE(rows),
+};
+
+struct bench {
+	const char *port, *config, *records;
+	const char *traffic_name;
+	uint64_t flows, size, workers, seconds;
+	int traffic;
+	bool json;
+	struct agent_conf conf;
+	struct weir_pipe *pipe;
+	struct weir_collector *collector;
+	struct weir_source *src;
+	atomic_bool stop;
+	struct weir_accounting acc;
+	struct weir_flow_counters flow;
+	uint64_t missed;
+	bool missed_known;
+	double elapsed_s;
+};
+
+static bool take(struct bench *b, int row, const char *arg)
+{
+	struct weir_err err = { 0 };
+
+	switch (row) {
+	case OPT_PORT:
+		b->port = arg;
+		return true;
+	case OPT_FLOWS:
+		return option_number(&table, row, arg, 1, 1u << 26, &b->flows);
+	case OPT_SIZE:
+		b->size = 0;
+		return strcmp(arg, "imix") == 0 ||
+		       option_number(&table, row, arg, 64, WEIR_LOAD_SIZE_MAX, &b->size);
+	case OPT_WORKERS:
+		return option_number(&table, row, arg, 1, WEIR_PIPE_WORKERS_MAX, &b->workers);
+	case OPT_SECONDS:
+		return option_number(&table, row, arg, 1, 86400, &b->seconds);
+	case OPT_TRAFFIC:
+		b->traffic_name = arg;
+		b->traffic = weir_load_traffic_parse(arg, &err);
+		if (b->traffic < 0)
+			option_mistake(&table, "--traffic: %s", err.msg);
+		return b->traffic >= 0;
+	case OPT_RECORDS:
+		b->records = arg;
+		return true;
+	case OPT_CONFIG:
+		b->config = arg;
+		return true;
+	default:
+		b->json = strcmp(arg, "json") == 0;
+		if (!b->json)
+			option_mistake(&table, "--output %s: json is the only other form", arg);
+		return b->json;
+	}
+}
+
+static int parse(struct bench *b, int argc, char **argv, bool *help)
+{
+	const char *arg;
+	int row, operand;
+
+	while ((row = options_next(&table, argc, argv, &arg, &operand)) >= 0)
+		if (!take(b, row, arg))
+			return WEIR_EXIT_USAGE;
+	*help = row == OPTION_HELP;
+	if (row == OPTION_BAD)
+		return WEIR_EXIT_USAGE;
+	if (!*help && operand < argc)
+		return option_mistake(&table, "%s: no operand is expected", argv[operand]);
+	return 0;
+}
+
+static struct weir_source *make_source(const struct bench *b, struct weir_err *err)
+{
+	const struct weir_ethdev_options dev = { .device = b->port, .queues = 1, .numa = -1 };
+	const struct weir_load_options load = {
+		.traffic = (enum weir_load_traffic)b->traffic,
+		.flows = (uint32_t)b->flows,
+		.size = (uint32_t)b->size,
+		.queues = (uint16_t)b->workers,
+		.seed = 1,
+		.seconds = (uint32_t)b->seconds,
+	};
+
+	return b->port != NULL ? weir_source_ethdev_create(&dev, err)
+			       : weir_source_load_create(&load, err);
+}
+
+static int start_collector(struct bench *b, struct weir_err *err)
+{
+	struct weir_outlet_conf outlet = {
+		.sink = weir_sink_open(b->records != NULL ? WEIR_SINK_RECORDS : WEIR_SINK_NULL,
+				       b->records, err),
+		.name = "records",
+	};
+	const struct weir_collector_conf conf = { .rings = weir_pipe_records(b->pipe),
+						  .n_rings = (uint32_t)b->workers,
+						  .outlets = &outlet,
+						  .n_outlets = 1,
+						  .lossless = b->port == NULL,
+						  .cpu = -1 };
+
+	if (outlet.sink != NULL)
+		b->collector = weir_collector_start(&conf, err);
+	return b->collector != NULL ? 0 : -err->code;
+}
+
+static int start(struct bench *b, struct weir_err *err)
+{
+	/* Flows that have ended stay for their timeout beside those that follow. */
+	const uint32_t capacity = (uint32_t)weir_max_u64(b->flows + b->flows / 2 + 65536, 1024);
+	struct weir_pipe_options o = agent_pipe_options(&b->conf, (unsigned int)b->workers,
+							capacity);
+	int rc;
+
+	o.lossless = b->port == NULL;
+	b->conf.settings.dedup_enabled = false;
+	b->pipe = weir_pipe_create(&o, err);
+	if (b->pipe == NULL)
+		return -err->code;
+	rc = start_collector(b, err);
+	if (rc < 0)
+		return rc;
+	b->src = make_source(b, err);
+	if (b->src == NULL)
+		return -err->code;
+	rc = b->src->ops->open(b->src, err);
+	return rc < 0 ? rc : b->src->ops->start(b->src, err);
+}
+
+/* A port has no end of its own. */
+static void *stop_after(void *arg)
+{
+	struct bench *b = arg;
+	const atomic_bool *signalled = agent_stop_on_signals();
+	const uint64_t end = weir_clock_mono_ns() + b->seconds * WEIR_NS_PER_S;
+
+	weir_thread_setup("weir-timer", -1);
+	while (weir_clock_mono_ns() < end &&
+	       !atomic_load_explicit(&b->stop, memory_order_relaxed) &&
+	       !atomic_load_explicit(signalled, memory_order_relaxed))
+		usleep(10000);
+	/* Relaxed: a flag alone. */
+	atomic_store_explicit(&b->stop, true, memory_order_relaxed);
+	return NULL;
+}
+
+static int run(struct bench *b, struct weir_err *err)
+{
+	const uint64_t begin = weir_clock_mono_ns();
+	pthread_t timer;
+	int rc;
+
+	rc = pthread_create(&timer, NULL, stop_after, b);
+	if (rc != 0)
+		return weir_err_set(err, rc, "timer: cannot start its thread: %s", strerror(rc));
+	rc = weir_pipe_run(b->pipe, &b->src, 1, &b->stop, err);
+	b->elapsed_s = (double)(weir_clock_mono_ns() - begin) / 1e9;
+	atomic_store_explicit(&b->stop, true, memory_order_relaxed);
+	pthread_join(timer, NULL);
+	b->src->ops->stop(b->src);
+	weir_pipe_accounting(b->pipe, &b->acc);
+	weir_pipe_flow_counters(b->pipe, &b->flow);
+	b->missed_known = b->src->ops->missed != NULL && b->src->ops->missed(b->src, &b->missed);
+	return rc;
+}
+
+static double memory_per_flow(const struct bench *b)
+{
+	const struct weir_pipe_options large = agent_pipe_options(&b->conf, 1, 1000000);
+	const struct weir_pipe_options small = agent_pipe_options(&b->conf, 1, 1024);
+
+	return (double)(weir_pipe_bytes(&large) - weir_pipe_bytes(&small)) /
+	       (double)(large.budget.flows - small.budget.flows);
+}
+
+static void print(const struct bench *b)
+{
+	const double mpps = (double)b->acc.received / b->elapsed_s / 1e6;
+	const double gbps = (double)b->acc.bytes * 8 / b->elapsed_s / 1e9;
+	uint64_t cycles, packets;
+	double each;
+
+	weir_pipe_cycles(b->pipe, &cycles, &packets);
+	each = packets > 0 ? (double)cycles / (double)packets : 0;
+	if (!b->json) {
+		printf("%.2f Mpps, %.2f Gbit/s, %.0f cycles a packet, %" PRIu64 " workers, %" PRIu64
+		       " flows made\n",
+		       mpps, gbps, each, b->workers, b->flow.created);
+		return;
+	}
+	printf("{\"mpps\":%.3f,\"gbps\":%.3f,\"cycles_per_packet\":%.1f,\"workers\":%" PRIu64
+	       ",\"flows\":%" PRIu64 ",\"flows_created\":%" PRIu64 ",\"packets\":%" PRIu64
+	       ",\"lost\":%" PRIu64 ",\"memory_per_flow_bytes\":%.1f,\"traffic\":\"%s\"}\n",
+	       mpps, gbps, each, b->workers, b->flows, b->flow.created, b->acc.received,
+	       accounting_lost(&b->acc) + b->flow.records_lost, memory_per_flow(b),
+	       b->port != NULL ? "port" : b->traffic_name);
+}
+
+static int bench(struct bench *b, struct weir_err *err)
+{
+	int rc = start(b, err);
+
+	if (rc == 0)
+		rc = run(b, err);
+	if (b->pipe != NULL)
+		weir_pipe_close_records(b->pipe);
+	if (b->collector != NULL && weir_collector_join(b->collector, rc == 0 ? err : NULL) < 0 &&
+	    rc == 0)
+		rc = -err->code;
+	if (rc < 0)
+		return rc;
+	accounting_print(stderr, &b->acc, &b->flow);
+	if (b->port != NULL && !b->missed_known)
+		fprintf(stderr, "  missed          unknown: this driver does not tell\n");
+	print(b);
+	return 0;
+}
+
+int weir_agent_bench(int argc, char **argv)
+{
+	struct bench b = { .flows = 100000,
+			   .workers = 1,
+			   .seconds = 5,
+			   .traffic = WEIR_LOAD_TCP,
+			   .traffic_name = "tcp" };
+	struct weir_err err = { 0 };
+	bool help;
+	int rc;
+
+	rc = parse(&b, argc, argv, &help);
+	if (rc != 0 || help)
+		return rc;
+	rc = agent_conf_load(&b.conf, b.config, NULL);
+	if (rc != 0)
+		return rc;
+	rc = bench(&b, &err);
+	if (rc < 0)
+		weir_log(WEIR_LOG_ERR, "%s", err.msg);
+	if (b.src != NULL)
+		b.src->ops->close(b.src);
+	weir_collector_destroy(b.collector);
+	weir_pipe_destroy(b.pipe);
+	agent_conf_free(&b.conf);
+	return rc < 0 || accounting_lost(&b.acc) > 0 ? WEIR_EXIT_FAILED : WEIR_EXIT_OK;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "replay", weir_agent_replay, "flow records of capture files" },
+	{ "bench", weir_agent_bench, "how fast this machine is: synthetic load, or a DPDK device" },
+	{ "check", weir_agent_check, "validate configurations" },
+};
+
+static void print_help(FILE *out)
+{
+	fputs("usage: weir-agent COMMAND [options]\n\n"
+	      "Turns mirrored traffic into flow logs.\n\n",
+	      out);
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].help);
+	fputs("\n'weir-agent COMMAND --help' tells the options of each; --version the version.\n",
+	      out);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return WEIR_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_help(stdout);
+		return WEIR_EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("weir-agent " WEIR_VERSION);
+		return WEIR_EXIT_OK;
+	}
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "weir-agent: no command '%s'; see 'weir-agent --help'\n", argv[1]);
+	return WEIR_EXIT_USAGE;
+}

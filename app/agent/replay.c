@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir-agent replay: capture files through the pipeline that live packets take. */
+#include "agent.h"
+#include "progress.h"
+
+#include <weir_source_pcap.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	OPT_MODE,
+	OPT_WORKERS,
+	OPT_SPEED,
+	OPT_LOOP,
+	OPT_EACH,
+	OPT_DEDUP,
+	OPT_CONFIG,
+	OPT_GROUP,
+	OPT_FLOWS,
+	OPT_REQUESTS,
+	OPT_SORTED,
+	OPT_REPORTS,
+	OPT_RECORDS,
+	OPT_STORE,
+	OPT_ACCOUNTING,
+};
+
+static const struct option_row rows[] = {
+	[OPT_MODE] = { "mode", 0, "MODE", "analyzer; local and mirror are not there yet" },
+	[OPT_WORKERS] = { "workers", 'w', "N", "threads that process packets (1)" },
+	[OPT_SPEED] = { "speed", 0, "SPEED", "max, 1x, or Nx as fast as recorded (max)" },
+	[OPT_LOOP] = { "loop", 0, "N", "the input N times over (1)" },
+	[OPT_EACH] = { "each", 0, NULL, "every file is a run of its own" },
+	[OPT_DEDUP] = { "dedup", 0, NULL, "drop packets that were captured twice" },
+	[OPT_CONFIG] = { "config", 'c', "FILE", "box configuration" },
+	[OPT_GROUP] = { "group-config", 0, "FILE", "group configuration (YAML)" },
+	[OPT_FLOWS] = { "flows", 0, "FILE", "flow records as JSON lines, - for standard output" },
+	[OPT_REQUESTS] = { "requests", 0, "FILE", "request records: not there yet" },
+	[OPT_SORTED] = { "sorted", 0, NULL, "--flows ordered by start, key and flow_id" },
+	[OPT_REPORTS] = { "reports", 0, NULL,
+			  "--flows has each minute's report, not one record a flow" },
+	[OPT_RECORDS] = { "records", 0, "DIR", "compact binary records, for weirctl flow" },
+	[OPT_STORE] = { "store", 0, "DIR", "the embedded store: not there yet" },
+	[OPT_ACCOUNTING] = { "accounting", 0, NULL,
+			     "end with what became of the packets, as JSON" },
+};
+
+static const struct option_table table = {
+	.command = "replay",
+	.synopsis = "PCAP|DIR...",
+	.purpose =
+		"Read capture files (pcap, pcapng, also gzip) and make flow records of them. Several files\n"
+		"are one stream in time order, unless --each is given.",
+	.rows = rows,
+	.n = WEIR_ARRAY_SIZE(rows),
+};
+
+struct replay {
+	uint64_t workers, loop;
+	double speed;
+	const char *config, *group, *flows, *records;
+	bool each, dedup, sorted, reports, accounting;
+	struct agent_conf conf;
+	struct weir_pcap_files files;
+	struct weir_pipe *pipe;
+	struct weir_collector *collector;
+	const atomic_bool *stop;
+	struct weir_accounting total;
+	bool damaged; /* some input ended early */
+};
+
+static bool parse_speed(const char *arg, double *speed)
+{
+	char *end;
+
+	if (strcmp(arg, "max") == 0) {
+		*speed = 0;
+		return true;
+	}
+	*speed = strtod(arg, &end);
+	if (end != arg && strcmp(end, "x") == 0 && *speed > 0 && *speed <= 1e6)
+		return true;
+	option_mistake(&table, "--speed %s: max, or a number and x, as in 1x or 2.5x, is needed",
+		       arg);
+	return false;
+}
+
+static bool parse_mode(const char *arg)
+{
+	if (strcmp(arg, "analyzer") == 0)
+		return true;
+	if (strcmp(arg, "local") == 0 || strcmp(arg, "mirror") == 0)
+		option_mistake(&table, "--mode %s: this version has mode analyzer only", arg);
+	else
+		option_mistake(&table, "--mode %s: local, mirror or analyzer is needed", arg);
+	return false;
+}
+
+/* One option; false after a message. */
+static bool take(struct replay *r, int row, const char *arg)
+{
+	switch (row) {
+	case OPT_MODE:
+		return parse_mode(arg);
+	case OPT_WORKERS:
+		return option_number(&table, row, arg, 1, WEIR_PIPE_WORKERS_MAX, &r->workers);
+	case OPT_SPEED:
+		return parse_speed(arg, &r->speed);
+	case OPT_LOOP:
+		return option_number(&table, row, arg, 1, UINT32_MAX, &r->loop);
+	case OPT_EACH:
+		return r->each = true;
+	case OPT_DEDUP:
+		return r->dedup = true;
+	case OPT_CONFIG:
+		r->config = arg;
+		return true;
+	case OPT_GROUP:
+		r->group = arg;
+		return true;
+	case OPT_FLOWS:
+		r->flows = arg;
+		return true;
+	case OPT_SORTED:
+		return r->sorted = true;
+	case OPT_REPORTS:
+		return r->reports = true;
+	case OPT_RECORDS:
+		r->records = arg;
+		return true;
+	case OPT_ACCOUNTING:
+		return r->accounting = true;
+	default:
+		option_mistake(&table, "--%s: this version does not have it yet", rows[row].name);
+		return false;
+	}
+}
+
+/* 0 to go on, else an exit code; *operand is the first file's place in argv. */
+static int parse(struct replay *r, int argc, char **argv, int *operand, bool *help)
+{
+	const char *arg;
+	int row;
+
+	while ((row = options_next(&table, argc, argv, &arg, operand)) >= 0)
+		if (!take(r, row, arg))
+			return WEIR_EXIT_USAGE;
+	*help = row == OPTION_HELP;
+	if (row == OPTION_BAD)
+		return WEIR_EXIT_USAGE;
+	if (!*help && *operand == argc)
+		return option_mistake(&table,
+				      "no capture file given; see 'weir-agent replay --help'");
+	if (r->flows == NULL && (r->sorted || r->reports))
+		return option_mistake(&table, "--%s: needs --flows",
+				      r->sorted ? "sorted" : "reports");
+	return 0;
+}
+
+static struct weir_collector *start_collector(struct replay *r, struct weir_err *err)
+{
+	struct weir_outlet_conf outlets[2];
+	struct weir_collector_conf conf = {
+		.rings = weir_pipe_records(r->pipe),
+		.n_rings = (uint32_t)r->workers,
+		.outlets = outlets,
+		.lossless = true,
+		.cpu = -1,
+	};
+
+	if (r->flows != NULL) {
+		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
+			.sink = weir_sink_open(WEIR_SINK_JSONL, r->flows, err),
+			.name = "flows",
+			.merge = !r->reports,
+			.sorted = r->sorted,
+		};
+	}
+	if (r->records != NULL && err->code == 0) {
+		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
+			.sink = weir_sink_open(WEIR_SINK_RECORDS, r->records, err),
+			.name = "records",
+		};
+	}
+	if (conf.n_outlets == 0)
+		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
+			.sink = weir_sink_open(WEIR_SINK_NULL, NULL, err), .name = "nothing"
+		};
+	return err->code == 0 ? weir_collector_start(&conf, err) : NULL;
+}
+
+static int start(struct replay *r, struct weir_err *err)
+{
+	struct weir_pipe_options o = agent_pipe_options(&r->conf, (unsigned int)r->workers, 0);
+
+	o.lossless = true;
+	r->conf.settings.dedup_enabled = r->dedup;
+	r->pipe = weir_pipe_create(&o, err);
+	if (r->pipe == NULL)
+		return -err->code;
+	r->collector = start_collector(r, err);
+	return r->collector != NULL ? 0 : -err->code;
+}
+
+static void report_fault(struct replay *r, const struct weir_source *src)
+{
+	if (src->fault.code == 0)
+		return;
+	weir_log(WEIR_LOG_ERR, "%s", src->fault.msg);
+	r->damaged = true;
+}
+
+/* One independent run over `n` files. */
+static int run_files(struct replay *r, char *const *paths, size_t n, struct weir_err *err)
+{
+	const struct weir_pcap_options o = { .paths = (const char *const *)paths,
+					     .n_paths = n,
+					     .speed = r->speed,
+					     .loop = (uint32_t)r->loop };
+	struct weir_source *src = weir_source_pcap_create(&o, err);
+	struct weir_accounting a;
+	struct progress *progress;
+	int rc;
+
+	if (src == NULL)
+		return -err->code;
+	rc = src->ops->open(src, err);
+	if (rc == 0)
+		rc = src->ops->start(src, err);
+	if (rc == 0) {
+		progress = progress_start(r->pipe, src);
+		rc = weir_pipe_run(r->pipe, &src, 1, r->stop, err);
+		progress_stop(progress);
+		src->ops->stop(src);
+	}
+	if (rc == 0) {
+		report_fault(r, src);
+		weir_pipe_accounting(r->pipe, &a);
+		weir_accounting_add(&r->total, &a);
+		if (r->accounting && r->each)
+			accounting_print_json(stdout, paths[0], &a, true, 0);
+	}
+	src->ops->close(src);
+	return rc;
+}
+
+static int run_each(struct replay *r, struct weir_err *err)
+{
+	for (size_t i = 0; i < r->files.n; i++) {
+		int rc;
+
+		if (atomic_load_explicit(r->stop, memory_order_relaxed))
+			return 0;
+		rc = run_files(r, &r->files.paths[i], 1, err);
+		if (rc == -ENOMEM)
+			return rc;
+		if (rc < 0) { /* the others are runs of their own */
+			weir_log(WEIR_LOG_ERR, "%s", err->msg);
+			r->damaged = true;
+			err->code = 0;
+		}
+	}
+	return 0;
+}
+
+/* Records are out before the last word is said. */
+static int finish(struct replay *r, struct weir_err *err)
+{
+	int rc = 0;
+
+	if (r->pipe != NULL)
+		weir_pipe_close_records(r->pipe);
+	if (r->collector != NULL)
+		rc = weir_collector_join(r->collector, err);
+	return rc;
+}
+
+static void print_accounting(const struct replay *r)
+{
+	struct weir_flow_counters f;
+
+	weir_pipe_flow_counters(r->pipe, &f);
+	accounting_print(stderr, &r->total, &f);
+	if (r->accounting && !r->each)
+		accounting_print_json(stdout, r->files.n == 1 ? r->files.paths[0] : "", &r->total,
+				      true, 0);
+}
+
+static int replay(struct replay *r, struct weir_err *err)
+{
+	struct weir_err late = { 0 };
+	int rc, end;
+
+	rc = start(r, err);
+	if (rc == 0)
+		rc = r->each ? run_each(r, err) : run_files(r, r->files.paths, r->files.n, err);
+	end = finish(r, rc == 0 ? err : &late);
+	if (rc == 0)
+		rc = end;
+	if (rc < 0)
+		return rc;
+	print_accounting(r);
+	return 0;
+}
+
+int weir_agent_replay(int argc, char **argv)
+{
+	struct replay r = { .workers = 1, .loop = 1 };
+	struct weir_err err = { 0 };
+	int operand, rc;
+	bool help;
+
+	rc = parse(&r, argc, argv, &operand, &help);
+	if (rc != 0 || help)
+		return rc;
+	rc = agent_conf_load(&r.conf, r.config, r.group);
+	if (rc != 0)
+		return rc;
+	r.stop = agent_stop_on_signals();
+	rc = weir_pcap_files_find(&r.files, (const char *const *)&argv[operand],
+				  (size_t)(argc - operand), &err);
+	if (rc == 0)
+		rc = replay(&r, &err);
+	if (rc < 0)
+		weir_log(WEIR_LOG_ERR, "%s", err.msg);
+	weir_collector_destroy(r.collector);
+	weir_pipe_destroy(r.pipe);
+	weir_pcap_files_free(&r.files);
+	agent_conf_free(&r.conf);
+	if (rc < 0 || accounting_lost(&r.total) > 0)
+		return WEIR_EXIT_FAILED;
+	return r.damaged ? WEIR_EXIT_PARTIAL : WEIR_EXIT_OK;
+}

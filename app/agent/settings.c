@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the two configurations to what the pipe reads. */
+#include "agent.h"
+
+static void from_group(struct weir_settings *s, const struct weir_group_conf *g)
+{
+	s->decode.decap = (uint32_t)(g->inputs.cbpf.preprocess.tunnel_decap_protocols |
+				     g->inputs.cbpf.preprocess.tunnel_trim_protocols);
+	s->decode.trim = (uint32_t)g->inputs.cbpf.preprocess.tunnel_trim_protocols;
+	s->decode.max_tunnels = 6;
+	s->flow.established_ns = g->processors.flow_log.conntrack.timeouts.established;
+	s->flow.closing_rst_ns = g->processors.flow_log.conntrack.timeouts.closing_rst;
+	s->flow.opening_rst_ns = g->processors.flow_log.conntrack.timeouts.opening_rst;
+	s->flow.others_ns = g->processors.flow_log.conntrack.timeouts.others;
+	s->flow.delay_ns = g->processors.flow_log.time_window.max_tolerable_packet_delay;
+	s->flow.ignore_mac =
+		g->processors.flow_log.conntrack.flow_generation.cloud_traffic_ignore_mac;
+	s->flow.ignore_l2_end = g->processors.flow_log.conntrack.flow_generation.ignore_l2_end;
+	s->flow.ignore_idc_vlan =
+		g->processors.flow_log.conntrack.flow_generation.idc_traffic_ignore_vlan;
+	s->flow.server_ports = g->processors.flow_log.conntrack.flow_generation.server_ports;
+	s->attribute.default_type =
+		(uint16_t)g->inputs.cbpf.physical_mirror.default_capture_network_type;
+	s->attribute.pcp = (uint8_t)g->inputs.cbpf.af_packet.vlan_pcp_in_physical_mirror_traffic;
+	s->dedup_enabled = !g->inputs.cbpf.physical_mirror.packet_dedup_disabled;
+}
+
+static void from_box(struct weir_settings *s, const struct weir_box_conf *b)
+{
+	s->dedup.window_ns = b->dedup.window_ms * WEIR_NS_PER_MS;
+	for (uint32_t i = 0; i < b->vlan_map_n; i++)
+		s->attribute.vlan_map[b->vlan_map[i].vlan] = (uint16_t)b->vlan_map[i].type;
+}
+
+int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path)
+{
+	static struct weir_err_list errs; /* large; commands load once */
+	int rc;
+
+	memset(c, 0, sizeof(*c));
+	rc = box_path != NULL ? weir_box_conf_load(box_path, &c->box, &errs)
+			      : weir_box_conf_defaults(&c->box);
+	if (rc == 0)
+		rc = group_path != NULL ? weir_group_conf_load(group_path, &c->group, &errs)
+					: weir_group_conf_profile(&c->group);
+	weir_err_list_print(&errs, stderr);
+	if (rc < 0) {
+		agent_conf_free(c);
+		return WEIR_EXIT_CONFIG;
+	}
+	weir_log_level_set((enum weir_log_level)c->box.log.level);
+	from_group(&c->settings, &c->group);
+	from_box(&c->settings, &c->box);
+	return 0;
+}
+
+void agent_conf_free(struct agent_conf *c)
+{
+	weir_group_conf_free(&c->group);
+	weir_box_conf_free(&c->box);
+}
+
+struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned int workers,
+					    uint32_t flows)
+{
+	const uint32_t all = flows != 0 ? flows : c->box.flow.capacity;
+	const uint32_t each = (all + workers - 1) / workers;
+
+	return (struct weir_pipe_options){
+		.workers = workers,
+		.budget = { .flows = each,
+			    .ext_blocks = (uint32_t)((uint64_t)each * c->box.flow.extension_share /
+						     100) +
+					  64 },
+		.settings = &c->settings,
+		.record_slots = c->box.rings.records,
+		.tap = 1,
+	};
+}
