@@ -56,6 +56,12 @@ int weir_conf_value_parse(const struct weir_conf_row *row, struct conf_twist twi
 int weir_conf_value_parse_text(const struct weir_conf_row *row, const char *text,
 			       struct weir_conf_mem **mem, void *field, struct weir_err *err);
 
+/* Whole numbers as YAML 1.1 has them: sign, 0x, 0b, '_' between digits. False: `text` is none. */
+bool weir_conf_int_parse(const char *text, int64_t *v);
+/* "1m30s": each part a whole number and a unit. False: `text` is none, or too long a time. */
+bool weir_conf_duration_parse(const char *text, uint64_t *ns);
+/* In the largest unit that leaves a whole number. */
+void weir_conf_duration_print(uint64_t ns, FILE *out);
 /* A limit of a row as a person reads it. Returns `buf`. */
 const char *weir_conf_limit_text(const struct weir_conf_row *row, int64_t v, char *buf,
 				 size_t size);

@@ -14,9 +14,9 @@ static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
 }
 
 /* '-' and '_' are the same, and so are capitals. */
-static char fold(char c)
+static int fold(char c)
 {
-	return c == '-' ? '_' : (char)tolower((unsigned char)c);
+	return c == '-' ? '_' : tolower((unsigned char)c);
 }
 
 static unsigned int distance(const char *a, size_t na, const char *b, size_t nb)
@@ -30,7 +30,7 @@ static unsigned int distance(const char *a, size_t na, const char *b, size_t nb)
 
 		row[0] = (unsigned int)i;
 		for (size_t j = 1; j <= nb; j++) {
-			char x = fold(a[i - 1]), y = fold(b[j - 1]);
+			int x = fold(a[i - 1]), y = fold(b[j - 1]);
 
 			row[j] = min3(row[j - 1] + 1, up[j] + 1, up[j - 1] + (x != y));
 			if (i > 1 && j > 1 && x == fold(b[j - 2]) && y == fold(a[i - 2]))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One value: from text to its field by its row, and back. */
+/* One value: from text to its field, by its row. */
 #include "conf_priv.h"
 
 #include <errno.h>
@@ -9,102 +9,6 @@
 #include <strings.h>
 
 #define SHOWN "%.60s" /* of a value, in a message */
-
-static const struct {
-	const char *name;
-	uint64_t ns;
-} units[] = {
-	{ "d", 86400 * WEIR_NS_PER_S },
-	{ "h", 3600 * WEIR_NS_PER_S },
-	{ "m", 60 * WEIR_NS_PER_S },
-	{ "s", WEIR_NS_PER_S },
-	{ "ms", WEIR_NS_PER_MS },
-	{ "us", WEIR_NS_PER_US },
-	{ "ns", 1 },
-};
-
-/* Whole numbers as YAML 1.1 has them: sign, 0x, 0b, '_' between digits. */
-static bool int_parse(const char *text, int64_t *v)
-{
-	char digits[72];
-	bool minus = text[0] == '-';
-	int base = 10;
-	size_t n = 0;
-	char *end;
-
-	text += minus || text[0] == '+';
-	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'b')) {
-		base = text[1] == 'x' ? 16 : 2;
-		text += 2;
-	}
-	for (; *text != '\0'; text++) {
-		if (*text == '_' && n > 0)
-			continue;
-		if (n == sizeof(digits) - 1 || strchr("0123456789abcdefABCDEF", *text) == NULL)
-			return false;
-		digits[n++] = *text;
-	}
-	digits[n] = '\0';
-	errno = 0;
-	*v = strtoll(digits, &end, base);
-	if (n == 0 || *end != '\0' || errno != 0)
-		return false;
-	*v = minus ? -*v : *v;
-	return true;
-}
-
-/* "1m30s": each part a whole number and a unit. */
-static bool duration_parse(const char *text, uint64_t *ns)
-{
-	uint64_t sum = 0;
-
-	do {
-		size_t digits = strspn(text, "0123456789"), letters;
-		uint64_t v, unit = 0;
-
-		if (digits == 0 || digits > 18)
-			return false;
-		v = strtoull(text, NULL, 10);
-		text += digits;
-		letters = strspn(text, "dhmnsu");
-		for (size_t i = 0; i < WEIR_ARRAY_SIZE(units); i++)
-			if (strlen(units[i].name) == letters &&
-			    strncmp(units[i].name, text, letters) == 0)
-				unit = units[i].ns;
-		if (unit == 0 || __builtin_mul_overflow(v, unit, &v) ||
-		    __builtin_add_overflow(sum, v, &sum))
-			return false;
-		text += letters;
-	} while (*text != '\0');
-	*ns = sum;
-	return true;
-}
-
-static void duration_print(uint64_t ns, FILE *out)
-{
-	size_t i = 0;
-
-	while (ns % units[i].ns != 0)
-		i++;
-	if (ns == 0)
-		i = 3;
-	fprintf(out, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
-}
-
-const char *weir_conf_limit_text(const struct weir_conf_row *row, int64_t v, char *buf, size_t size)
-{
-	FILE *f = fmemopen(buf, size, "w");
-
-	buf[0] = '\0';
-	if (f == NULL)
-		return buf;
-	if (row->type == WEIR_CONF_DURATION)
-		duration_print((uint64_t)v, f);
-	else
-		fprintf(f, "%" PRId64, v);
-	fclose(f);
-	return buf;
-}
 
 static int out_of_range(const struct weir_conf_row *row, const char *text, struct weir_err *err)
 {
@@ -127,7 +31,7 @@ static int number_parse(const struct weir_conf_row *row, const char *text, uint3
 {
 	char lo[24], hi[24];
 
-	if (!int_parse(text, v))
+	if (!weir_conf_int_parse(text, v))
 		return weir_err_set(err, EINVAL,
 				    SHOWN " is not a whole number; allowed are %s to %s", text,
 				    weir_conf_limit_text(row, row->min, lo, sizeof(lo)),
@@ -154,7 +58,7 @@ static int bool_value(const char *text, bool opposite, bool *field, struct weir_
 static int u32_value(const struct weir_conf_row *row, const char *text, uint32_t scale,
 		     uint32_t *field, struct weir_err *err)
 {
-	int64_t v;
+	int64_t v = 0;
 	int rc = number_parse(row, text, scale, &v, err);
 
 	if (rc == 0)
@@ -165,7 +69,7 @@ static int u32_value(const struct weir_conf_row *row, const char *text, uint32_t
 static int i32_value(const struct weir_conf_row *row, const char *text, int32_t *field,
 		     struct weir_err *err)
 {
-	int64_t v;
+	int64_t v = 0;
 	int rc = number_parse(row, text, 1, &v, err);
 
 	if (rc == 0)
@@ -193,9 +97,9 @@ static int duration_value(const struct weir_conf_row *row, const char *text,
 	int64_t number;
 	uint64_t v;
 
-	if (duration_parse(text, &v)) {
+	if (weir_conf_duration_parse(text, &v)) {
 		/* as written */
-	} else if (int_parse(text, &number) && number >= 0) {
+	} else if (weir_conf_int_parse(text, &number) && number >= 0) {
 		if (!twist.seconds && number != 0)
 			return weir_err_set(
 				err, EINVAL,
@@ -263,7 +167,7 @@ static int enum_value(const struct weir_conf_row *row, const char *text, uint32_
 		      struct weir_err *err)
 {
 	int64_t v = 0;
-	bool number = int_parse(text, &v);
+	bool number = weir_conf_int_parse(text, &v);
 
 	for (const struct weir_conf_name *e = row->names; e->name != NULL; e++) {
 		if (strcasecmp(e->name, text) == 0 || (number && v == e->number)) {
@@ -363,7 +267,7 @@ static int ports_value(const struct weir_conf_row *row, const struct conf_raw *r
 	if (bits == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < raw->n; i++) {
-		int64_t from, to;
+		int64_t from = 0, to = 0;
 		int rc = port_range(row, raw->text[i], &from, &to, err);
 
 		if (rc < 0)
@@ -373,6 +277,26 @@ static int ports_value(const struct weir_conf_row *row, const struct conf_raw *r
 	}
 	*field = bits;
 	return 0;
+}
+
+size_t weir_conf_field_size(enum weir_conf_type type)
+{
+	static const size_t sizes[] = {
+		[WEIR_CONF_BOOL] = sizeof(bool),
+		[WEIR_CONF_U32] = sizeof(uint32_t),
+		[WEIR_CONF_I32] = sizeof(int32_t),
+		[WEIR_CONF_REAL] = sizeof(double),
+		[WEIR_CONF_DURATION] = sizeof(uint64_t),
+		[WEIR_CONF_STRING] = sizeof(const char *),
+		[WEIR_CONF_ENUM] = sizeof(uint32_t),
+		[WEIR_CONF_SET] = sizeof(uint64_t),
+		[WEIR_CONF_INTS] = sizeof(struct weir_conf_ints),
+		[WEIR_CONF_NAMES] = sizeof(struct weir_conf_names),
+		[WEIR_CONF_PORTS] = sizeof(const uint8_t *),
+		[WEIR_CONF_ANY] = 0,
+	};
+
+	return sizes[type];
 }
 
 static bool is_list(enum weir_conf_type type)
@@ -438,158 +362,4 @@ int weir_conf_value_parse_text(const struct weir_conf_row *row, const char *text
 		item[raw.n++] = p;
 	}
 	return weir_conf_value_parse(row, (struct conf_twist){ .scale = 1 }, &raw, mem, field, err);
-}
-
-static void quoted(const char *s, FILE *out)
-{
-	putc('"', out);
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			putc('\\', out);
-		putc(*s, out);
-	}
-	putc('"', out);
-}
-
-static void enum_print(const struct weir_conf_row *row, uint32_t v, FILE *out)
-{
-	for (const struct weir_conf_name *e = row->names; e->name != NULL; e++) {
-		if (e->number == v) {
-			quoted(e->name, out);
-			return;
-		}
-	}
-	fprintf(out, "%u", v);
-}
-
-static void set_print(const struct weir_conf_row *row, uint64_t set, FILE *out)
-{
-	const char *between = "";
-
-	putc('[', out);
-	for (uint32_t i = 0; i < 64; i++) {
-		if ((set >> i & 1) == 0)
-			continue;
-		fputs(between, out);
-		enum_print(row, i, out);
-		between = ", ";
-	}
-	putc(']', out);
-}
-
-static void ints_print(const struct weir_conf_ints *ints, FILE *out)
-{
-	putc('[', out);
-	for (uint32_t i = 0; i < ints->n; i++)
-		fprintf(out, "%s%d", i > 0 ? ", " : "", ints->v[i]);
-	putc(']', out);
-}
-
-static void names_print(const struct weir_conf_names *names, FILE *out)
-{
-	putc('[', out);
-	for (uint32_t i = 0; i < names->n; i++) {
-		fputs(i > 0 ? ", " : "", out);
-		quoted(names->v[i], out);
-	}
-	putc(']', out);
-}
-
-static bool has_port(const uint8_t *bits, int port)
-{
-	return port <= 65535 && (bits[port / 8] >> port % 8 & 1) != 0;
-}
-
-static void ports_print(const uint8_t *bits, FILE *out)
-{
-	const char *between = "";
-
-	putc('[', out);
-	for (int from = 1, to; bits != NULL && from <= 65535; from = to + 1) {
-		to = from;
-		if (!has_port(bits, from))
-			continue;
-		while (has_port(bits, to + 1))
-			to++;
-		fprintf(out, to > from ? "%s%d-%d" : "%s%d", between, from, to);
-		between = ", ";
-	}
-	putc(']', out);
-}
-
-static void print(const struct weir_conf_row *row, const void *field, FILE *out)
-{
-	switch (row->type) {
-	case WEIR_CONF_BOOL:
-		fputs(*(const bool *)field ? "true" : "false", out);
-		break;
-	case WEIR_CONF_U32:
-		fprintf(out, "%u", *(const uint32_t *)field);
-		break;
-	case WEIR_CONF_I32:
-		fprintf(out, "%d", *(const int32_t *)field);
-		break;
-	case WEIR_CONF_REAL:
-		fprintf(out, "%g", *(const double *)field);
-		break;
-	case WEIR_CONF_DURATION:
-		duration_print(*(const uint64_t *)field, out);
-		break;
-	case WEIR_CONF_STRING:
-		quoted(*(const char *const *)field, out);
-		break;
-	case WEIR_CONF_ENUM:
-		enum_print(row, *(const uint32_t *)field, out);
-		break;
-	case WEIR_CONF_SET:
-		set_print(row, *(const uint64_t *)field, out);
-		break;
-	case WEIR_CONF_INTS:
-		ints_print(field, out);
-		break;
-	case WEIR_CONF_NAMES:
-		names_print(field, out);
-		break;
-	case WEIR_CONF_PORTS:
-		ports_print(*(const uint8_t *const *)field, out);
-		break;
-	case WEIR_CONF_ANY:
-		break;
-	}
-}
-
-size_t weir_conf_field_size(enum weir_conf_type type)
-{
-	static const size_t sizes[] = {
-		[WEIR_CONF_BOOL] = sizeof(bool),
-		[WEIR_CONF_U32] = sizeof(uint32_t),
-		[WEIR_CONF_I32] = sizeof(int32_t),
-		[WEIR_CONF_REAL] = sizeof(double),
-		[WEIR_CONF_DURATION] = sizeof(uint64_t),
-		[WEIR_CONF_STRING] = sizeof(const char *),
-		[WEIR_CONF_ENUM] = sizeof(uint32_t),
-		[WEIR_CONF_SET] = sizeof(uint64_t),
-		[WEIR_CONF_INTS] = sizeof(struct weir_conf_ints),
-		[WEIR_CONF_NAMES] = sizeof(struct weir_conf_names),
-		[WEIR_CONF_PORTS] = sizeof(const uint8_t *),
-		[WEIR_CONF_ANY] = 0,
-	};
-
-	return sizes[type];
-}
-
-char *weir_conf_value_text(const struct weir_conf_row *row, const void *field)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	if (out == NULL)
-		return NULL;
-	print(row, field, out);
-	if (fclose(out) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
 }

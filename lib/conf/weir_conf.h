@@ -101,13 +101,17 @@ int weir_box_conf_defaults(struct weir_box_conf *out);
  * Returns 0; -EINVAL with at least one mistake in `errs`; -ENOMEM. `path`, `name`: what messages call
  * it. Unless 0 is returned `out` holds nothing. A file is at most WEIR_CONF_BYTES_MAX long.
  */
-#define WEIR_CONF_BYTES_MAX (1024 * 1024)
+#define WEIR_CONF_BYTES_MAX 1048576
 int weir_group_conf_load(const char *path, struct weir_group_conf *out, struct weir_err_list *errs);
 int weir_group_conf_parse(const char *text, size_t len, const char *name,
 			  struct weir_group_conf *out, struct weir_err_list *errs);
 int weir_box_conf_load(const char *path, struct weir_box_conf *out, struct weir_err_list *errs);
 int weir_box_conf_parse(const char *text, size_t len, const char *name, struct weir_box_conf *out,
 			struct weir_err_list *errs);
+
+/* Does the group fit into what the box has? 0, or -EINVAL with mistakes in `errs`. */
+int weir_conf_pair_check(const struct weir_box_conf *box, const struct weir_group_conf *group,
+			 const char *group_name, struct weir_err_list *errs);
 
 /* Give back what a configuration owns. A zeroed one is accepted. */
 void weir_group_conf_free(struct weir_group_conf *conf);
