@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weirctl: what its commands share. One thread, everything on it. */
+#ifndef CTL_H
+#define CTL_H
+
+#include "filter.h"
+#include "output.h"
+
+#include <weir_base.h>
+
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_NOT_FOUND = 4,
+	CTL_PARTIAL = 7, /* done, but not all of it could be read */
+};
+
+/* Something was done, if not all. */
+static inline bool ctl_has_result(enum ctl_exit code)
+{
+	return code == CTL_OK || code == CTL_PARTIAL;
+}
+
+/* The command line, taken apart. */
+struct ctl {
+	enum output_format format;
+	const char *address; /* of a controller or agent */
+	uint32_t api_port;
+	const char *name; /* the word behind the verb, NULL = none */
+
+	const char *file; /* record file or directory */
+	struct filter filter;
+	uint32_t limit; /* 0 = the command's own */
+	const char *sort;
+	const char *by, *of;
+};
+
+/* One line on standard error, behind what was written so far. */
+void ctl_complain(const struct weir_err *err);
+
+enum ctl_exit ctl_flow_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_flow_show(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_flow_top(struct ctl *ctl, struct weir_err *err);
+
+#endif

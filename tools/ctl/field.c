@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "field.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#define ETH_IPV4 0x0800
+#define ETH_IPV6 0x86dd
+#define ETH_ARP  0x0806
+
+static void mac_text(char *to, const uint8_t mac[6])
+{
+	snprintf(to, OUTPUT_CELL_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		 mac[3], mac[4], mac[5]);
+}
+
+static void ip_text(char *to, const struct weir_flow_rec *rec, union weir_ip ip)
+{
+	inet_ntop(rec->is_ipv6 ? AF_INET6 : AF_INET, ip.b, to, OUTPUT_CELL_MAX);
+}
+
+static void ip4_text(char *to, uint32_t host_order)
+{
+	uint32_t ip = htonl(host_order);
+
+	inet_ntop(AF_INET, &ip, to, OUTPUT_CELL_MAX);
+}
+
+/* A value of each kind of flow_fields.def. */
+#define TEXT_NUMBER(v)                                            \
+	snprintf(to, OUTPUT_CELL_MAX, "%" PRIu64, (uint64_t)(v)); \
+	*is_zero = (v) == 0
+#define TEXT_U8      TEXT_NUMBER
+#define TEXT_U16     TEXT_NUMBER
+#define TEXT_U32     TEXT_NUMBER
+#define TEXT_U64     TEXT_NUMBER
+#define TEXT_ID      TEXT_NUMBER
+#define TEXT_TIME(v) TEXT_NUMBER((v) / WEIR_NS_PER_US)
+#define TEXT_SPAN(v) TEXT_NUMBER((v) / WEIR_NS_PER_US)
+#define TEXT_I32(v)                                              \
+	snprintf(to, OUTPUT_CELL_MAX, "%" PRId64, (int64_t)(v)); \
+	*is_zero = (v) == 0
+#define TEXT_IP(v) ip_text(to, rec, v)
+#define TEXT_IP4(v)      \
+	ip4_text(to, v); \
+	*is_zero = (v) == 0
+#define TEXT_MAC(v)   mac_text(to, v)
+#define TEXT_POINT(v) snprintf(to, OUTPUT_CELL_MAX, "%s", weir_observation_point_text(v))
+
+void field_text(char *to, bool *is_zero, enum weir_field f, const struct weir_flow_rec *rec)
+{
+	const struct weir_flow_rec *r = rec; /* the name in the table's expressions */
+
+	*is_zero = false;
+	switch (f) {
+#define WEIR_FIELD(name, kind, member, add, show, help) \
+	case WEIR_FIELD_##name:                         \
+		TEXT_##kind(r->member);                 \
+		break;
+#define WEIR_DERIVED(name, kind, expr, show, help) \
+	case WEIR_FIELD_##name:                    \
+		TEXT_##kind((expr));               \
+		break;
+#include "flow_fields.def"
+	case WEIR_FIELDS:
+		break;
+	}
+}
+
+bool field_is_text(enum weir_field f)
+{
+	static const char *const kinds[] = { "ID", "IP", "IP4", "MAC", "POINT" };
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(kinds); i++)
+		if (strcmp(weir_fields[f].kind, kinds[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Where a number cannot be had, the order of bytes. */
+#define ORDER_NUMBER(x, y) return ((x) > (y)) - ((x) < (y))
+#define ORDER_U8           ORDER_NUMBER
+#define ORDER_U16          ORDER_NUMBER
+#define ORDER_U32          ORDER_NUMBER
+#define ORDER_U64          ORDER_NUMBER
+#define ORDER_I32          ORDER_NUMBER
+#define ORDER_ID           ORDER_NUMBER
+#define ORDER_TIME         ORDER_NUMBER
+#define ORDER_SPAN         ORDER_NUMBER
+#define ORDER_IP4          ORDER_NUMBER
+#define ORDER_POINT        ORDER_NUMBER
+#define ORDER_IP(x, y)     return memcmp((x).b, (y).b, sizeof((x).b))
+#define ORDER_MAC(x, y)    return memcmp(x, y, 6)
+
+int field_compare(enum weir_field f, const struct weir_flow_rec *a, const struct weir_flow_rec *b)
+{
+	const struct weir_flow_rec *r;
+
+	switch (f) {
+#define WEIR_FIELD(name, kind, member, add, show, help) \
+	case WEIR_FIELD_##name:                         \
+		ORDER_##kind(a->member, b->member);
+#define WEIR_DERIVED(name, kind, expr, show, help) \
+	case WEIR_FIELD_##name: {                  \
+		uint64_t x, y;                     \
+                                                   \
+		r = a;                             \
+		x = (expr);                        \
+		r = b;                             \
+		y = (expr);                        \
+		ORDER_NUMBER(x, y);                \
+	}
+#include "flow_fields.def"
+	case WEIR_FIELDS:
+		break;
+	}
+	return 0;
+}
+
+enum weir_field field_by_name(const char *name)
+{
+	unsigned int f = 0;
+
+	while (f < WEIR_FIELDS && strcmp(weir_fields[f].name, name) != 0)
+		f++;
+	return (enum weir_field)f;
+}
+
+void field_address_text(char *to, const struct weir_flow_rec *rec, unsigned int side)
+{
+	if (rec->eth_type == ETH_IPV4 || rec->eth_type == ETH_IPV6 || rec->eth_type == ETH_ARP)
+		ip_text(to, rec, rec->ip[side]);
+	else
+		mac_text(to, rec->mac[side]);
+}
+
+void field_end_text(char *to, const struct weir_flow_rec *rec, unsigned int side)
+{
+	char address[OUTPUT_CELL_MAX];
+
+	field_address_text(address, rec, side);
+	if (rec->port[0] == 0 && rec->port[1] == 0)
+		memcpy(to, address, sizeof(address));
+	else
+		snprintf(to, OUTPUT_CELL_MAX, rec->is_ipv6 ? "[%.100s]:%u" : "%.100s:%u", address,
+			 rec->port[side]);
+}
+
+void field_time_text(char *to, uint64_t ns)
+{
+	time_t s = (time_t)(ns / WEIR_NS_PER_S);
+	struct tm tm;
+	size_t len;
+
+	localtime_r(&s, &tm);
+	len = strftime(to, OUTPUT_CELL_MAX, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(to + len, OUTPUT_CELL_MAX - len, ".%03u",
+		 (unsigned int)(ns % WEIR_NS_PER_S / WEIR_NS_PER_MS));
+}
+
+void field_close_text(char *to, uint8_t close_type)
+{
+	static const char *const texts[] = {
+		[WEIR_CLOSE_UNKNOWN] = "unknown",
+		[WEIR_CLOSE_FINISH] = "fin",
+		[WEIR_CLOSE_SERVER_RST] = "server-rst",
+		[WEIR_CLOSE_TIMEOUT] = "timeout",
+		[WEIR_CLOSE_FORCED_REPORT] = "open",
+		[WEIR_CLOSE_CLIENT_SYN_REPEAT] = "syn-repeat",
+		[WEIR_CLOSE_SERVER_HALF_CLOSE] = "server-half-close",
+		[WEIR_CLOSE_CLIENT_RST] = "client-rst",
+		[WEIR_CLOSE_SERVER_SYNACK_REPEAT] = "synack-repeat",
+		[WEIR_CLOSE_CLIENT_HALF_CLOSE] = "client-half-close",
+		[WEIR_CLOSE_CLIENT_PORT_REUSE] = "port-reuse",
+		[WEIR_CLOSE_SERVER_RESET] = "server-reset",
+		[WEIR_CLOSE_SERVER_QUEUE_LACK] = "queue-lack",
+		[WEIR_CLOSE_CLIENT_ESTABLISH_RESET] = "client-establish-rst",
+		[WEIR_CLOSE_SERVER_ESTABLISH_RESET] = "server-establish-rst",
+		[WEIR_CLOSE_FIN_CLIENT_RST] = "fin-client-rst",
+	};
+
+	if (close_type < WEIR_ARRAY_SIZE(texts) && texts[close_type] != NULL)
+		snprintf(to, OUTPUT_CELL_MAX, "%s", texts[close_type]);
+	else
+		snprintf(to, OUTPUT_CELL_MAX, "%u", close_type);
+}

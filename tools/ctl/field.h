@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fields of a flow record as text, by lib/rec/flow_fields.def; and what people read instead. */
+#ifndef FIELD_H
+#define FIELD_H
+
+#include "output.h"
+
+#include <weir_rec.h>
+
+/* Is its JSON value in quotes? */
+bool field_is_text(enum weir_field f);
+
+/* The value as in JSON, without quotes. `is_zero` as the table means it: it may be left out. */
+void field_text(char *to, bool *is_zero, enum weir_field f, const struct weir_flow_rec *rec);
+
+/* What `rec` has in a numeric field; of a text field its bytes decide, for sorting. */
+int field_compare(enum weir_field f, const struct weir_flow_rec *a, const struct weir_flow_rec *b);
+
+/* WEIR_FIELDS when there is no field of that name. */
+enum weir_field field_by_name(const char *name);
+
+/* For tables. `to` has OUTPUT_CELL_MAX bytes. */
+void field_end_text(char *to, const struct weir_flow_rec *rec,
+		    unsigned int side); /* address:port */
+void field_address_text(char *to, const struct weir_flow_rec *rec, unsigned int side);
+void field_time_text(char *to, uint64_t ns); /* local time, ms */
+void field_close_text(char *to, uint8_t close_type);
+
+#endif

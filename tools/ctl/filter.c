@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "filter.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+static const struct {
+	const char *name;
+	uint8_t number;
+} protocols[] = {
+	{ "ah", 51 },    { "esp", 50 }, { "gre", 47 }, { "icmp", 1 },
+	{ "icmp6", 58 }, { "igmp", 2 }, { "ipip", 4 }, { "ospf", 89 },
+	{ "sctp", 132 }, { "tcp", 6 },  { "udp", 17 }, { "vrrp", 112 },
+};
+
+static bool is_in_prefix(const struct filter *f, const union weir_ip *ip)
+{
+	unsigned int bytes = f->prefix / 8, bits = f->prefix % 8;
+
+	if (memcmp(f->ip.b, ip->b, bytes) != 0)
+		return false;
+	return bits == 0 || ((f->ip.b[bytes] ^ ip->b[bytes]) >> (8 - bits)) == 0;
+}
+
+bool filter_matches(const struct filter *f, const struct weir_flow_rec *rec)
+{
+	if (f->has_flow_id && rec->flow_id != f->flow_id)
+		return false;
+	if (f->has_ip && ((rec->is_ipv6 != 0) != f->ip_is_ipv6 ||
+			  (!is_in_prefix(f, &rec->ip[0]) && !is_in_prefix(f, &rec->ip[1]))))
+		return false;
+	if (f->has_port && rec->port[0] != f->port && rec->port[1] != f->port)
+		return false;
+	if (f->has_protocol && rec->protocol != f->protocol)
+		return false;
+	if (f->since_ns != 0 && rec->end_ns < f->since_ns)
+		return false;
+	return f->until_ns == 0 || rec->start_ns < f->until_ns;
+}
+
+int filter_parse_u64(uint64_t *n, const char *text, uint64_t max)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	*n = strtoull(text, &end, 10);
+	return *end != '\0' || errno != 0 || *n > max ? -EINVAL : 0;
+}
+
+int filter_take_ip(struct filter *f, const char *text, struct weir_err *err)
+{
+	const char *slash = strchrnul(text, '/');
+	char address[INET6_ADDRSTRLEN];
+	uint64_t prefix, longest;
+
+	if ((size_t)(slash - text) >= sizeof(address))
+		goto err_text;
+	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
+	f->ip_is_ipv6 = strchr(address, ':') != NULL;
+	if (inet_pton(f->ip_is_ipv6 ? AF_INET6 : AF_INET, address, f->ip.b) != 1)
+		goto err_text;
+	prefix = longest = f->ip_is_ipv6 ? 128 : 32;
+	if (*slash == '/' && filter_parse_u64(&prefix, slash + 1, longest) != 0)
+		goto err_text;
+	f->prefix = (uint8_t)prefix;
+	f->has_ip = true;
+	return 0;
+
+err_text:
+	return weir_err_set(err, EINVAL,
+			    "--ip %s: an address or a prefix is expected, as 10.0.0.1, 10.0.0.0/8 "
+			    "or 2001:db8::/32",
+			    text);
+}
+
+int filter_take_port(struct filter *f, const char *text, struct weir_err *err)
+{
+	uint64_t n;
+
+	if (filter_parse_u64(&n, text, UINT16_MAX) != 0)
+		return weir_err_set(err, EINVAL, "--port %s: allowed are 0 to 65535", text);
+	f->port = (uint16_t)n;
+	f->has_port = true;
+	return 0;
+}
+
+int filter_take_protocol(struct filter *f, const char *text, struct weir_err *err)
+{
+	uint64_t n;
+
+	f->has_protocol = true;
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(protocols); i++) {
+		if (strcasecmp(protocols[i].name, text) == 0) {
+			f->protocol = protocols[i].number;
+			return 0;
+		}
+	}
+	if (filter_parse_u64(&n, text, UINT8_MAX) != 0)
+		return weir_err_set(err, EINVAL,
+				    "--protocol %s: allowed are 0 to 255 and names as tcp, udp, "
+				    "icmp, icmp6, sctp, gre, esp",
+				    text);
+	f->protocol = (uint8_t)n;
+	return 0;
+}
+
+int filter_take_flow_id(struct filter *f, const char *text, struct weir_err *err)
+{
+	if (filter_parse_u64(&f->flow_id, text, UINT64_MAX) != 0)
+		return weir_err_set(err, EINVAL,
+				    "flow %s: a decimal number is expected, as flow list -o wide "
+				    "shows it",
+				    text);
+	f->has_flow_id = true;
+	return 0;
+}
+
+/* "15m": so long ago. */
+static bool parse_ago(uint64_t *ns, const char *text)
+{
+	static const char units[] = "smhd";
+	static const uint64_t seconds[] = { 1, 60, 3600, 86400 };
+	const char *unit;
+	char *end;
+	uint64_t n;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	n = strtoull(text, &end, 10);
+	unit = strchr(units, *end);
+	if (*end == '\0' || unit == NULL || end[1] != '\0' || n > 1000000)
+		return false;
+	*ns = weir_clock_wall_ns() - n * seconds[unit - units] * WEIR_NS_PER_S;
+	return true;
+}
+
+static bool parse_epoch(uint64_t *ns, const char *text)
+{
+	char *end;
+	double v;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	v = strtod(text, &end);
+	if (*end != '\0' || v > 1e10 || (end - text == 4 && strchr(text, '.') == NULL))
+		return false; /* four digits are a year */
+	*ns = (uint64_t)(v * 1e6) * 1000;
+	return true;
+}
+
+static bool parse_date(uint64_t *ns, const char *text)
+{
+	static const char *const formats[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
+					       "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d" };
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(formats); i++) {
+		struct tm tm = { .tm_isdst = -1 };
+		const char *end = strptime(text, formats[i], &tm);
+
+		if (end == NULL || (strcmp(end, "") != 0 && strcmp(end, "Z") != 0))
+			continue;
+		*ns = (uint64_t)(*end == 'Z' ? timegm(&tm) : mktime(&tm)) * WEIR_NS_PER_S;
+		return true;
+	}
+	return false;
+}
+
+int filter_parse_time(uint64_t *ns, const char *text, struct weir_err *err)
+{
+	if (parse_ago(ns, text) || parse_epoch(ns, text) || parse_date(ns, text))
+		return 0;
+	return weir_err_set(err, EINVAL,
+			    "time %s: allowed are 15m (ago; s, m, h, d), 1700000000.5 (epoch) and "
+			    "2023-11-14 22:13:20 (local; with Z at its end UTC)",
+			    text);
+}
+
+void filter_protocol_text(char *to, uint8_t protocol)
+{
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(protocols); i++) {
+		if (protocols[i].number == protocol) {
+			snprintf(to, 8, "%s", protocols[i].name);
+			return;
+		}
+	}
+	snprintf(to, 8, "%u", protocol);
+}

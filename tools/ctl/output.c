@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PAGE_ROWS 512 /* a table's columns are as wide as these need */
+
+const char *const output_formats[OUTPUT_FORMATS] = {
+	[OUTPUT_TABLE] = "table", [OUTPUT_WIDE] = "wide",   [OUTPUT_JSON] = "json",
+	[OUTPUT_YAML] = "yaml",   [OUTPUT_JSONL] = "jsonl", [OUTPUT_CSV] = "csv",
+};
+
+struct output {
+	enum output_format format;
+	const struct output_column *columns;
+	uint32_t n;
+	uint64_t rows;            /* written; of a table also those in `page` */
+	uint32_t page_rows;       /* rows waiting for their widths */
+	struct output_cell *page; /* a table: PAGE_ROWS rows; else one */
+	int *width;               /* of each column */
+	bool header_done;
+};
+
+static bool is_table(const struct output *o)
+{
+	return o->format == OUTPUT_TABLE || o->format == OUTPUT_WIDE;
+}
+
+struct output *output_begin(enum output_format format, const struct output_column *columns,
+			    uint32_t n)
+{
+	struct output *o = calloc(1, sizeof(*o));
+	size_t rows = format == OUTPUT_TABLE || format == OUTPUT_WIDE ? PAGE_ROWS : 1;
+
+	if (o == NULL)
+		return NULL;
+	o->format = format;
+	o->columns = columns;
+	o->n = n;
+	o->page = calloc(rows * n, sizeof(*o->page));
+	o->width = calloc(n, sizeof(*o->width));
+	if (o->page == NULL || o->width == NULL) {
+		free(o->page);
+		free(o->width);
+		free(o);
+		return NULL;
+	}
+	return o;
+}
+
+static struct output_cell *row_at(const struct output *o, uint32_t row)
+{
+	return &o->page[(size_t)row * o->n];
+}
+
+struct output_cell *output_cells(struct output *o)
+{
+	return row_at(o, o->page_rows);
+}
+
+static void widen(struct output *o, uint32_t column, const char *text)
+{
+	int len = (int)strlen(text);
+
+	if (len > o->width[column])
+		o->width[column] = len;
+}
+
+static void table_cell(const struct output *o, FILE *to, uint32_t column, const char *text)
+{
+	const char *gap = column + 1 == o->n ? "\n" : "  ";
+	/* The last column ends where its text ends. */
+	int width = column + 1 == o->n && o->columns[column].is_text ? 0 : o->width[column];
+
+	if (o->columns[column].is_text)
+		fprintf(to, "%-*s%s", width, text, gap);
+	else
+		fprintf(to, "%*s%s", width, text, gap);
+}
+
+/* On standard error: rows can be searched and counted while it stays in view. Control plane, 6.3. */
+static void table_header(struct output *o)
+{
+	for (uint32_t c = 0; c < o->n; c++)
+		table_cell(o, stderr, c, o->columns[c].name);
+	o->header_done = true;
+}
+
+static void table_flush(struct output *o)
+{
+	if (!o->header_done) {
+		for (uint32_t c = 0; c < o->n; c++) {
+			widen(o, c, o->columns[c].name);
+			for (uint32_t r = 0; r < o->page_rows; r++)
+				widen(o, c, row_at(o, r)[c].text);
+		}
+		table_header(o);
+	}
+	for (uint32_t r = 0; r < o->page_rows; r++)
+		for (uint32_t c = 0; c < o->n; c++)
+			table_cell(o, stdout, c, row_at(o, r)[c].text);
+	o->page_rows = 0;
+}
+
+/* Texts here are addresses, names and numbers: only these two need an escape. */
+static void json_text(const char *text)
+{
+	putchar('"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+static void json_object(const struct output *o, const struct output_cell *cells)
+{
+	const char *separator = "{";
+
+	for (uint32_t c = 0; c < o->n; c++) {
+		if (cells[c].left_out)
+			continue;
+		printf("%s\"%s\":", separator, o->columns[c].name);
+		separator = ",";
+		if (o->columns[c].is_text)
+			json_text(cells[c].text);
+		else
+			fputs(cells[c].text, stdout);
+	}
+	putchar('}');
+}
+
+static void yaml_object(const struct output *o, const struct output_cell *cells)
+{
+	const char *indent = "- ";
+
+	for (uint32_t c = 0; c < o->n; c++) {
+		if (cells[c].left_out)
+			continue;
+		printf("%s%s: ", indent, o->columns[c].name);
+		indent = "  ";
+		if (o->columns[c].is_text)
+			json_text(cells[c].text); /* a JSON string is a YAML string */
+		else
+			fputs(cells[c].text, stdout);
+		putchar('\n');
+	}
+}
+
+static void csv_text(const char *text, bool last)
+{
+	if (strpbrk(text, ",\"\n") == NULL) {
+		fputs(text, stdout);
+	} else {
+		putchar('"');
+		for (; *text != '\0'; text++) {
+			if (*text == '"')
+				putchar('"');
+			putchar(*text);
+		}
+		putchar('"');
+	}
+	fputs(last ? "\r\n" : ",", stdout);
+}
+
+static void csv_header(struct output *o)
+{
+	for (uint32_t c = 0; c < o->n; c++)
+		csv_text(o->columns[c].name, c + 1 == o->n);
+	o->header_done = true;
+}
+
+static void csv_row(struct output *o, const struct output_cell *cells)
+{
+	if (!o->header_done)
+		csv_header(o);
+	for (uint32_t c = 0; c < o->n; c++)
+		csv_text(cells[c].text, c + 1 == o->n);
+}
+
+/* Between two objects, and before the first. */
+static void json_separator(const struct output *o)
+{
+	if (o->rows > 0)
+		fputs(o->format == OUTPUT_JSON ? ",\n" : "\n", stdout);
+	else if (o->format == OUTPUT_JSON)
+		fputs("[\n", stdout);
+}
+
+void output_json_row(struct output *o, const char *text, size_t len)
+{
+	json_separator(o);
+	fwrite(text, 1, len, stdout);
+	o->rows++;
+}
+
+void output_row(struct output *o)
+{
+	struct output_cell *cells = output_cells(o);
+
+	switch (o->format) {
+	case OUTPUT_JSON:
+	case OUTPUT_JSONL:
+		json_separator(o);
+		json_object(o, cells);
+		break;
+	case OUTPUT_YAML:
+		yaml_object(o, cells);
+		break;
+	case OUTPUT_CSV:
+		csv_row(o, cells);
+		break;
+	default:
+		if (++o->page_rows == PAGE_ROWS)
+			table_flush(o);
+	}
+	o->rows++;
+}
+
+/* What a format needs around its rows, also when there are none. */
+static void finish(struct output *o)
+{
+	if (is_table(o))
+		table_flush(o);
+	else if (o->format == OUTPUT_CSV && !o->header_done)
+		csv_header(o);
+	else if (o->format == OUTPUT_JSON)
+		fputs(o->rows == 0 ? "[]\n" : "\n]\n", stdout);
+	else if (o->format == OUTPUT_JSONL && o->rows > 0)
+		putchar('\n');
+	else if (o->format == OUTPUT_YAML && o->rows == 0)
+		fputs("[]\n", stdout);
+}
+
+int output_end(struct output *o, bool failed)
+{
+	int rc = 0;
+
+	if (!failed || o->rows > 0)
+		finish(o);
+	free(o->page);
+	free(o->width);
+	free(o);
+	if (fflush(stdout) != 0)
+		rc = -errno;
+	else if (ferror(stdout))
+		rc = -EIO;
+	return rc;
+}
+
+void output_count(char *to, uint64_t n)
+{
+	static const char units[] = "KMGTPE";
+	double v = (double)n;
+	size_t unit = 0;
+
+	if (n < 10000) {
+		snprintf(to, OUTPUT_CELL_MAX, "%" PRIu64, n);
+		return;
+	}
+	for (v /= 1000; v >= 999.95; v /= 1000)
+		unit++;
+	snprintf(to, OUTPUT_CELL_MAX, "%.1f%c", v, units[unit]);
+}
+
+void output_us(char *to, uint64_t us)
+{
+	if (us < 1000)
+		snprintf(to, OUTPUT_CELL_MAX, "%" PRIu64 "us", us);
+	else if (us < 1000000)
+		snprintf(to, OUTPUT_CELL_MAX, "%.1fms", (double)us / 1e3);
+	else
+		snprintf(to, OUTPUT_CELL_MAX, "%.1fs", (double)us / 1e6);
+}
