@@ -35,16 +35,17 @@ static void from_box(struct weir_settings *s, const struct weir_box_conf *b)
 int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path)
 {
 	static struct weir_err_list errs; /* large; commands load once */
-	int rc;
+	int box, group;
 
 	memset(c, 0, sizeof(*c));
-	rc = box_path != NULL ? weir_box_conf_load(box_path, &c->box, &errs)
-			      : weir_box_conf_defaults(&c->box);
-	if (rc == 0)
-		rc = group_path != NULL ? weir_group_conf_load(group_path, &c->group, &errs)
-					: weir_group_conf_profile(&c->group);
+	box = box_path != NULL ? weir_box_conf_load(box_path, &c->box, &errs)
+			       : weir_box_conf_defaults(&c->box);
+	group = group_path != NULL ? weir_group_conf_load(group_path, &c->group, &errs)
+				   : weir_group_conf_profile(&c->group);
+	if (box == 0 && group == 0 && group_path != NULL)
+		group = weir_conf_pair_check(&c->box, &c->group, group_path, &errs);
 	weir_err_list_print(&errs, stderr);
-	if (rc < 0) {
+	if (box < 0 || group < 0) {
 		agent_conf_free(c);
 		return WEIR_EXIT_CONFIG;
 	}
@@ -63,7 +64,9 @@ void agent_conf_free(struct agent_conf *c)
 struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned int workers,
 					    uint32_t flows)
 {
-	const uint32_t all = flows != 0 ? flows : c->box.flow.capacity;
+	const uint32_t all = flows != 0
+				     ? flows
+				     : weir_conf_flows(&c->box, &c->group, WEIR_CAPTURE_ANALYZER);
 	const uint32_t each = (all + workers - 1) / workers;
 
 	return (struct weir_pipe_options){

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules between settings: of the box configuration a function each, in a table; of both, one. */
+/* Rules between settings of the box configuration: a function each, in a table at the end. */
 #include "conf_priv.h"
-
-#include <errno.h>
 
 struct report {
 	const struct weir_box_conf *conf;
@@ -143,19 +141,4 @@ void weir_conf_box_rules(const struct weir_box_conf *conf, const char *name,
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(rules); i++)
 		rules[i](&r);
-}
-
-int weir_conf_pair_check(const struct weir_box_conf *box, const struct weir_group_conf *group,
-			 const char *group_name, struct weir_err_list *errs)
-{
-	uint32_t limit = group->processors.flow_log.tunning.concurrent_flow_limit;
-
-	if (limit <= box->flow.capacity)
-		return 0;
-	weir_err_list_add(
-		errs, false, group_name, 0, 0,
-		"processors.flow_log.tunning.concurrent_flow_limit: %u flows are more than "
-		"this machine's flow.capacity; allowed are %u",
-		limit, box->flow.capacity);
-	return -EINVAL;
 }

@@ -342,15 +342,6 @@ static void stream(struct reader *r)
 	}
 }
 
-/* DeepFlow: the flow limit of an analyzer is none until it is raised above the default. */
-static void apply_rules(struct weir_group_conf *conf)
-{
-	uint32_t *limit = &conf->processors.flow_log.tunning.concurrent_flow_limit;
-
-	if (conf->inputs.cbpf.common.capture_mode == WEIR_CAPTURE_ANALYZER && *limit <= PLENTY)
-		*limit = 0;
-}
-
 int weir_group_conf_parse(const char *text, size_t len, const char *name,
 			  struct weir_group_conf *out, struct weir_err_list *errs)
 {
@@ -371,9 +362,7 @@ int weir_group_conf_parse(const char *text, size_t len, const char *name,
 	yaml_parser_delete(&r.parser);
 	if (r.rc == 0 && errs->mistakes > before)
 		r.rc = -EINVAL;
-	if (r.rc == 0)
-		apply_rules(out);
-	else
+	if (r.rc < 0)
 		weir_group_conf_free(out);
 	return r.rc;
 }

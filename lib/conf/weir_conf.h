@@ -109,6 +109,13 @@ int weir_box_conf_load(const char *path, struct weir_box_conf *out, struct weir_
 int weir_box_conf_parse(const char *text, size_t len, const char *name, struct weir_box_conf *out,
 			struct weir_err_list *errs);
 
+/*
+ * Most flows at once: the group's limit, or all that the box has. As in DeepFlow, an analyzer has no
+ * limit until it is raised above the default.
+ */
+uint32_t weir_conf_flows(const struct weir_box_conf *box, const struct weir_group_conf *group,
+			 uint32_t capture_mode);
+
 /* Does the group fit into what the box has? 0, or -EINVAL with mistakes in `errs`. */
 int weir_conf_pair_check(const struct weir_box_conf *box, const struct weir_group_conf *group,
 			 const char *group_name, struct weir_err_list *errs);

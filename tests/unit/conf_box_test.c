@@ -135,24 +135,6 @@ static void test_a_file_that_cannot_be_read_is_named(void)
 	CU_ASSERT(is_said("/dev/zero: is too long; allowed are 1048576 bytes"));
 }
 
-static void test_a_group_may_not_ask_for_more_flows_than_the_box_has(void)
-{
-	struct weir_group_conf group;
-
-	CU_ASSERT_EQUAL_FATAL(box_read("flow = { capacity = 100000; };", &c), 0);
-	CU_ASSERT_EQUAL_FATAL(group_read("static_config: {flow: {flow-count-limit: 100001}}",
-					 &group),
-			      0);
-	CU_ASSERT_EQUAL(weir_conf_pair_check(&c, &group, "g.yaml", &errs), -EINVAL);
-	CU_ASSERT(is_said(
-		"g.yaml: processors.flow_log.tunning.concurrent_flow_limit: 100001 flows are "
-		"more than this machine's flow.capacity; allowed are 100000"));
-	group.processors.flow_log.tunning.concurrent_flow_limit = 100000;
-	CU_ASSERT_EQUAL(weir_conf_pair_check(&c, &group, "g.yaml", &errs), 0);
-	weir_group_conf_free(&group);
-	weir_box_conf_free(&c);
-}
-
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -166,8 +148,6 @@ int main(void)
 		{ "text that is no libconfig is named by its line",
 		  test_text_that_is_no_libconfig_is_named_by_its_line },
 		{ "a file that cannot be read is named", test_a_file_that_cannot_be_read_is_named },
-		{ "a group may not ask for more flows than the box has",
-		  test_a_group_may_not_ask_for_more_flows_than_the_box_has },
 		CU_TEST_INFO_NULL,
 	};
 

@@ -199,7 +199,7 @@ static void test_a_key_without_effect_is_warned_of_once(void)
 {
 	CU_ASSERT_EQUAL_FATAL(group_read("max_memory: 1024\n"
 					 "global: {limits: {max_memory: 1024}}\n"
-					 "tap_mode: 0\n",
+					 "decap_type: [1]\n",
 					 &c),
 			      0);
 	CU_ASSERT_EQUAL(errs.warnings, 1);
@@ -229,26 +229,13 @@ static void test_an_alias_is_refused(void)
 
 static void test_text_that_is_no_yaml_is_named_by_its_line(void)
 {
-	CU_ASSERT_EQUAL(group_read("tap_mode: 2\nmax_memory: [1\n", &c), -EINVAL);
+	CU_ASSERT_EQUAL(group_read("decap_type: [2]\nmax_memory: [1\n", &c), -EINVAL);
 	CU_ASSERT_EQUAL(errs.n, 1);
 	CU_ASSERT_EQUAL(errs.items[0].line, 3);
 	CU_ASSERT_EQUAL(group_read("a: 1\nb: \xff\xfe\n", &c), -EINVAL);
 	CU_ASSERT_EQUAL(errs.items[0].line, 2);
 	CU_ASSERT_EQUAL(group_read("[1, 2]\n", &c), -EINVAL);
 	CU_ASSERT_EQUAL(group_read("tap_mode: 1\n---\ntap_mode: 2\n", &c), -EINVAL);
-}
-
-/* Upstream counts a limit of an analyzer from above 65535 only. */
-static void test_an_analyzer_has_no_flow_limit_unless_it_is_raised(void)
-{
-	CU_ASSERT_EQUAL_FATAL(group_read("tap_mode: 2\n", &c), 0);
-	CU_ASSERT_EQUAL(c.processors.flow_log.tunning.concurrent_flow_limit, 0);
-	weir_group_conf_free(&c);
-	CU_ASSERT_EQUAL_FATAL(
-		group_read("tap_mode: 2\nstatic_config: {flow: {flow-count-limit: 65536}}\n", &c),
-		0);
-	CU_ASSERT_EQUAL(c.processors.flow_log.tunning.concurrent_flow_limit, 65536);
-	weir_group_conf_free(&c);
 }
 
 static void test_more_mistakes_than_fit_are_counted_and_push_warnings_out(void)
@@ -304,8 +291,6 @@ int main(void)
 		{ "an alias is refused", test_an_alias_is_refused },
 		{ "text that is no YAML is named by its line",
 		  test_text_that_is_no_yaml_is_named_by_its_line },
-		{ "an analyzer has no flow limit unless it is raised",
-		  test_an_analyzer_has_no_flow_limit_unless_it_is_raised },
 		{ "more mistakes than fit are counted and push warnings out",
 		  test_more_mistakes_than_fit_are_counted_and_push_warnings_out },
 		{ "deep nesting is only one mistake", test_deep_nesting_is_only_one_mistake },
