@@ -82,6 +82,7 @@ static inline void to_frame(const struct port *p, struct rte_mbuf *m, uint64_t n
 	bool stripped = (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
 
 	f->data = rte_pktmbuf_mtod(m, const uint8_t *);
+	weir_prefetch(f->data);
 	f->ts_ns = time_of(p, m, now);
 	f->caplen = m->data_len;
 	f->wirelen = m->pkt_len + (stripped ? 4 : 0);
@@ -103,8 +104,6 @@ static uint16_t ethdev_rx(struct weir_source *src, uint16_t queue, struct weir_f
 	if (n == 0)
 		return 0;
 	now = weir_clock_wall_ns();
-	for (uint16_t i = 0; i < n; i++)
-		weir_prefetch(rte_pktmbuf_mtod(mbufs[i], const void *));
 	for (uint16_t i = 0; i < n; i++) {
 		if (weir_unlikely(mbufs[i]->nb_segs > 1))
 			mbufs[i] = linearise(e, &e->counters[queue], mbufs[i]);
