@@ -33,13 +33,12 @@ static void budget_print(const struct agent_conf *c)
 	const uint32_t workers = c->box.cores.workers;
 	const struct weir_pipe_options pipe = agent_pipe_options(c, workers, 0);
 	const uint64_t flows = workers * (uint64_t)weir_flow_table_bytes(&pipe.budget);
-	const uint64_t records = workers * (uint64_t)pipe.record_slots *
-				 sizeof(struct weir_flow_rec);
+	const uint64_t all = weir_pipe_bytes(&pipe);
 
 	printf("memory:\n");
 	size_print("flow tables", flows);
-	size_print("record rings", records);
-	size_print("together", flows + records);
+	size_print("rings", all - flows);
+	size_print("together", all);
 	printf("%u flows at most, %u worker%s\n", workers * pipe.budget.flows, workers,
 	       workers == 1 ? "" : "s");
 }
