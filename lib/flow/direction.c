@@ -99,18 +99,24 @@ void direction_first(struct weir_flow_table *t, struct weir_flow *f, struct weir
 	turn(t, f, c);
 }
 
-/* A packet with SYN, or with the address option that only a proxied client's side sends. */
+/*
+ * A packet with SYN, or with the address option that only a proxied client's side sends. A score that
+ * stands already was logged when it came about, or was in the hints.
+ */
 void direction_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
 		   const struct weir_pkt *p, unsigned int side)
 {
-	if ((p->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == (WEIR_TCP_SYN | WEIR_TCP_ACK)) {
-		c->score[side] = SCORE_PROVEN;
-		c->score[side ^ 1] = 0;
+	const bool synack = (p->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) ==
+			    (WEIR_TCP_SYN | WEIR_TCP_ACK);
+	const unsigned int client = synack ? side ^ 1 : side;
+
+	if (synack && c->score[side] != SCORE_PROVEN) {
 		log_event(t, WEIR_HINT_PROVEN, p, WEIR_SRC);
-		log_event(t, WEIR_HINT_REMOVED, p, WEIR_DST);
-	} else {
-		c->score[side] = 0;
-		log_event(t, WEIR_HINT_REMOVED, p, WEIR_SRC);
+		c->score[side] = SCORE_PROVEN;
+	}
+	if (c->score[client] != 0) {
+		log_event(t, WEIR_HINT_REMOVED, p, synack ? WEIR_DST : WEIR_SRC);
+		c->score[client] = 0;
 	}
 	turn(t, f, c);
 }

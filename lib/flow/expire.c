@@ -83,18 +83,6 @@ void flow_end(struct weir_flow_table *t, uint32_t flow)
 	flow_free(t, flow);
 }
 
-static void prefetch_flow(const struct weir_flow_table *t, uint32_t flow)
-{
-	const uint8_t *hot = (const uint8_t *)&t->flows[flow];
-	const uint8_t *cold = (const uint8_t *)&t->cold[flow];
-
-	weir_prefetch_w(hot);
-	weir_prefetch_w(hot + 64);
-	weir_prefetch_w(cold);
-	weir_prefetch_w(cold + 64);
-	weir_prefetch_w(cold + 128);
-}
-
 static bool ref_is_valid(const struct weir_flow_table *t, uint32_t ref, enum flow_queue q)
 {
 	const struct weir_flow *f = &t->flows[ref_flow(ref)];
@@ -120,7 +108,7 @@ static void visit_chunk(struct weir_flow_table *t, enum flow_queue q, uint64_t s
 
 	chunk_free(&t->queues, c);
 	for (unsigned int i = copy.first; i < copy.end; i++)
-		prefetch_flow(t, ref_flow(copy.ref[i]));
+		flow_prefetch(t, ref_flow(copy.ref[i]));
 	for (unsigned int i = copy.first; i < copy.end; i++)
 		if (ref_is_valid(t, copy.ref[i], q)) {
 			const uint32_t flow = ref_flow(copy.ref[i]);
@@ -181,7 +169,7 @@ static uint32_t evict_queue(struct weir_flow_table *t, enum flow_queue q, uint32
 	while (freed < need && (c = queue_take(&t->queues, q)) != NULL) {
 		if (c->first == 0)
 			for (unsigned int i = 0; i < c->end; i++)
-				prefetch_flow(t, ref_flow(c->ref[i]));
+				flow_prefetch(t, ref_flow(c->ref[i]));
 		while (freed < need && c->first < c->end)
 			freed += evict_ref(t, q, c->ref[c->first++], c->due_ns);
 		if (c->first < c->end)
@@ -261,7 +249,7 @@ void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_r
 
 	for (uint32_t flow = 0; flow < t->fresh; flow++) {
 		if (flow + 8 < t->fresh)
-			prefetch_flow(t, flow + 8);
+			flow_prefetch(t, flow + 8);
 		if (t->flows[flow].queue != QUEUE_NONE &&
 		    (tap == WEIR_FLOW_ALL_TAPS || t->flows[flow].tap == tap))
 			flush_flow(t, flow, reason, safe_ns);

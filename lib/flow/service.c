@@ -174,10 +174,6 @@ static struct change *log_take(struct weir_hint_log *log, const union weir_ip *i
 
 	if (log->slot[at] != 0)
 		return &log->change[log->slot[at] - 1];
-	if (log->count == WEIR_HINT_LOG_MAX) {
-		log->dropped++;
-		return NULL;
-	}
 	log->used[log->count] = at;
 	log->change[log->count] = (struct change){ .ip = *ip, .port = port };
 	log->slot[at] = ++log->count;
@@ -215,14 +211,18 @@ static bool can_change(enum weir_hint_event event, uint8_t score)
 void weir_hint_log_add(struct weir_hint_log *log, enum weir_hint_event event,
 		       const union weir_ip *ip, uint16_t port)
 {
-	const uint8_t score = log->base != NULL ? weir_hints_score(log->base, ip, port) : 0;
 	struct change *c;
+	uint8_t score;
 
+	/* Full until the next boundary: a flood of new pairs costs no look-up. */
+	if (weir_unlikely(log->count == WEIR_HINT_LOG_MAX)) {
+		log->dropped++;
+		return;
+	}
+	score = log->base != NULL ? weir_hints_score(log->base, ip, port) : 0;
 	if (!can_change(event, score))
 		return;
 	c = log_take(log, ip, port);
-	if (c == NULL)
-		return;
 	c->proven |= event == WEIR_HINT_PROVEN;
 	c->removed |= event == WEIR_HINT_REMOVED;
 	c->rise += (event == WEIR_HINT_SERVER) - (event == WEIR_HINT_CLIENT);

@@ -246,18 +246,12 @@ static uint32_t prefetch_candidate(const struct weir_flow_table *t, const struct
 {
 	const struct bucket *b = &t->index.buckets[index_home(&t->index, probe->hash)];
 	const uint32_t m = bucket_match(b, index_tag(probe->hash));
-	const uint8_t *hot, *cold;
 	uint32_t flow;
 
 	if (m == 0)
 		return FLOW_NONE;
 	flow = b->flow[__builtin_ctz(m)];
-	hot = (const uint8_t *)&t->flows[flow];
-	cold = (const uint8_t *)&t->cold[flow];
-	weir_prefetch_w(hot);
-	weir_prefetch_w(hot + 64);
-	weir_prefetch_w(cold + 32);
-	weir_prefetch_w(cold + 96);
+	flow_prefetch(t, flow);
 	return flow;
 }
 
@@ -269,7 +263,7 @@ static void make_room(struct weir_flow_table *t, unsigned int misses)
 	if (room < misses)
 		evict(t, misses - room, true);
 	for (unsigned int i = 0; i < misses && t->fresh + i < t->capacity; i++)
-		weir_prefetch_w(&t->flows[t->fresh + i]);
+		flow_prefetch(t, t->fresh + i);
 }
 
 void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkts,

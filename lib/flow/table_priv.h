@@ -38,6 +38,17 @@ struct weir_flow_table {
 	void *mem;
 };
 
+static inline void flow_prefetch(const struct weir_flow_table *t, uint32_t flow)
+{
+	const uint8_t *hot = (const uint8_t *)&t->flows[flow];
+	const uint8_t *cold = (const uint8_t *)&t->cold[flow];
+
+	weir_prefetch_w(hot);
+	weir_prefetch_w(hot + WEIR_CACHE_LINE);
+	weir_prefetch_w(cold);
+	weir_prefetch_w(cold + WEIR_CACHE_LINE);
+}
+
 static inline uint64_t flow_last_ns(const struct weir_flow *f)
 {
 	return weir_max_u64(f->last_ns[0], f->last_ns[1]);
