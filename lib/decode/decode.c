@@ -61,29 +61,39 @@ enum weir_verdict weir_decode_ports(struct weir_decoding *d, struct weir_pkt *pk
 	return WEIR_STOP_SHORT;
 }
 
-/* Follow headers until one stops; at most `max_tunnels` encapsulations. */
-static enum weir_verdict follow(const struct weir_frame *frame, struct weir_decoding *d,
-				struct weir_pkt *pkt, uint8_t max_tunnels)
+static void begin(const struct weir_frame *frame, struct weir_decoding *d, struct weir_pkt *pkt,
+		  uint8_t max_tunnels)
 {
-	enum weir_verdict v = WEIR_STOP_BAD;
-
 	d->rd.p = frame->data;
 	d->rd.end = frame->data + frame->caplen;
 	d->cut = weir_sub_floor(frame->wirelen, frame->caplen);
 	d->l2_len = 0;
-	d->next = weir_route_link(frame->link);
+	d->next = frame->link == WEIR_LINK_ETHER ? WEIR_HDR_ETHER : weir_route_link(frame->link);
 	d->tunnels = 0;
 	d->max_tunnels = max_tunnels;
 	d->inner = false;
 	d->landed = false;
-	*pkt = (struct weir_pkt){ .ts_ns = frame->ts_ns };
+	weir_pkt_clear(pkt);
+	pkt->ts_ns = frame->ts_ns;
 	if (frame->flags & WEIR_FRAME_VLAN) {
 		d->cut = weir_sub_floor(d->cut, WEIR_VLAN_TAG_LEN);
-		weir_decode_tag(d, pkt, frame->vlan_tci);
+		d->l2_len = WEIR_VLAN_TAG_LEN;
+		weir_decoding_tag(d, pkt, frame->vlan_tci);
 	}
+}
 
-	for (int i = 0; i < WEIR_DECODE_HEADERS_MAX; i++) {
-		v = decoders[d->next](d, pkt);
+/* Follow headers until one stops; at most `max_tunnels` encapsulations. */
+static inline enum weir_verdict follow(const struct weir_frame *frame, struct weir_decoding *d,
+				       struct weir_pkt *pkt, uint8_t max_tunnels, bool fast)
+{
+	enum weir_verdict v = WEIR_STOP_BAD;
+
+	begin(frame, d, pkt, max_tunnels);
+	for (int i = 0; i < WEIR_DECODE_HEADERS_MAX && d->next != WEIR_HDR_NONE; i++) {
+		if (fast && d->next == WEIR_HDR_ETHER)
+			v = weir_decode_usual(d, pkt);
+		else
+			v = decoders[d->next](d, pkt);
 		if (v != WEIR_MORE)
 			break;
 	}
@@ -104,29 +114,37 @@ static void finish(const struct weir_frame *frame, const struct weir_decoding *d
 		pkt->packet_len = frame->wirelen;
 }
 
-enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
-				       const struct weir_decode_conf *conf, struct weir_pkt *pkt)
+static inline enum weir_outcome decode(const struct weir_frame *frame,
+				       const struct weir_decode_conf *conf, struct weir_pkt *pkt,
+				       bool fast)
 {
-	struct weir_decoding d = { .conf = conf };
+	struct weir_decoding d;
 	enum weir_verdict v;
 
-	if (weir_route_link(frame->link) == WEIR_HDR_NONE) {
-		*pkt = (struct weir_pkt){ .ts_ns = frame->ts_ns };
-		return WEIR_OUTCOME_LINKTYPE;
+	d.conf = conf;
+	v = follow(frame, &d, pkt, conf->max_tunnels, fast);
+	if (weir_unlikely(!d.landed)) {
+		if (d.tunnels > 0)
+			v = follow(frame, &d, pkt, d.tunnels - 1, fast);
+		else if (weir_route_link(frame->link) == WEIR_HDR_NONE)
+			return WEIR_OUTCOME_LINKTYPE;
 	}
-	v = follow(frame, &d, pkt, conf->max_tunnels);
-	if (!d.landed && d.tunnels > 0)
-		v = follow(frame, &d, pkt, d.tunnels - 1);
-	if (!d.landed)
+	if (weir_unlikely(!d.landed))
 		return v == WEIR_STOP_SHORT ? WEIR_OUTCOME_SHORT : WEIR_OUTCOME_MALFORMED;
 	finish(frame, &d, pkt);
 	return WEIR_OUTCOME_FLOW;
 }
 
+enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
+				       const struct weir_decode_conf *conf, struct weir_pkt *pkt)
+{
+	return decode(frame, conf, pkt, false);
+}
+
 enum weir_outcome weir_decode(const struct weir_frame *frame, const struct weir_decode_conf *conf,
 			      struct weir_pkt *pkt)
 {
-	return weir_decode_by_table(frame, conf, pkt);
+	return decode(frame, conf, pkt, true);
 }
 
 void weir_decode_burst(const struct weir_frame *frames, unsigned int n,
@@ -136,6 +154,6 @@ void weir_decode_burst(const struct weir_frame *frames, unsigned int n,
 	for (unsigned int i = 0; i < n; i++) {
 		if (i + PREFETCH_AHEAD < n)
 			weir_prefetch(frames[i + PREFETCH_AHEAD].data);
-		outcomes[i] = (uint8_t)weir_decode(&frames[i], conf, &pkts[i]);
+		outcomes[i] = (uint8_t)decode(&frames[i], conf, &pkts[i], true);
 	}
 }

@@ -43,11 +43,13 @@ struct weir_decoding {
 enum weir_hdr weir_route_link(unsigned int link);
 enum weir_hdr weir_route_ethertype(unsigned int type);
 enum weir_hdr weir_route_ip_proto(unsigned int proto);
-enum weir_hdr weir_route_udp_dst(unsigned int port);
-enum weir_hdr weir_route_udp_either(unsigned int port);
+enum weir_hdr weir_route_udp(unsigned int sport, unsigned int dport);
 enum weir_hdr weir_route_gre(unsigned int type);
 
-/* weir_decode() by the table alone, as it does for what its fast path does not know. */
+/* weir_decode_ether() and all that usually follows, in one go: the fast path. */
+enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pkt);
+
+/* weir_decode() by the table alone. The same to the byte: for tests and measurement. */
 enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
 				       const struct weir_decode_conf *conf, struct weir_pkt *pkt);
 
@@ -82,8 +84,26 @@ bool weir_looks_like_ether(const struct weir_rd *rd, size_t skip);
 /* The whole transport header is not there: the ports may be. */
 enum weir_verdict weir_decode_ports(struct weir_decoding *d, struct weir_pkt *pkt);
 
-/* A VLAN tag, in the frame or taken out of it by the port. */
-void weir_decode_tag(struct weir_decoding *d, struct weir_pkt *pkt, uint16_t tci);
+/* All of it zero, lane by lane: of a loop or a memset() the compiler makes `rep stos`, 10 ns more. */
+static inline void weir_pkt_clear(struct weir_pkt *pkt)
+{
+	typedef uint64_t lane __attribute__((vector_size(16), aligned(8), may_alias));
+	lane *p = (lane *)pkt;
+	const lane zero = { 0 };
+
+	static_assert(sizeof(*pkt) == 11 * sizeof(lane), "every lane has a line below");
+	p[0] = zero;
+	p[1] = zero;
+	p[2] = zero;
+	p[3] = zero;
+	p[4] = zero;
+	p[5] = zero;
+	p[6] = zero;
+	p[7] = zero;
+	p[8] = zero;
+	p[9] = zero;
+	p[10] = zero;
+}
 
 /* Bytes of this layer that the wire had from here on. */
 static inline uint32_t weir_decoding_left(const struct weir_decoding *d)
@@ -109,6 +129,22 @@ static inline void weir_decoding_payload(const struct weir_decoding *d, struct w
 {
 	pkt->payload = d->rd.p;
 	pkt->payload_cap = (uint32_t)weir_rd_left(&d->rd);
+}
+
+/* A VLAN tag, in the frame or taken out of it by the port. */
+static inline void weir_decoding_tag(const struct weir_decoding *d, struct weir_pkt *pkt,
+				     uint16_t tci)
+{
+	pkt->vlan = tci & 0x0fff;
+	if (d->inner)
+		return;
+	/* The capture network type goes by the tags of the frame as the mirror sent it. */
+	if (pkt->tags == 0)
+		pkt->tci[0] = tci;
+	if (pkt->tags < 2) {
+		pkt->tci[1] = tci;
+		pkt->tags++;
+	}
 }
 
 static inline uint32_t weir_sub_floor(uint32_t a, uint32_t b)

@@ -55,7 +55,7 @@ enum weir_hdr weir_route_ip_proto(unsigned int proto)
 	}
 }
 
-enum weir_hdr weir_route_udp_dst(unsigned int port)
+static enum weir_hdr udp_dst(unsigned int port)
 {
 	switch (port) {
 	default:
@@ -64,14 +64,14 @@ enum weir_hdr weir_route_udp_dst(unsigned int port)
 #define LINK(x)
 #define ETHERTYPE(x)
 #define IP_PROTO(x)
-#define UDP_DST(x) case x:
-#define UDP_EITHER(x)
+#define UDP_DST(x)    case x:
+#define UDP_EITHER(x) case x:
 #define GRE(x)
 #include "decoders.def"
 	}
 }
 
-enum weir_hdr weir_route_udp_either(unsigned int port)
+static enum weir_hdr udp_src(unsigned int port)
 {
 	switch (port) {
 	default:
@@ -101,4 +101,11 @@ enum weir_hdr weir_route_gre(unsigned int type)
 #define GRE(x) case x:
 #include "decoders.def"
 	}
+}
+
+enum weir_hdr weir_route_udp(unsigned int sport, unsigned int dport)
+{
+	enum weir_hdr hdr = udp_dst(dport);
+
+	return hdr != WEIR_HDR_NONE ? hdr : udp_src(sport);
 }

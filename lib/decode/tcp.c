@@ -21,10 +21,19 @@ enum {
 	OPT_MSS = 2,
 	OPT_WSCALE = 3,
 	OPT_SACK_PERMITTED = 4,
+	OPT_TIMESTAMPS = 8,
 	OPT_TOA_200 = 200, /* the client's address before a load balancer, in either of two kinds */
 	OPT_TOA_254 = 254,
 };
 #define TOA_LEN 8
+
+/* The usual option field of a packet with data: time stamps, aligned. RFC 7323, appendix A. */
+static bool is_only_timestamps(const struct weir_rd *rd)
+{
+	static const uint8_t usual[] = { OPT_NOP, OPT_NOP, OPT_TIMESTAMPS, 10 };
+
+	return weir_rd_left(rd) == 12 && memcmp(rd->p, usual, sizeof(usual)) == 0;
+}
 
 static void learn_option(const uint8_t *opt, uint8_t len, struct weir_pkt *pkt)
 {
@@ -55,6 +64,8 @@ static void learn_options(struct weir_rd rd, struct weir_pkt *pkt)
 {
 	const uint8_t *opt;
 
+	if (is_only_timestamps(&rd))
+		return;
 	while ((opt = weir_rd_peek(&rd, 1)) != NULL && opt[0] != OPT_END) {
 		if (opt[0] == OPT_NOP) {
 			rd.p++;

@@ -55,20 +55,26 @@ static void forget(struct weir_pkt *pkt, enum weir_tunnel_type type)
 /* Keep what holds for the whole frame; an inner packet without a link header keeps the outer one. */
 static void start_anew(struct weir_pkt *pkt, bool keep_link)
 {
-	struct weir_pkt anew = {
-		.ts_ns = pkt->ts_ns,
-		.tags = pkt->tags,
-		.tci = { pkt->tci[0], pkt->tci[1] },
-		.erspan_src = pkt->erspan_src,
-		.tunnel = pkt->tunnel,
-	};
+	const struct weir_tunnel tunnel = pkt->tunnel;
+	const uint64_t ts_ns = pkt->ts_ns;
+	const uint32_t erspan_src = pkt->erspan_src;
+	const uint16_t tci[2] = { pkt->tci[0], pkt->tci[1] }, vlan = pkt->vlan;
+	const uint8_t tags = pkt->tags;
+	uint8_t mac[2][6];
 
+	memcpy(mac, pkt->mac, sizeof(mac));
+	weir_pkt_clear(pkt);
+	pkt->ts_ns = ts_ns;
+	pkt->tags = tags;
+	pkt->tci[0] = tci[0];
+	pkt->tci[1] = tci[1];
+	pkt->erspan_src = erspan_src;
+	pkt->tunnel = tunnel;
 	if (keep_link) {
-		anew.flags = WEIR_PKT_PSEUDO_MAC;
-		anew.vlan = pkt->vlan;
-		memcpy(anew.mac, pkt->mac, sizeof(anew.mac));
+		pkt->flags = WEIR_PKT_PSEUDO_MAC;
+		pkt->vlan = vlan;
+		memcpy(pkt->mac, mac, sizeof(mac));
 	}
-	*pkt = anew;
 }
 
 enum weir_verdict weir_tunnel_enter(struct weir_decoding *d, struct weir_pkt *pkt,

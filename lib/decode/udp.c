@@ -14,12 +14,8 @@ static_assert(sizeof(struct udp_hdr) == 8, "RFC 768");
 static enum weir_hdr tunnel_behind(const struct weir_pkt *pkt)
 {
 	uint16_t sport = pkt->port[WEIR_SRC], dport = pkt->port[WEIR_DST];
-	enum weir_hdr hdr = weir_route_udp_dst(dport);
+	enum weir_hdr hdr = weir_route_udp(sport, dport);
 
-	if (hdr == WEIR_HDR_NONE)
-		hdr = weir_route_udp_either(dport);
-	if (hdr == WEIR_HDR_NONE)
-		hdr = weir_route_udp_either(sport);
 	/* A load balancer in front of the analyzers spreads VXLAN over ports and marks the MAC. */
 	if (hdr == WEIR_HDR_NONE && sport == dport && weir_be16(pkt->mac[WEIR_DST]) == 0xffff)
 		hdr = WEIR_HDR_VXLAN;

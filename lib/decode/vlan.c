@@ -10,21 +10,6 @@ struct vlan_tag {
 };
 static_assert(sizeof(struct vlan_tag) == WEIR_VLAN_TAG_LEN, "IEEE 802.1Q, 9.3");
 
-void weir_decode_tag(struct weir_decoding *d, struct weir_pkt *pkt, uint16_t tci)
-{
-	d->l2_len += sizeof(struct vlan_tag);
-	pkt->vlan = tci & 0x0fff;
-	if (d->inner)
-		return;
-	/* The capture network type goes by the tags of the frame as the mirror sent it. */
-	if (pkt->tags == 0)
-		pkt->tci[0] = tci;
-	if (pkt->tags < 2) {
-		pkt->tci[1] = tci;
-		pkt->tags++;
-	}
-}
-
 enum weir_verdict weir_decode_vlan(struct weir_decoding *d, struct weir_pkt *pkt)
 {
 	const struct vlan_tag *h = weir_rd_take(&d->rd, sizeof(*h));
@@ -34,6 +19,7 @@ enum weir_verdict weir_decode_vlan(struct weir_decoding *d, struct weir_pkt *pkt
 			false; /* a tag belongs to the link header: without it there is no frame */
 		return WEIR_STOP_SHORT;
 	}
-	weir_decode_tag(d, pkt, weir_be16(h->tci_be));
+	d->l2_len += sizeof(*h);
+	weir_decoding_tag(d, pkt, weir_be16(h->tci_be));
 	return weir_decode_payload_ether(d, pkt, weir_be16(h->type_be));
 }

@@ -93,6 +93,42 @@ static void test_padding_is_no_payload(void)
 	CU_ASSERT_EQUAL(r.pkt.payload_cap, 0);
 }
 
+/* Spec: data plane, 3: kinds 254 and 200, length 8: port, IPv4 address. */
+static void test_a_balancer_tells_the_address_before_it(void)
+{
+	static const uint8_t kinds[] = { 254, 200 };
+	uint8_t toa[sizeof(syn)];
+	struct decoded r;
+
+	for (size_t i = 0; i < sizeof(kinds); i++) {
+		memcpy(toa, syn, sizeof(syn));
+		memcpy(toa + sizeof(syn) - 20,
+		       (const uint8_t[]){ kinds[i], 8, 0x12, 0x34, 198, 51, 100, 7 }, 8);
+		r = decode_ether(toa, sizeof(toa));
+		CU_ASSERT(r.pkt.flags & WEIR_PKT_TOA);
+		CU_ASSERT_EQUAL(r.pkt.nat_port, 0x1234);
+		CU_ASSERT_EQUAL(r.pkt.nat_ip, 0xc6336407);
+	}
+	CU_ASSERT(!(decode_ether(syn, sizeof(syn)).pkt.flags & WEIR_PKT_TOA));
+}
+
+/* An option that says it is longer than the header, or shorter than itself, ends the options. */
+static void test_options_that_overrun_are_left(void)
+{
+	static const uint8_t lengths[] = { 0, 1, 200 };
+	uint8_t bad[sizeof(syn)];
+	struct decoded r;
+
+	for (size_t i = 0; i < sizeof(lengths); i++) {
+		memcpy(bad, syn, sizeof(syn));
+		bad[sizeof(syn) - 15] = lengths[i]; /* of SACK permitted, behind the MSS */
+		r = decode_ether(bad, sizeof(bad));
+		CU_ASSERT_EQUAL(r.pkt.mss, 1460);
+		CU_ASSERT_EQUAL(r.pkt.sack_permitted, 0);
+		CU_ASSERT_EQUAL(r.pkt.wscale, WEIR_WSCALE_NONE);
+	}
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -101,6 +137,9 @@ int main(void)
 		{ "a frame without its link header is short",
 		  test_a_frame_without_its_link_header_is_short },
 		{ "padding is no payload", test_padding_is_no_payload },
+		{ "a balancer tells the address before it",
+		  test_a_balancer_tells_the_address_before_it },
+		{ "options that overrun are left", test_options_that_overrun_are_left },
 		CU_TEST_INFO_NULL,
 	};
 

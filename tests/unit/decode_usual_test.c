@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fast path is the table: both leave the same bytes of struct weir_pkt, whatever the frame. */
+#include "decode_test.h"
+#include "weir_test.h"
+
+#include <decode_priv.h>
+
+#define ROUNDS 200000
+
+/* xorshift64: the same frames in every run. */
+static uint64_t next_random(void)
+{
+	static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static void put_transport(struct build *b, bool tcp)
+{
+	uint8_t options = (uint8_t)(next_random() % 4 * 4), opts[12];
+
+	for (int i = 0; i < options; i++)
+		opts[i] = (uint8_t)(next_random() % 12);
+	before(b, opts, options);
+	if (tcp)
+		BEFORE(b, 0x9c, 0x40, 0x01, 0xbb, 1, 2, 3, 4, 5, 6, 7, 8,
+		       (uint8_t)((5 + options / 4) << 4), 0x18, 0xfa, 0xf0, 0, 0, 0, 0);
+	else
+		before_udp(b, 40000, 53);
+}
+
+/* Ethernet, perhaps a tag, IPv4 or IPv6, TCP or UDP; sometimes in a tunnel. */
+static void make(struct build *b)
+{
+	bool v6 = next_random() % 3 == 0, tcp = next_random() % 2;
+	uint16_t type = v6 ? 0x86dd : 0x0800;
+
+	b->len = next_random() % 40;
+	memset(built(b), 0x5a, b->len);
+	put_transport(b, tcp);
+	if (v6)
+		before_ipv6(b, 1, tcp ? 6 : 17);
+	else
+		before_ipv4(b, 1, tcp ? 6 : 17);
+	if (next_random() % 3 == 0) {
+		BEFORE(b, 0x20, 0x64, type >> 8, type & 0xff);
+		type = 0x8100;
+	}
+	before_ether(b, 1, type);
+	if (next_random() % 4 == 0) {
+		BEFORE(b, 8, 0, 0, 0, 0, 0, 9, 0); /* VXLAN */
+		before_udp(b, 50000, 4789);
+		before_ipv4(b, 2, 17);
+		before_ether(b, 2, 0x0800);
+	}
+}
+
+/* Change a few bytes, mostly among the headers, and cut the frame. */
+static void spoil(struct build *b, struct weir_frame *frame)
+{
+	for (uint64_t n = next_random() % 3; n > 0; n--)
+		built(b)[next_random() % weir_min_u64(b->len, 64)] = (uint8_t)next_random();
+	frame->wirelen = (uint32_t)(b->len + next_random() % 2 * (next_random() % 60));
+	frame->caplen = (uint32_t)b->len;
+	if (next_random() % 4 == 0)
+		frame->caplen = (uint32_t)(next_random() % (b->len + 1));
+	frame->flags = next_random() % 8 == 0 ? WEIR_FRAME_VLAN : 0;
+	frame->vlan_tci = 0x3007;
+	if (frame->flags & WEIR_FRAME_VLAN)
+		frame->wirelen += 4;
+}
+
+static void test_the_fast_path_is_the_table(void)
+{
+	static const struct weir_decode_conf untrimmed = { .decap = UINT32_MAX, .max_tunnels = 2 };
+	struct weir_frame frame = { .ts_ns = 77, .link = WEIR_LINK_ETHER };
+	unsigned int unlike = 0, flows = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		const struct weir_decode_conf *conf = i % 2 ? &appliance : &untrimmed;
+		enum weir_outcome of_fast, of_table;
+		struct weir_pkt fast, table;
+		struct build b;
+
+		make(&b);
+		spoil(&b, &frame);
+		frame.data = built(&b);
+		memset(&fast, 0xee, sizeof(fast));
+		memset(&table, 0xdd, sizeof(table));
+		of_fast = weir_decode(&frame, conf, &fast);
+		of_table = weir_decode_by_table(&frame, conf, &table);
+		flows += of_table == WEIR_OUTCOME_FLOW && (table.flags & WEIR_PKT_L4);
+		unlike += of_fast != of_table || memcmp(&fast, &table, sizeof(fast)) != 0;
+	}
+	CU_ASSERT_EQUAL(unlike, 0);
+	CU_ASSERT(flows > ROUNDS / 3); /* the frames are not all nonsense */
+}
+
+static void test_a_burst_is_its_frames(void)
+{
+	struct weir_frame frames[WEIR_BURST_MAX];
+	struct weir_pkt pkts[WEIR_BURST_MAX], one;
+	uint8_t outcomes[WEIR_BURST_MAX];
+	static struct build b[WEIR_BURST_MAX];
+
+	for (int i = 0; i < WEIR_BURST_MAX; i++) {
+		frames[i] = (struct weir_frame){ .ts_ns = (uint64_t)i, .link = WEIR_LINK_ETHER };
+		make(&b[i]);
+		spoil(&b[i], &frames[i]);
+		frames[i].data = built(&b[i]);
+	}
+	weir_decode_burst(frames, WEIR_BURST_MAX, &appliance, pkts, outcomes);
+	for (int i = 0; i < WEIR_BURST_MAX; i++) {
+		CU_ASSERT_EQUAL(outcomes[i], weir_decode(&frames[i], &appliance, &one));
+		CU_ASSERT_EQUAL(memcmp(&pkts[i], &one, sizeof(one)), 0);
+	}
+}
+
+int main(void)
+{
+	static CU_TestInfo tests[] = {
+		{ "the fast path is the table", test_the_fast_path_is_the_table },
+		{ "a burst is its frames", test_a_burst_is_its_frames },
+		CU_TEST_INFO_NULL,
+	};
+
+	return weir_test_main("decode/usual", tests);
+}
