@@ -29,6 +29,8 @@ int weir_batch_pool_init(struct weir_batch_pool *p, uint32_t n)
 
 void weir_batch_pool_fini(struct weir_batch_pool *p)
 {
+	if (p->all == NULL)
+		return;
 	pthread_cond_destroy(&p->returned);
 	pthread_mutex_destroy(&p->lock);
 	free(p->all);

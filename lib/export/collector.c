@@ -6,15 +6,17 @@
  * It sleeps only when all rings are empty, for a millisecond, and is not woken: a ring holds what
  * comes in between. A batch that is not full is handed on after HOLD_NS.
  */
-#include "export_priv.h"
+#include "fold.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define RUN_RECS 64 /* most taken from one ring at once, so that none waits for another */
-#define IDLE_NS  1000000
-#define HOLD_NS  (100 * WEIR_NS_PER_MS)
+#define RUN_RECS    64 /* most taken from one ring at once, so that none waits for another */
+#define IDLE_NS     1000000
+#define FOLD_GROUPS 16384 /* 8 MB */
+#define FOLD_FLOWS  65536 /* 30 MB; touched only as far as a flood needs it */
+#define HOLD_NS     (100 * WEIR_NS_PER_MS)
 
 struct weir_collector {
 	struct weir_ring *const *rings;
@@ -23,19 +25,26 @@ struct weir_collector {
 	int cpu;
 	pthread_t thread;
 	struct weir_batch_pool pool;
+	struct weir_folder *folder;
+	uint64_t *ring_ns;        /* newest end of a record of each ring */
 	struct weir_batch *batch; /* being filled; NULL = none */
-	uint64_t hold_until_ns;   /* of `batch`, when rings are empty; 0 = not yet known */
-	_Atomic uint64_t taken;   /* collector thread: wo */
-	_Atomic uint64_t handed;  /* collector thread: wo */
+	uint64_t batch_since_ns;  /* `batch` is known to wait since; 0 = not yet known */
+	uint64_t idle_since_ns;   /* all rings are empty; 0 = not yet known */
+	_Atomic uint64_t taken, handed, held, early; /* collector thread: wo */
 	struct weir_outlet outlets[];
 };
+
+static void set(_Atomic uint64_t *to, uint64_t v)
+{
+	atomic_store_explicit(to, v, memory_order_relaxed);
+}
 
 static void hand_over(struct weir_collector *c)
 {
 	struct weir_batch *b = c->batch;
 
 	c->batch = NULL;
-	c->hold_until_ns = 0;
+	c->batch_since_ns = 0;
 	if (b == NULL)
 		return;
 	weir_count(&c->handed, b->n);
@@ -46,8 +55,10 @@ static void hand_over(struct weir_collector *c)
 	weir_batch_put(&c->pool, b);
 }
 
-static void append(struct weir_collector *c, const struct weir_flow_rec *recs, uint32_t n)
+static void append(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
 {
+	struct weir_collector *c = ctx;
+
 	while (n > 0) {
 		uint32_t part;
 
@@ -64,9 +75,29 @@ static void append(struct weir_collector *c, const struct weir_flow_rec *recs, u
 	}
 }
 
+/* Records of one ring: what a flood left goes to the folder, runs of all others into the batch. */
+static void take(struct weir_collector *c, uint32_t ring, const struct weir_flow_rec *recs,
+		 uint32_t n)
+{
+	uint64_t newest_ns = c->ring_ns[ring];
+	uint32_t run = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		newest_ns = weir_max_u64(newest_ns, recs[i].end_ns);
+		if (weir_likely(!weir_fold_concerns(&recs[i])))
+			continue;
+		append(c, &recs[run], i - run);
+		run = i + 1;
+		weir_folder_take(c->folder, &recs[i]);
+	}
+	append(c, &recs[run], n - run);
+	c->ring_ns[ring] = newest_ns;
+}
+
 /* Records taken from all rings, and whether anything can still come. */
 static uint32_t drain(struct weir_collector *c, bool *over)
 {
+	uint64_t slowest_ns = UINT64_MAX, newest_ns = 0;
 	uint32_t total = 0;
 
 	*over = true;
@@ -75,13 +106,23 @@ static uint32_t drain(struct weir_collector *c, bool *over)
 		uint32_t n = weir_ring_peek(c->rings[i], &slots, RUN_RECS);
 
 		if (n > 0) {
-			append(c, slots, n);
+			take(c, i, slots, n);
 			weir_ring_pop(c->rings[i], n);
 			total += n;
 		}
-		*over = *over && n == 0 && weir_ring_is_over(c->rings[i]);
+		if (n > 0 || !weir_ring_is_over(c->rings[i])) {
+			*over = false;
+			slowest_ns = weir_min_u64(slowest_ns, c->ring_ns[i]);
+		}
+		newest_ns = weir_max_u64(newest_ns, c->ring_ns[i]);
 	}
+	/* Live workers all follow the wall clock; a quiet one must not hold floods back. */
+	weir_folder_advance(c->folder, c->lossless ? slowest_ns : newest_ns);
+	if (total > 0)
+		c->idle_since_ns = 0;
 	weir_count(&c->taken, total);
+	set(&c->held, weir_folder_held(c->folder));
+	set(&c->early, weir_folder_early(c->folder));
 	return total;
 }
 
@@ -90,9 +131,14 @@ static void idle(struct weir_collector *c)
 	const struct timespec nap = { .tv_nsec = IDLE_NS };
 	uint64_t now_ns = weir_clock_mono_ns();
 
-	if (c->batch != NULL && c->hold_until_ns == 0)
-		c->hold_until_ns = now_ns + HOLD_NS;
-	else if (c->batch != NULL && now_ns >= c->hold_until_ns)
+	if (c->idle_since_ns == 0)
+		c->idle_since_ns = now_ns;
+	/* Of a live source nothing is late by more than that; a lossless one may just be slow. */
+	if (!c->lossless && now_ns - c->idle_since_ns >= FOLD_HOLD_NS)
+		weir_folder_end(c->folder);
+	if (c->batch_since_ns == 0)
+		c->batch_since_ns = now_ns;
+	if (now_ns - c->batch_since_ns >= HOLD_NS)
 		hand_over(c);
 	nanosleep(&nap, NULL);
 }
@@ -106,6 +152,8 @@ static void *collector_main(void *arg)
 	while (!over)
 		if (drain(c, &over) == 0 && !over)
 			idle(c);
+	weir_folder_end(c->folder);
+	set(&c->held, 0);
 	hand_over(c);
 	for (uint32_t i = 0; i < c->n_outlets; i++)
 		weir_queue_close(&c->outlets[i].queue);
@@ -118,6 +166,18 @@ static void close_unstarted(const struct weir_collector_conf *conf, uint32_t fro
 		conf->outlets[i].sink->ops->close(conf->outlets[i].sink, NULL);
 }
 
+static int allocate(struct weir_collector *c, const struct weir_collector_conf *conf)
+{
+	/* Each sink can hold a full queue and the batch it reads; one more is being filled. */
+	uint32_t batches = conf->n_outlets * (WEIR_QUEUE_BATCHES + 1) + 1;
+
+	c->ring_ns = calloc(conf->n_rings, sizeof(*c->ring_ns));
+	c->folder = weir_folder_create(FOLD_GROUPS, FOLD_FLOWS, append, c);
+	if (c->ring_ns == NULL || c->folder == NULL)
+		return -ENOMEM;
+	return weir_batch_pool_init(&c->pool, batches);
+}
+
 struct weir_collector *weir_collector_start(const struct weir_collector_conf *conf,
 					    struct weir_err *err)
 {
@@ -125,12 +185,10 @@ struct weir_collector *weir_collector_start(const struct weir_collector_conf *co
 	struct weir_collector *c = calloc(1, sizeof(*c) +
 						     conf->n_outlets * sizeof(struct weir_outlet));
 
-	/* Each sink can hold a full queue and the batch it reads; one more is being filled. */
-	if (c == NULL ||
-	    weir_batch_pool_init(&c->pool, conf->n_outlets * (WEIR_QUEUE_BATCHES + 1) + 1) != 0) {
+	if (c == NULL || allocate(c, conf) != 0) {
 		weir_err_set(err, ENOMEM, "collector: no memory for its batches");
 		close_unstarted(conf, 0);
-		free(c);
+		weir_collector_destroy(c);
 		return NULL;
 	}
 	c->rings = conf->rings;
@@ -181,7 +239,10 @@ void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 
 	stats->name = o->conf.name;
 	stats->taken = atomic_load_explicit(&c->taken, memory_order_relaxed);
-	stats->folded = stats->taken - atomic_load_explicit(&c->handed, memory_order_relaxed);
+	stats->held = atomic_load_explicit(&c->held, memory_order_relaxed);
+	stats->early = atomic_load_explicit(&c->early, memory_order_relaxed);
+	stats->folded = stats->taken - stats->held -
+			atomic_load_explicit(&c->handed, memory_order_relaxed);
 	stats->merged = atomic_load_explicit(&o->merged, memory_order_relaxed);
 	stats->dropped = atomic_load_explicit(&o->dropped, memory_order_relaxed);
 	stats->failed = atomic_load_explicit(&o->failed, memory_order_relaxed);
@@ -193,5 +254,7 @@ void weir_collector_destroy(struct weir_collector *c)
 	if (c == NULL)
 		return;
 	weir_batch_pool_fini(&c->pool);
+	weir_folder_destroy(c->folder);
+	free(c->ring_ns);
 	free(c);
 }

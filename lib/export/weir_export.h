@@ -61,15 +61,20 @@ struct weir_collector_conf {
 	int cpu;       /* as weir_thread_setup(); -1 = anywhere */
 };
 
-/* Exact at any quiet moment: taken == folded + merged + dropped + failed + written. */
+/*
+ * Exact when all is quiet: taken == folded + merged + dropped + failed + written. Before that, `held`
+ * and what lies in batches and buffers is missing on the right.
+ */
 struct weir_outlet_stats {
 	const char *name;
 	uint64_t taken;   /* records the workers made */
+	uint64_t held;    /* wait for their flood to be complete */
 	uint64_t folded;  /* became part of a folded record */
 	uint64_t merged;  /* became part of another record of their flow */
 	uint64_t dropped; /* this sink's queue was full */
 	uint64_t failed;  /* the sink could not write them; why: weir_collector_fault() */
 	uint64_t written;
+	uint64_t early; /* floods passed on before they were complete, for want of memory */
 };
 
 struct weir_collector;
