@@ -29,12 +29,12 @@ struct block {
 struct queue {
 	/* rx thread: rw */
 	alignas(WEIR_CACHE_LINE) struct load_maker maker;
+	struct load_ahead ahead;
 	struct block *blocks;
 	uint32_t next_block;
 	uint32_t bursts;
 	uint64_t limit;    /* packets on its line of time; UINT64_MAX = none */
 	uint64_t begin_ns; /* clock at the first rx; 0 = not yet */
-	int side;          /* the only direction handed out; -1 = both */
 	bool over;
 
 	/* rx thread: wo; others: ro, may lag */
@@ -103,9 +103,10 @@ static int queue_open(struct load *l, uint16_t i)
 	q->blocks = weir_mem_map(BLOCKS * sizeof(struct block));
 	if (m->flow == NULL || q->blocks == NULL)
 		return -ENOMEM;
-	load_maker_init(m, l->o.seed);
+	m->side = l->o.split ? i & 1 : -1;
+	m->step_ns = l->step_ns;
+	load_maker_init(m, &q->ahead, l->o.seed);
 
-	q->side = l->o.split ? i & 1 : -1;
 	q->limit = UINT64_MAX;
 	if (l->o.packets != 0)
 		q->limit = l->o.packets / l->shares + (m->share < l->o.packets % l->shares);
@@ -206,32 +207,6 @@ static struct block *block_take(struct queue *q)
 	return NULL;
 }
 
-static uint16_t fill(const struct load *l, struct queue *q, struct block *b,
-		     struct weir_frame *frames, uint16_t n)
-{
-	struct load_maker *m = &q->maker;
-	uint16_t got = 0;
-	uint64_t bytes = 0;
-
-	for (uint16_t i = 0; i < n; i++) {
-		struct weir_frame *f = &frames[got];
-		uint64_t at = m->share + m->shares * m->made;
-		int side = load_maker_next(m, b->slot[got], f);
-
-		if (q->side >= 0 && q->side != side)
-			continue;
-		f->ts_ns = WEIR_LOAD_EPOCH_NS + at * l->step_ns;
-		f->vlan_tci = 0;
-		f->flags = 0;
-		f->opaque = b;
-		bytes += f->wirelen;
-		got++;
-	}
-	atomic_store_explicit(&q->packets, q->packets + got, memory_order_relaxed);
-	atomic_store_explicit(&q->bytes, q->bytes + bytes, memory_order_relaxed);
-	return got;
-}
-
 static uint16_t load_rx(struct weir_source *src, uint16_t queue, struct weir_frame *frames,
 			uint16_t max)
 {
@@ -248,7 +223,9 @@ static uint16_t load_rx(struct weir_source *src, uint16_t queue, struct weir_fra
 	n = allowed(l, q, max < WEIR_BURST_MAX ? max : WEIR_BURST_MAX);
 	if (n == 0)
 		return 0;
-	n = fill(l, q, b, frames, n);
+	n = load_maker_run(&q->maker, &q->ahead, b->slot, frames, n, b);
+	atomic_store_explicit(&q->packets, q->packets + n, memory_order_relaxed);
+	atomic_store_explicit(&q->bytes, q->maker.bytes, memory_order_relaxed);
 	atomic_store_explicit(&q->begun, q->maker.begun, memory_order_relaxed);
 	atomic_store_explicit(&q->made, q->maker.made, memory_order_relaxed);
 	atomic_store_explicit(&b->borrowed, n, memory_order_relaxed);
@@ -353,7 +330,7 @@ void weir_source_load_truth(const struct weir_source *src, struct weir_load_trut
 
 		truth->packets += atomic_load_explicit(&q->packets, memory_order_relaxed);
 		truth->bytes += atomic_load_explicit(&q->bytes, memory_order_relaxed);
-		if (q->side <= 0)
+		if (q->maker.side <= 0)
 			truth->flows += atomic_load_explicit(&q->begun, memory_order_relaxed);
 	}
 }

@@ -33,20 +33,28 @@ struct load_maker {
 	uint32_t size;          /* without FCS; 0 = IMIX */
 	uint32_t share, shares; /* flow numbers of this queue: share, share + shares ... */
 	uint32_t scramble;      /* from the seed */
+	int side;               /* the only direction handed out; -1 = both */
+	uint64_t step_ns;       /* between two packets of all queues */
 	uint64_t rng;
 	uint64_t made;  /* packets on this queue's line of time, those of a split direction too */
 	uint64_t begun; /* conversations */
-	uint32_t ahead[WEIR_BURST_MAX]; /* flows chosen and prefetched, used 64 packets later */
+	uint64_t bytes; /* handed out */
+};
+
+/* Drawn, and the state of its flow fetched, WEIR_BURST_MAX packets before it is used. */
+struct load_ahead {
+	uint64_t draw[WEIR_BURST_MAX];
 };
 
 void load_choice_init(struct load_choice *c, uint32_t flows, bool zipf);
 /* `flow` has room for choice->flows, zeroed. */
-void load_maker_init(struct load_maker *m, uint64_t seed);
+void load_maker_init(struct load_maker *m, struct load_ahead *ahead, uint64_t seed);
 
 /*
- * Make the next packet into `slot` (LOAD_SLOT bytes) and set data, caplen, wirelen and link of `f`.
- * Returns its direction: WEIR_SRC from the client, WEIR_DST from the server.
+ * Make the next `n` packets, each into its slot of LOAD_SLOT bytes, and their frames, all with `opaque`.
+ * Returns how many are of the direction asked for; they lie at the front.
  */
-int load_maker_next(struct load_maker *m, uint8_t *slot, struct weir_frame *f);
+uint16_t load_maker_run(struct load_maker *m, struct load_ahead *ahead, uint8_t (*slot)[LOAD_SLOT],
+			struct weir_frame *frames, uint16_t n, void *opaque);
 
 #endif

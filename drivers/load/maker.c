@@ -3,7 +3,7 @@
  * Packets of synthetic conversations.
  *
  * Nothing of a flow's identity is stored: addresses and ports come from its number by a bijection, so
- * 16 bytes of state are all it costs. The flow of a packet is chosen 64 packets early and its state
+ * 16 bytes of state are all it costs. A packet's flow is drawn 64 packets early and its state
  * prefetched, a frame is a copied template with a dozen fields written over.
  */
 #include "load_priv.h"
@@ -153,32 +153,33 @@ static inline uint32_t zipf(const struct load_choice *c, uint32_t u)
 	return k < c->flows ? k : c->flows - 1;
 }
 
-static inline uint32_t choose(struct load_maker *m)
+/* The flow a draw stands for, by its upper half; the lower half is left for the packet. */
+static inline uint32_t chosen(const struct load_maker *m, uint64_t r)
 {
 	const struct load_choice *c = m->choice;
-	uint32_t u = (uint32_t)draw(m);
+	uint32_t u = (uint32_t)(r >> 32);
 
 	return c->zipf ? zipf(c, u) : (uint32_t)((uint64_t)u * c->flows >> 32);
 }
 
-/* The flow for this packet; its successor is chosen and its state fetched meanwhile. */
-static inline uint32_t choose_ahead(struct load_maker *m)
+/* This packet's draw; its successor is drawn and the state of that flow fetched meanwhile. */
+static inline uint64_t draw_ahead(struct load_maker *m, struct load_ahead *ahead)
 {
-	uint32_t *a = &m->ahead[m->made % WEIR_BURST_MAX];
-	uint32_t k = *a;
+	uint64_t *at = &ahead->draw[m->made % WEIR_BURST_MAX];
+	uint64_t r = *at;
 
-	*a = choose(m);
-	weir_prefetch_w(&m->flow[*a]);
-	return k;
+	*at = draw(m);
+	weir_prefetch_w(&m->flow[chosen(m, *at)]);
+	return r;
 }
 
-void load_maker_init(struct load_maker *m, uint64_t seed)
+void load_maker_init(struct load_maker *m, struct load_ahead *ahead, uint64_t seed)
 {
 	m->rng = weir_mix(seed ^ UINT64_C(0x8ebc6af09c88c6e3),
 			  m->share + UINT64_C(0x589965cc75374cc3));
 	m->scramble = (uint32_t)weir_mix(seed, UINT64_C(0x1d8e4e27c47d124f));
 	for (int i = 0; i < WEIR_BURST_MAX; i++)
-		m->ahead[i] = choose(m);
+		ahead->draw[i] = draw(m);
 }
 
 /* Bijection of 32 bits: two flows never share client and server. */
@@ -201,7 +202,7 @@ static inline void endpoints(struct packet *p, uint32_t id, uint32_t round)
 static inline uint32_t data_payload(const struct load_maker *m, uint64_t r, enum form form)
 {
 	uint32_t head = ETHER_LEN + IP_LEN + l4_len[form];
-	uint32_t size = m->size != 0 ? m->size : imix[(r >> 40 & 0xffff) * 12 >> 16];
+	uint32_t size = m->size != 0 ? m->size : imix[(r >> 8 & 0xffff) * 12 >> 16];
 
 	return size - head;
 }
@@ -209,7 +210,7 @@ static inline uint32_t data_payload(const struct load_maker *m, uint64_t r, enum
 static void begin(struct load_maker *m, struct load_flow *s, uint32_t k, uint32_t id, uint64_t r)
 {
 	uint64_t isn = weir_mix(id + UINT64_C(0x9e3779b97f4a7c15), s->round + UINT64_C(0x2545f491));
-	uint32_t left = CONVERSATION + (r >> 20 & 15);
+	uint32_t left = CONVERSATION + (uint32_t)(r >> 20 & 15);
 
 	/* The often chosen ones talk longer, else their client would be out of ports in a second. */
 	if (m->choice->zipf)
@@ -220,25 +221,29 @@ static void begin(struct load_maker *m, struct load_flow *s, uint32_t k, uint32_
 	m->begun++;
 }
 
-/* A data packet: either side speaks; a small one is a bare ACK when there is something to acknowledge. */
+/*
+ * A data packet: either side speaks; a small one is a bare ACK when there is something to acknowledge.
+ * Which it is cannot be foretold, so it is computed without a branch.
+ */
 static inline void tcp_data(struct load_maker *m, struct load_flow *s, struct packet *p, uint64_t r)
 {
-	p->side = (int)(r & 1);
-	p->payload = data_payload(m, r, TCP);
-	if (p->payload <= 6 && (s->owes >> p->side & 1) != 0) {
-		p->payload = 0;
-		p->flags = TCP_ACK;
-	}
-	s->owes = p->payload > 0 ? (uint8_t)(1 << !p->side) : 0;
+	uint32_t payload = data_payload(m, r, TCP);
+	uint32_t side = r & 1;
+	uint32_t bare = (payload <= FRAME_MIN - 54) & (s->owes >> side);
+
+	p->side = (int)side;
+	p->payload = payload & (bare - 1);
+	p->flags = (uint8_t)(TCP_ACK | (TCP_PSH & (bare - 1)));
+	s->owes = (uint8_t)((1 - bare) << (side ^ 1));
 	if (--s->left == 0)
 		s->step = STEP_FIN;
 }
 
-static inline void tcp_next(struct load_maker *m, struct packet *p, uint32_t k, uint32_t id)
+static inline void tcp_next(struct load_maker *m, struct packet *p, uint32_t k, uint32_t id,
+			    uint64_t r)
 {
 	struct load_flow *s = &m->flow[k];
 	const struct step *st = &steps[s->step];
-	uint64_t r = draw(m);
 
 	p->form = (enum form)st->form;
 	p->flags = st->flags;
@@ -257,10 +262,10 @@ static inline void tcp_next(struct load_maker *m, struct packet *p, uint32_t k, 
 	s->seq[p->side] += p->payload + ((p->flags & (TCP_SYN | TCP_FIN)) != 0);
 }
 
-static inline void udp_next(struct load_maker *m, struct packet *p, uint32_t k, uint32_t id)
+static inline void udp_next(struct load_maker *m, struct packet *p, uint32_t k, uint32_t id,
+			    uint64_t r)
 {
 	struct load_flow *s = &m->flow[k];
-	uint64_t r = draw(m);
 
 	p->form = UDP;
 	endpoints(p, id, 0);
@@ -295,28 +300,30 @@ static const uint8_t mixed[16] = {
 	[14] = WEIR_LOAD_VXLAN, [15] = WEIR_LOAD_ERSPAN, /* others: WEIR_LOAD_TCP */
 };
 
-static inline void next(struct load_maker *m, struct packet *p)
+static inline void next(struct load_maker *m, struct load_ahead *ahead,
+			enum weir_load_traffic traffic, struct packet *p)
 {
-	static const uint8_t wraps[WEIR_LOAD_TRAFFICS] = {
-		[WEIR_LOAD_VXLAN] = VXLAN, [WEIR_LOAD_ERSPAN] = ERSPAN
-	};
-	enum weir_load_traffic traffic = m->traffic;
 	uint32_t k, number;
+	uint64_t r;
 
 	p->wrap = PLAIN;
 	if (traffic == WEIR_LOAD_SYNFLOOD) {
 		syn_next(m, p);
 		return;
 	}
-	k = choose_ahead(m);
+	r = draw_ahead(m, ahead);
+	k = chosen(m, r);
 	number = m->share + m->shares * k;
 	if (traffic == WEIR_LOAD_MIXED)
 		traffic = (enum weir_load_traffic)mixed[number & 15];
-	p->wrap = (enum wrap)wraps[traffic];
+	if (traffic == WEIR_LOAD_VXLAN)
+		p->wrap = VXLAN;
+	else if (traffic == WEIR_LOAD_ERSPAN)
+		p->wrap = ERSPAN;
 	if (traffic == WEIR_LOAD_UDP)
-		udp_next(m, p, k, scramble(m, number));
+		udp_next(m, p, k, scramble(m, number), r);
 	else
-		tcp_next(m, p, k, scramble(m, number));
+		tcp_next(m, p, k, scramble(m, number), r);
 }
 
 static void write_outer(uint8_t *t, const struct packet *p, uint32_t len, uint32_t n)
@@ -352,30 +359,61 @@ static inline void write_inner(uint8_t *l3, const struct packet *p, uint32_t ip_
 	l4[13] = p->flags;
 }
 
-int load_maker_next(struct load_maker *m, uint8_t *slot, struct weir_frame *f)
+static inline void write_packet(const struct packet *p, uint32_t n, uint8_t *slot,
+				struct weir_frame *f)
 {
-	struct packet p;
-	uint32_t l2, ip_len, inner, head, n = (uint32_t)m->made;
-	const uint8_t *t;
+	const uint8_t *t = templates[p->wrap][p->form][p->side];
+	uint32_t l2 = p->wrap == PLAIN ? 0 : OUTER_LEN;
+	uint32_t ip_len = IP_LEN + l4_len[p->form] + p->payload;
+	uint32_t head = l2 + ETHER_LEN + ip_len - p->payload;
+	uint32_t inner = ETHER_LEN + ip_len > FRAME_MIN ? ETHER_LEN + ip_len : FRAME_MIN;
 
-	next(m, &p);
-	m->made++;
-	l2 = p.wrap == PLAIN ? 0 : OUTER_LEN;
-	ip_len = IP_LEN + l4_len[p.form] + p.payload;
-	head = l2 + ETHER_LEN + ip_len - p.payload;
-	inner = ETHER_LEN + ip_len > FRAME_MIN ? ETHER_LEN + ip_len : FRAME_MIN;
-
-	t = templates[p.wrap][p.form][p.side];
 	memcpy(slot, t, 128);
 	if (l2 != 0) {
 		memcpy(slot + 128, t + 128, LOAD_SLOT - 128);
-		write_outer(slot, &p, l2 + inner, n);
+		write_outer(slot, p, l2 + inner, n);
 	}
-	write_inner(slot + l2 + ETHER_LEN, &p, ip_len, n);
+	write_inner(slot + l2 + ETHER_LEN, p, ip_len, n);
 
 	f->data = slot;
 	f->wirelen = l2 + inner;
-	f->caplen = f->wirelen < head + PAYLOAD_SNAP ? f->wirelen : head + PAYLOAD_SNAP;
+	f->caplen = (uint32_t)weir_min_u64(l2 + inner, head + PAYLOAD_SNAP);
 	f->link = WEIR_LINK_ETHER;
-	return p.side;
+	f->vlan_tci = 0;
+	f->flags = 0;
+}
+
+/* For one kind of traffic: works on a copy of *m, which stores into packets cannot touch. */
+static inline __attribute__((always_inline)) uint16_t run(
+	struct load_maker *m, struct load_ahead *ahead, enum weir_load_traffic traffic,
+	uint8_t (*slot)[LOAD_SLOT], struct weir_frame *frames, uint16_t n, void *opaque)
+{
+	struct load_maker own = *m;
+	uint16_t got = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct weir_frame *f = &frames[got];
+		struct packet p;
+
+		f->ts_ns = WEIR_LOAD_EPOCH_NS + (own.share + own.shares * own.made) * own.step_ns;
+		f->opaque = opaque;
+		next(&own, ahead, traffic, &p);
+		write_packet(&p, (uint32_t)own.made++, slot[got], f);
+		if (own.side >= 0 && own.side != p.side)
+			continue;
+		own.bytes += f->wirelen;
+		got++;
+	}
+	*m = own;
+	return got;
+}
+
+uint16_t load_maker_run(struct load_maker *m, struct load_ahead *ahead, uint8_t (*slot)[LOAD_SLOT],
+			struct weir_frame *frames, uint16_t n, void *opaque)
+{
+	if (m->traffic == WEIR_LOAD_TCP)
+		return run(m, ahead, WEIR_LOAD_TCP, slot, frames, n, opaque);
+	if (m->traffic == WEIR_LOAD_UDP)
+		return run(m, ahead, WEIR_LOAD_UDP, slot, frames, n, opaque);
+	return run(m, ahead, m->traffic, slot, frames, n, opaque);
 }
