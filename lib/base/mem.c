@@ -11,24 +11,23 @@
 
 static size_t rounded(size_t bytes)
 {
-	return (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	return bytes < HUGE_PAGE ? bytes : (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 }
 
-void *weir_mem_map(size_t bytes)
+static void *map(size_t len, int flags)
 {
-	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	size_t len = rounded(bytes);
-	uint8_t *p, *aligned;
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1,
+		       0);
 
-	if (bytes >= HUGE_PAGE) {
-		p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
-			 -1, 0);
-		if (p != MAP_FAILED)
-			return p;
-	}
-	/* Transparent pages need an aligned start: map more, cut both ends. */
-	p = mmap(NULL, len + HUGE_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
-	if (p == MAP_FAILED)
+	return p != MAP_FAILED ? p : NULL;
+}
+
+/* Transparent pages need an aligned start: map more, cut both ends. */
+static void *map_aligned(size_t len)
+{
+	uint8_t *p = map(len + HUGE_PAGE, MAP_NORESERVE), *aligned;
+
+	if (p == NULL)
 		return NULL;
 	aligned = p + (-(uintptr_t)p & (HUGE_PAGE - 1));
 	if (aligned > p)
@@ -36,6 +35,17 @@ void *weir_mem_map(size_t bytes)
 	munmap(aligned + len, (size_t)(p + HUGE_PAGE - aligned));
 	madvise(aligned, len, MADV_HUGEPAGE);
 	return aligned;
+}
+
+void *weir_mem_map(size_t bytes)
+{
+	const size_t len = rounded(bytes);
+	void *p;
+
+	if (bytes < HUGE_PAGE)
+		return map(len, MAP_NORESERVE);
+	p = map(len, MAP_HUGETLB);
+	return p != NULL ? p : map_aligned(len);
 }
 
 void weir_mem_unmap(void *p, size_t bytes)

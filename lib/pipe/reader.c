@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define SILENCE_NS WEIR_NS_PER_S /* live: after this the wall clock moves the watermark */
+#define TELL_TIME  8             /* boundaries after which workers without packets hear the time */
 
 struct reader {
 	struct weir_pipe *p;
@@ -24,6 +25,7 @@ struct reader {
 	bool steer;
 	uint64_t last_rx_ns; /* wall clock, live */
 	uint32_t empty_polls;
+	uint32_t boundaries;
 	struct burst *out[WEIR_PIPE_WORKERS_MAX]; /* reserved slots being filled, NULL = none */
 	struct burst own;                         /* one worker: the burst at hand */
 	struct weir_pkt pkts[WEIR_BURST_MAX];     /* steering: what the hash is made of */
@@ -85,8 +87,10 @@ static void publish_all(struct reader *r, bool all)
 			r->out[i]->n = 0;
 			r->out[i]->src = NULL;
 		}
-		if (r->out[i] != NULL)
+		if (r->out[i] != NULL) {
 			publish_to(r, i);
+			weir_ring_flush(r->p->workers[i].in);
+		}
 	}
 	if (!r->steer)
 		run_own(r);
@@ -223,7 +227,7 @@ static void boundary(struct reader *r)
 {
 	if (!r->p->tap.lossless)
 		return;
-	publish_all(r, true);
+	publish_all(r, ++r->boundaries % TELL_TIME == 0);
 	wait_for_workers(r);
 	if (!r->steer)
 		weir_views_offline(r->p->views, 0);
