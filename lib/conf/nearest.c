@@ -45,7 +45,7 @@ void weir_conf_nearest_offer(struct conf_nearest *near, const char *candidate)
 	size_t na = strlen(near->word), nb = strlen(candidate);
 	unsigned int d, most = na < 4 ? 1 : (unsigned int)(na / 4 + 1);
 
-	if (na > WORD_MAX || nb > WORD_MAX)
+	if (na > WORD_MAX || nb > WORD_MAX || na + most < nb || nb + most < na)
 		return;
 	d = distance(near->word, na, candidate, nb);
 	if (d <= most && (near->best[0] == '\0' || d < near->distance)) {
