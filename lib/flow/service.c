@@ -7,6 +7,9 @@
  * these commute. To keep logs small, an event that cannot change the score it started from is not
  * written down; that, too, depends on the snapshot alone.
  *
+ * Where a pair lies is a cache miss, so events wait for their lines, LATE_MAX of them, before they are
+ * looked up.
+ *
  * A snapshot is a dense array with an index beside it, and a filter of bits before both: most pairs
  * asked for are clients, unknown, and end at one bit.
  */
@@ -20,6 +23,7 @@
 #define INDEX_SLOTS       (2 * WEIR_HINTS_MAX)
 #define FILTER_BITS       (8 * WEIR_HINTS_MAX)
 #define LOG_SLOTS         (2 * WEIR_HINT_LOG_MAX)
+#define LATE_MAX          32
 static_assert(WEIR_HINTS_MAX < UINT16_MAX, "index + 1 fits a slot");
 
 #define K0 UINT64_C(0x9e3779b97f4a7c15)
@@ -45,8 +49,17 @@ struct change {
 	union weir_ip ip;
 	int32_t rise;
 	uint16_t port;
+	bool used; /* the slot */
 	bool proven;
 	bool removed;
+};
+static_assert(sizeof(struct change) == 32, "never in two cache lines");
+
+struct event {
+	union weir_ip ip;
+	uint64_t hash; /* of the log */
+	uint16_t port;
+	uint8_t event; /* enum weir_hint_event */
 };
 
 struct weir_hint_log {
@@ -54,9 +67,10 @@ struct weir_hint_log {
 	uint64_t seed;
 	uint64_t dropped;
 	uint32_t count;
-	uint32_t slot[LOG_SLOTS];         /* index in change[] + 1, 0 = empty */
-	uint32_t used[WEIR_HINT_LOG_MAX]; /* slot of change[i] */
-	struct change change[WEIR_HINT_LOG_MAX];
+	uint32_t n_late;
+	struct event late[LATE_MAX];      /* told, not yet looked up: their lines are on the way */
+	uint32_t used[WEIR_HINT_LOG_MAX]; /* slots of slot[], in order of arrival */
+	struct change slot[LOG_SLOTS] __attribute__((aligned(WEIR_CACHE_LINE)));
 };
 
 struct weir_hint_log *weir_hint_log_create(void)
@@ -93,11 +107,6 @@ uint64_t weir_hint_log_dropped(const struct weir_hint_log *log)
 	return log->dropped;
 }
 
-bool weir_hint_log_is_empty(const struct weir_hint_log *log)
-{
-	return log->count == 0;
-}
-
 static uint64_t hash_of(uint64_t seed, const union weir_ip *ip, uint16_t port)
 {
 	return weir_mix(weir_mix(ip->q[0] ^ seed ^ K0, ip->q[1] ^ K1) ^ port, seed ^ K1);
@@ -113,12 +122,18 @@ static uint32_t filter_bit(uint64_t hash)
 	return (uint32_t)(hash >> 40) & (FILTER_BITS - 1);
 }
 
+static bool is_in_filter(const struct weir_hints *h, uint64_t hash)
+{
+	const uint32_t bit = filter_bit(hash);
+
+	return (h->filter[bit / 64] >> bit % 64 & 1) != 0;
+}
+
 uint8_t weir_hints_score(const struct weir_hints *h, const union weir_ip *ip, uint16_t port)
 {
 	const uint64_t hash = hash_of(h->seed, ip, port);
-	const uint32_t bit = filter_bit(hash);
 
-	if ((h->filter[bit / 64] >> bit % 64 & 1) == 0)
+	if (!is_in_filter(h, hash))
 		return 0;
 	for (uint64_t i = hash;; i++) {
 		const uint16_t slot = h->slot[i & (INDEX_SLOTS - 1)];
@@ -145,17 +160,20 @@ static void insert(struct weir_hints *h, const struct hint *hint)
 	h->filter[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
-/* The slot of a pair, or the empty one where it would be. */
-static uint32_t log_slot(const struct weir_hint_log *log, const union weir_ip *ip, uint16_t port)
+static uint8_t score_of(const struct weir_hints *h, const union weir_ip *ip, uint16_t port)
 {
-	for (uint64_t i = hash_of(log->seed, ip, port);; i++) {
-		const uint32_t at = (uint32_t)i & (LOG_SLOTS - 1);
-		const struct change *c;
+	return h != NULL ? weir_hints_score(h, ip, port) : 0;
+}
 
-		if (log->slot[at] == 0)
-			return at;
-		c = &log->change[log->slot[at] - 1];
-		if (c->port == port && is_same(&c->ip, ip))
+/* The slot of a pair, or the empty one where it would be. */
+static uint32_t log_slot(const struct weir_hint_log *log, uint64_t hash, const union weir_ip *ip,
+			 uint16_t port)
+{
+	for (uint64_t i = hash;; i++) {
+		const uint32_t at = (uint32_t)i & (LOG_SLOTS - 1);
+		const struct change *c = &log->slot[at];
+
+		if (!c->used || (c->port == port && is_same(&c->ip, ip)))
 			return at;
 	}
 }
@@ -163,34 +181,25 @@ static uint32_t log_slot(const struct weir_hint_log *log, const union weir_ip *i
 static const struct change *log_find(const struct weir_hint_log *log, const union weir_ip *ip,
 				     uint16_t port)
 {
-	const uint32_t slot = log->slot[log_slot(log, ip, port)];
+	const struct change *c = &log->slot[log_slot(log, hash_of(log->seed, ip, port), ip, port)];
 
-	return slot != 0 ? &log->change[slot - 1] : NULL;
+	return c->used ? c : NULL;
 }
 
-static struct change *log_take(struct weir_hint_log *log, const union weir_ip *ip, uint16_t port)
+static struct change *log_take(struct weir_hint_log *log, const struct event *e)
 {
-	const uint32_t at = log_slot(log, ip, port);
+	const uint32_t at = log_slot(log, e->hash, &e->ip, e->port);
+	struct change *c = &log->slot[at];
 
-	if (log->slot[at] != 0)
-		return &log->change[log->slot[at] - 1];
-	log->used[log->count] = at;
-	log->change[log->count] = (struct change){ .ip = *ip, .port = port };
-	log->slot[at] = ++log->count;
-	return &log->change[log->count - 1];
-}
-
-static void restart(struct weir_hint_log *log, const struct weir_hints *base)
-{
-	for (uint32_t i = 0; i < log->count; i++)
-		log->slot[log->used[i]] = 0;
-	log->count = 0;
-	log->base = base;
-}
-
-void weir_hint_log_clear(struct weir_hint_log *log)
-{
-	restart(log, NULL);
+	if (c->used)
+		return c;
+	if (log->count == WEIR_HINT_LOG_MAX) {
+		log->dropped++;
+		return NULL;
+	}
+	log->used[log->count++] = at;
+	*c = (struct change){ .ip = e->ip, .port = e->port, .used = true };
+	return c;
 }
 
 static bool can_change(enum weir_hint_event event, uint8_t score)
@@ -208,24 +217,66 @@ static bool can_change(enum weir_hint_event event, uint8_t score)
 	return false;
 }
 
+static void look_up(struct weir_hint_log *log, const struct event *e)
+{
+	struct change *c;
+
+	if (!can_change((enum weir_hint_event)e->event, score_of(log->base, &e->ip, e->port)))
+		return;
+	c = log_take(log, e);
+	if (c == NULL)
+		return;
+	c->proven |= e->event == WEIR_HINT_PROVEN;
+	c->removed |= e->event == WEIR_HINT_REMOVED;
+	c->rise += (e->event == WEIR_HINT_SERVER) - (e->event == WEIR_HINT_CLIENT);
+}
+
+static void look_up_late(struct weir_hint_log *log)
+{
+	for (uint32_t i = 0; i < log->n_late; i++)
+		look_up(log, &log->late[i]);
+	log->n_late = 0;
+}
+
 void weir_hint_log_add(struct weir_hint_log *log, enum weir_hint_event event,
 		       const union weir_ip *ip, uint16_t port)
 {
-	struct change *c;
-	uint8_t score;
+	uint64_t hash;
 
 	/* Full until the next boundary: a flood of new pairs costs no look-up. */
 	if (weir_unlikely(log->count == WEIR_HINT_LOG_MAX)) {
 		log->dropped++;
 		return;
 	}
-	score = log->base != NULL ? weir_hints_score(log->base, ip, port) : 0;
-	if (!can_change(event, score))
+	/* With no snapshot, or not in it: most clients are. */
+	if ((event == WEIR_HINT_REMOVED || event == WEIR_HINT_CLIENT) &&
+	    (log->base == NULL || !is_in_filter(log->base, hash_of(log->base->seed, ip, port))))
 		return;
-	c = log_take(log, ip, port);
-	c->proven |= event == WEIR_HINT_PROVEN;
-	c->removed |= event == WEIR_HINT_REMOVED;
-	c->rise += (event == WEIR_HINT_SERVER) - (event == WEIR_HINT_CLIENT);
+	hash = hash_of(log->seed, ip, port);
+	weir_prefetch_w(&log->slot[hash & (LOG_SLOTS - 1)]);
+	log->late[log->n_late++] = (struct event){ *ip, hash, port, (uint8_t)event };
+	if (log->n_late == LATE_MAX)
+		look_up_late(log);
+}
+
+bool weir_hint_log_is_empty(struct weir_hint_log *log)
+{
+	look_up_late(log);
+	return log->count == 0;
+}
+
+static void restart(struct weir_hint_log *log, const struct weir_hints *base)
+{
+	for (uint32_t i = 0; i < log->count; i++)
+		log->slot[log->used[i]].used = false;
+	log->count = 0;
+	log->n_late = 0;
+	log->base = base;
+}
+
+void weir_hint_log_clear(struct weir_hint_log *log)
+{
+	restart(log, NULL);
 }
 
 static uint8_t score_after(uint8_t score, const struct change *c, int64_t rise)
@@ -280,8 +331,7 @@ static struct hint joined(const struct weir_hints *old, struct weir_hint_log *co
 		sum.removed |= more->removed;
 		rise += more->rise;
 	}
-	hint.score = old != NULL ? weir_hints_score(old, &c->ip, c->port) : 0;
-	hint.score = score_after(hint.score, &sum, rise);
+	hint.score = score_after(score_of(old, &c->ip, c->port), &sum, rise);
 	return hint;
 }
 
@@ -293,7 +343,7 @@ static size_t gather(const struct weir_hints *old, struct weir_hint_log *const *
 
 	for (unsigned int i = 0; i < n; i++) {
 		for (uint32_t k = 0; k < logs[i]->count; k++) {
-			const struct change *c = &logs[i]->change[k];
+			const struct change *c = &logs[i]->slot[logs[i]->used[k]];
 
 			if (is_in_a_log(logs, i, &c->ip, c->port))
 				continue;
@@ -334,8 +384,10 @@ struct weir_hints *weir_hints_merge(const struct weir_hints *old, struct weir_hi
 	struct weir_hints *h = NULL;
 	struct hint *all;
 
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
+		look_up_late(logs[i]);
 		room += logs[i]->count;
+	}
 	all = malloc(room * sizeof(*all));
 	if (all != NULL)
 		h = built(old, all, gather(old, logs, n, all));

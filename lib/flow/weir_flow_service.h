@@ -39,8 +39,9 @@ void weir_hint_log_destroy(struct weir_hint_log *log);
 void weir_hint_log_add(struct weir_hint_log *log, enum weir_hint_event event,
 		       const union weir_ip *ip, uint16_t port);
 
-bool weir_hint_log_is_empty(const struct weir_hint_log *log);    /* a merge would change nothing */
-uint64_t weir_hint_log_dropped(const struct weir_hint_log *log); /* events, ever */
+bool weir_hint_log_is_empty(struct weir_hint_log *log); /* a merge would change nothing */
+uint64_t weir_hint_log_dropped(
+	const struct weir_hint_log *log); /* events, ever; as of the last merge or is_empty */
 
 /* As created: empty, nothing known. */
 void weir_hint_log_clear(struct weir_hint_log *log);

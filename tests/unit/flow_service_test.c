@@ -211,6 +211,7 @@ static void test_a_full_log_counts_what_it_drops(void)
 
 		weir_hint_log_add(log, WEIR_HINT_SERVER, &ip, 80);
 	}
+	CU_ASSERT_FALSE(weir_hint_log_is_empty(log));
 	CU_ASSERT_EQUAL(weir_hint_log_dropped(log), 3);
 	weir_hint_log_clear(log);
 	CU_ASSERT(weir_hint_log_is_empty(log));
