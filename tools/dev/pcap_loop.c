@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pcap_loop FILE: what reading a capture by libpcap costs when nothing is done with it. A peer of compare. */
-#include <inttypes.h>
 #include <pcap/pcap.h>
+
+#include <inttypes.h>
 #include <stdio.h>
 
 struct sum {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +56,15 @@ int out_open(struct out *o, const char *path, uint64_t limit)
 {
 	const uint32_t header[] = { 0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, 1 };
 
-	*o = (struct out){ .limit = limit, .buf = malloc(OUT_BUF) };
+	*o = (struct out){ .limit = limit };
 	o->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	if (o->buf == NULL || o->fd < 0)
+	if (o->fd < 0)
 		return -errno;
+	o->buf = malloc(OUT_BUF);
+	if (o->buf == NULL) {
+		close(o->fd);
+		return -ENOMEM;
+	}
 	memcpy(o->buf, header, PCAP_HEADER);
 	o->fill = PCAP_HEADER;
 	return 0;
@@ -135,20 +141,20 @@ static int write_truth(const char *path, const struct set *set, const struct tru
 	f = fopen(name, "w");
 	if (f == NULL)
 		return -errno;
-	fprintf(f, "{\"set\":\"%s\",\"seed\":%llu,\"packets\":%llu,\"bytes\":%llu,\"flows\":%llu,",
-		set->name, (unsigned long long)TRAFFIC_SEED, (unsigned long long)t->packets,
-		(unsigned long long)t->bytes,
-		(unsigned long long)(t->tcp_flows + t->udp_flows + t->icmp_flows));
 	fprintf(f,
-		"\"tcp\":{\"packets\":%llu,\"flows\":%llu,\"established\":%llu,\"closed\":%llu,\"syns\":%llu},",
-		(unsigned long long)t->tcp_packets, (unsigned long long)t->tcp_flows,
-		(unsigned long long)t->established, (unsigned long long)t->closed,
-		(unsigned long long)t->syns);
+		"{\"set\":\"%s\",\"seed\":%" PRIu64 ",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64
+		",\"flows\":%" PRIu64 ",",
+		set->name, TRAFFIC_SEED, t->packets, t->bytes,
+		(t->tcp_flows + t->udp_flows + t->icmp_flows));
 	fprintf(f,
-		"\"udp\":{\"packets\":%llu,\"flows\":%llu},\"icmp\":{\"packets\":%llu,\"flows\":%llu},",
-		(unsigned long long)t->udp_packets, (unsigned long long)t->udp_flows,
-		(unsigned long long)t->icmp_packets, (unsigned long long)t->icmp_flows);
-	fprintf(f, "\"fragments\":%llu}\n", (unsigned long long)t->fragments);
+		"\"tcp\":{\"packets\":%" PRIu64 ",\"flows\":%" PRIu64 ",\"established\":%" PRIu64
+		",\"closed\":%" PRIu64 ",\"syns\":%" PRIu64 "},",
+		t->tcp_packets, t->tcp_flows, t->established, t->closed, t->syns);
+	fprintf(f,
+		"\"udp\":{\"packets\":%" PRIu64 ",\"flows\":%" PRIu64
+		"},\"icmp\":{\"packets\":%" PRIu64 ",\"flows\":%" PRIu64 "},",
+		t->udp_packets, t->udp_flows, t->icmp_packets, t->icmp_flows);
+	fprintf(f, "\"fragments\":%" PRIu64 "}\n", t->fragments);
 	return fclose(f) == 0 ? 0 : -errno;
 }
 
@@ -160,8 +166,8 @@ static int usage(FILE *to)
 		    "  --tenth      only the first tenth of the same packets\n"
 		    "Sets:\n");
 	for (size_t i = 0; i < SETS; i++)
-		fprintf(to, "  %-10s %9llu packets: %s\n", sets[i].name,
-			(unsigned long long)sets[i].packets, sets[i].help);
+		fprintf(to, "  %-10s %9" PRIu64 " packets: %s\n", sets[i].name, sets[i].packets,
+			sets[i].help);
 	return to == stdout ? 0 : 2;
 }
 
