@@ -25,7 +25,7 @@ def flow_of(f):
     """-> (key, source, source port, destination, destination port, payload bytes), or None."""
     if f['arp.opcode']:
         return None
-    src, dst = f['ip.src'] or f['ipv6.src'], f['ip.dst'] or f['ipv6.dst']
+    src, dst = f['ip.src'] or f['ipv6.src'], f['ip.dst'] or f['ipv6.dst']  # no capture has one in the other
     if f['tcp.stream']:
         return ('tcp', f['tcp.stream']), src, f['tcp.srcport'], dst, f['tcp.dstport'], int(f['tcp.len'])
     if f['icmp.type'] or f['icmpv6.type']:
