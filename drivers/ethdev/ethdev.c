@@ -9,6 +9,8 @@
 #include "port.h"
 #include "weir_source_ethdev.h"
 
+#include <weir_eal.h>
+
 #include <rte_mbuf.h>
 
 #include <errno.h>
@@ -27,6 +29,17 @@ struct ethdev {
 	struct port port;
 	struct queue_counters *counters;
 };
+
+/* A thread without a cache of its own would send every mbuf round through the pool's ring, and cold. */
+static inline void meet_thread(void)
+{
+	static _Thread_local bool met;
+
+	if (weir_likely(met))
+		return;
+	weir_eal_thread_register();
+	met = true;
+}
 
 static void bump(_Atomic uint64_t *counter)
 {
@@ -100,6 +113,7 @@ static uint16_t ethdev_rx(struct weir_source *src, uint16_t queue, struct weir_f
 	uint64_t now;
 	uint16_t n;
 
+	meet_thread();
 	n = rte_eth_rx_burst(e->port.id, queue, mbufs, max < WEIR_BURST_MAX ? max : WEIR_BURST_MAX);
 	if (n == 0)
 		return 0;
@@ -117,6 +131,7 @@ static void ethdev_done(struct weir_source *src, const struct weir_frame *frames
 	struct rte_mbuf *mbufs[WEIR_BURST_MAX];
 
 	(void)src;
+	meet_thread();
 	while (n > 0) {
 		uint16_t part = n < WEIR_BURST_MAX ? n : WEIR_BURST_MAX;
 

@@ -8,8 +8,6 @@
  */
 #include "load_priv.h"
 
-#include <rte_cycles.h>
-
 #include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
@@ -333,33 +331,4 @@ void weir_source_load_truth(const struct weir_source *src, struct weir_load_trut
 		if (q->maker.side <= 0)
 			truth->flows += atomic_load_explicit(&q->begun, memory_order_relaxed);
 	}
-}
-
-/* Empty loop over the first queue of what `o` says without its limits. */
-double weir_load_cost_tsc(const struct weir_load_options *o, uint64_t packets)
-{
-	struct weir_load_options one = *o;
-	struct weir_frame frames[WEIR_BURST_MAX];
-	struct weir_source *src;
-	uint64_t begin, tsc, made = 0;
-	uint16_t n;
-
-	one.flows = (o->flows + o->queues - 1) / o->queues;
-	one.queues = 1;
-	one.split = false;
-	one.packets = one.rate = one.seconds = 0;
-	src = weir_source_load_create(&one, NULL);
-	if (src == NULL || load_open(src, NULL) != 0) {
-		free(src);
-		return 0;
-	}
-	begin = rte_rdtsc();
-	while (made < packets) {
-		n = load_rx(src, 0, frames, WEIR_BURST_MAX);
-		load_done(src, frames, n);
-		made += n;
-	}
-	tsc = rte_rdtsc() - begin;
-	load_close(src);
-	return (double)tsc / (double)made;
 }

@@ -58,10 +58,4 @@ struct weir_source *weir_source_load_create(const struct weir_load_options *o,
 /* Any thread; lags behind a running rx by at most its burst. */
 void weir_source_load_truth(const struct weir_source *src, struct weir_load_truth *truth);
 
-/*
- * TSC cycles a packet that making the traffic costs on the calling thread: an empty loop over one
- * queue's first `packets` of a second source like this one. 0 when there is no memory for it.
- */
-double weir_load_cost_tsc(const struct weir_load_options *o, uint64_t packets);
-
 #endif

@@ -26,6 +26,7 @@ static enum { EAL_NEW, EAL_RUNS, EAL_OVER } state;
 static FILE *log_stream;
 /* EAL locks too, but ThreadSanitizer cannot see how. */
 static pthread_mutex_t registering = PTHREAD_MUTEX_INITIALIZER;
+static pthread_key_t registered; /* set in threads that are: its destructor ends it */
 
 static _Thread_local struct {
 	bool on;
@@ -179,6 +180,23 @@ static int init_and_unpin(uint64_t need)
 	return rc;
 }
 
+static void thread_unregister(void *set)
+{
+	(void)set;
+	pthread_mutex_lock(&registering);
+	if (state == EAL_RUNS)
+		rte_thread_unregister();
+	pthread_mutex_unlock(&registering);
+}
+
+void weir_eal_thread_register(void)
+{
+	pthread_mutex_lock(&registering);
+	if (state == EAL_RUNS && rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() == 0)
+		pthread_setspecific(registered, &registered);
+	pthread_mutex_unlock(&registering);
+}
+
 int weir_eal_start(const struct weir_eal_options *o, struct weir_err *err)
 {
 	uint64_t need = o->memory_bytes + OVERHEAD;
@@ -192,8 +210,8 @@ int weir_eal_start(const struct weir_eal_options *o, struct weir_err *err)
 			err, EALREADY,
 			"DPDK: it was stopped, or refused to start, and starts once in a process");
 	state = EAL_OVER;
-	if (log_open() != 0)
-		return weir_err_set(err, ENOMEM, "DPDK: no memory for its log");
+	if (log_open() != 0 || pthread_key_create(&registered, thread_unregister) != 0)
+		return weir_err_set(err, ENOMEM, "DPDK: no memory to start it");
 	weir_eal_attempt();
 	rc = init_and_unpin(need);
 	why = weir_eal_attempt_end();
@@ -211,32 +229,12 @@ void weir_eal_stop(void)
 {
 	if (state != EAL_RUNS)
 		return;
+	pthread_mutex_lock(&registering); /* threads that end later leave EAL alone */
+	state = EAL_OVER;
+	pthread_mutex_unlock(&registering);
 	weir_eal_attempt();
 	rte_eal_cleanup();
 	weir_eal_attempt_end();
 	rmdir(rte_eal_get_runtime_dir());
 	log_close();
-	state = EAL_OVER;
-}
-
-int weir_eal_thread_register(void)
-{
-	int rc = 0;
-
-	if (state != EAL_RUNS || rte_lcore_id() != LCORE_ID_ANY)
-		return 0;
-	pthread_mutex_lock(&registering);
-	if (rte_thread_register() != 0)
-		rc = -rte_errno;
-	pthread_mutex_unlock(&registering);
-	return rc;
-}
-
-void weir_eal_thread_unregister(void)
-{
-	if (state != EAL_RUNS || rte_lcore_id() == rte_get_main_lcore())
-		return;
-	pthread_mutex_lock(&registering);
-	rte_thread_unregister();
-	pthread_mutex_unlock(&registering);
 }

@@ -29,11 +29,11 @@ int weir_eal_start(const struct weir_eal_options *o, struct weir_err *err);
 void weir_eal_stop(void);
 
 /*
- * A thread that gives packets back does it through a cache of its own between these two. Returns 0,
- * also when there is no EAL, or -errno, which costs speed and nothing else. The thread itself.
+ * Give the calling thread its own cache of every packet pool, until it ends. A source does it for each
+ * thread that it meets. Does nothing a second time, without an EAL, or when all ids are taken, which costs
+ * speed alone. Any thread.
  */
-int weir_eal_thread_register(void);
-void weir_eal_thread_unregister(void);
+void weir_eal_thread_register(void);
 
 /*
  * Between these two, DPDK's errors of this thread are kept instead of logged as warnings. The end

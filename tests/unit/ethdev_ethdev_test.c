@@ -7,6 +7,7 @@
 
 #include <rte_eal.h>
 #include <rte_ethdev.h>
+#include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
@@ -311,10 +312,9 @@ static void *give_back(void *arg)
 {
 	struct giver *g = arg;
 
-	CU_ASSERT_EQUAL(weir_eal_thread_register(), 0);
 	for (uint32_t i = 0; i < g->n; i += 7)
 		g->src->ops->done(g->src, g->frames + i, (uint16_t)(g->n - i < 7 ? g->n - i : 7));
-	weir_eal_thread_unregister();
+	CU_ASSERT_NOT_EQUAL(rte_lcore_id(), LCORE_ID_ANY);
 	return NULL;
 }
 
@@ -344,6 +344,21 @@ static void test_other_threads_give_frames_back(void)
 		}
 		for (int i = 0; i < 2; i++)
 			pthread_join(thread[i], NULL);
+	}
+	closed(src);
+}
+
+static void test_a_thousand_threads_come_and_go(void)
+{
+	struct weir_frame f[WEIR_BURST_MAX];
+	struct weir_source *src = started("net_null0");
+	struct giver g = { src, f, WEIR_BURST_MAX };
+	pthread_t thread;
+
+	for (int i = 0; i < 1000; i++) {
+		CU_ASSERT_EQUAL_FATAL(src->ops->rx(src, 0, f, WEIR_BURST_MAX), WEIR_BURST_MAX);
+		pthread_create(&thread, NULL, give_back, &g);
+		pthread_join(thread, NULL);
 	}
 	closed(src);
 }
@@ -463,6 +478,7 @@ int main(int argc, char **argv)
 		{ "a silent driver cannot tell what it missed",
 		  test_a_silent_driver_cannot_tell_what_it_missed },
 		{ "other threads give frames back", test_other_threads_give_frames_back },
+		{ "a thousand threads come and go", test_a_thousand_threads_come_and_go },
 		{ "a refusal names the real cause", test_a_refusal_names_the_real_cause },
 		{ "one device has one source", test_one_device_has_one_source },
 		{ "the calling thread keeps its CPUs", test_the_calling_thread_keeps_its_cpus },
