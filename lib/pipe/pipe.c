@@ -206,10 +206,14 @@ static void publish(struct weir_pipe *p, struct weir_hints *hints)
 {
 	struct weir_view *view = view_create(p->opt.settings, hints);
 
-	if (view != NULL)
+	if (view != NULL) {
 		weir_views_publish(p->views, view);
-	else
-		weir_hints_destroy(hints); /* the old ones serve on */
+		return;
+	}
+	/* The old ones serve on; the logs went on from what is freed now. */
+	for (unsigned int i = 0; i < p->opt.workers; i++)
+		weir_hint_log_clear(p->workers[i].hints);
+	weir_hints_destroy(hints);
 }
 
 void hints_exchange(struct weir_pipe *p)
