@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Blocks of memory that frames are lent from. The reader takes them, whoever gives back the last
- * frame of one pushes it on a list, and the reader takes that list as a whole when it has no spare
- * one left: many push, one pops all, so that no block can come back between two looks at the head.
+ * frame of one pushes it on a list, and the reader takes that list as a whole: many push, one pops
+ * all, so that no block can come back between two looks at the head.
  * Last in, first out: as long as frames come back at once, the same two or three blocks stay in the cache.
  */
 #include "pcap_priv.h"
@@ -47,12 +47,27 @@ void weir_pcap_pool_fini(struct weir_pcap_pool *pool)
 	*pool = (struct weir_pcap_pool){ 0 };
 }
 
+/* What came back goes before what is spare: it is still in the cache. */
+static void take_freed(struct weir_pcap_pool *pool)
+{
+	struct weir_pcap_block *first, *last;
+
+	if (atomic_load_explicit(&pool->freed, memory_order_relaxed) == NULL)
+		return;
+	/* Pairs with the release in weir_pcap_block_put(). */
+	first = atomic_exchange_explicit(&pool->freed, NULL, memory_order_acquire);
+	for (last = first; last->next != NULL;)
+		last = last->next;
+	last->next = pool->spare;
+	pool->spare = first;
+}
+
 struct weir_pcap_block *weir_pcap_block_take(struct weir_pcap_pool *pool)
 {
-	struct weir_pcap_block *b = pool->spare;
+	struct weir_pcap_block *b;
 
-	if (b == NULL) /* pairs with the release in weir_pcap_block_put() */
-		b = atomic_exchange_explicit(&pool->freed, NULL, memory_order_acquire);
+	take_freed(pool);
+	b = pool->spare;
 	if (b == NULL)
 		return NULL;
 	pool->spare = b->next;

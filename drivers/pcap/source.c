@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CHUNK          ((size_t)256 << 10) /* README.md says how it was chosen */
+#define CHUNK          ((size_t)128 << 10) /* README.md says how it was chosen */
 #define CHUNK_SMALL    ((size_t)32 << 10)  /* when very many files may be open at once */
 #define FILES_MANY     64
-#define BLOCKS_LENT    16 /* blocks that may be lent out beside the ones being filled */
+#define BLOCKS_LENT    32 /* blocks that may be lent out beside the ones being filled */
 #define SLEEP_MAX_NS   WEIR_NS_PER_MS
 #define SLEEP_BLOCK_NS (50 * WEIR_NS_PER_US)
 
