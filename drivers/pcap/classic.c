@@ -80,6 +80,7 @@ static inline __attribute__((always_inline)) enum weir_pcap_step records(struct 
 			weir_pcap_strip_fcs(r->iface.fcs, &caplen, &wirelen);
 		weir_pcap_lend(r, &frames[(*n)++], r->p + header, caplen, wirelen, ts_ns,
 			       r->iface.link);
+		ASAN_POISON_MEMORY_REGION(r->p, header);
 		r->p += header + data_len;
 	}
 }

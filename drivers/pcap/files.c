@@ -68,6 +68,11 @@ static int found(struct search *s, const char *path)
 	return 0;
 }
 
+static int is_shown(const struct dirent *d)
+{
+	return d->d_name[0] != '.';
+}
+
 static int directory(struct search *s, const char *path, int depth);
 
 static int below(struct search *s, const char *path, int depth)
@@ -84,12 +89,12 @@ static int directory(struct search *s, const char *path, int depth)
 {
 	struct dirent **names;
 	char *sub;
-	int n = scandir(path, &names, NULL, NULL), rc = 0;
+	int n = scandir(path, &names, is_shown, alphasort), rc = 0;
 
 	if (n < 0)
 		return weir_err_set(s->err, errno, "%s: %s", path, strerror(errno));
 	for (int i = 0; i < n; i++) {
-		if (rc == 0 && names[i]->d_name[0] != '.') {
+		if (rc == 0) {
 			if (asprintf(&sub, "%s/%s", path, names[i]->d_name) < 0) {
 				rc = weir_err_set(s->err, ENOMEM, "%s: no memory", path);
 			} else {

@@ -24,7 +24,9 @@ static int file_open(const char *path, struct weir_err *err)
 	int fd = open(path,
 		      O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused, not waited for */
 
-	return fd >= 0 ? fd : weir_err_set(err, errno, "%s: %s", path, strerror(errno));
+	if (fd < 0)
+		return weir_err_set(err, errno, "%s: %s", path, strerror(errno));
+	return fd;
 }
 
 /* As they are in the file. */

@@ -317,6 +317,8 @@ enum weir_pcap_step weir_pcap_ng_batch(struct weir_pcap_reader *r, struct weir_f
 			weir_pcap_strip_fcs(pkt.iface->fcs, &pkt.caplen, &pkt.wirelen);
 			weir_pcap_lend(r, &frames[(*n)++], pkt.data, pkt.caplen, pkt.wirelen,
 				       pkt.ts_ns, pkt.iface->link);
+			ASAN_POISON_MEMORY_REGION(pkt.data + pkt.caplen,
+						  (size_t)(r->p + len - pkt.data) - pkt.caplen);
 		}
 		block_end(r, len);
 	}

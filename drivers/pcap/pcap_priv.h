@@ -10,6 +10,17 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+/*
+ * Blocks hold one packet after the other, so a read past one would not be noticed: under
+ * AddressSanitizer what lies between packets must not be touched once it was parsed.
+ */
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n)   ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
 /* A record or packet block lies in one piece and is at most this long, options included. */
 #define RECORD_MAX        (WEIR_FRAME_MAX + 65536)
 #define FILE_HEADER_BYTES 24 /* of pcap; the shortest section header of pcapng has 28 */
@@ -51,7 +62,8 @@ struct weir_pcap_pool {
 	struct weir_pcap_block *blocks;
 	uint8_t *memory;
 	size_t memory_bytes;
-	size_t chunk;                  /* bytes read at once; a block holds RECORD_MAX more */
+	size_t chunk;                  /* bytes read at once */
+	size_t stride;                 /* bytes of a block: RECORD_MAX more */
 	struct weir_pcap_block *spare; /* reader only */
 	alignas(WEIR_CACHE_LINE) _Atomic(struct weir_pcap_block *) freed; /* anyone: push */
 };
@@ -112,6 +124,7 @@ struct weir_pcap_reader {
 	uint64_t base; /* offset of the block's first byte in the unpacked file */
 	uint64_t skip; /* bytes still to be left out */
 	struct weir_pcap_pool *pool;
+	char *path; /* given */
 	struct weir_pcap_input in;
 	struct weir_err fault;
 	uint64_t first_ns; /* time of the first packet, 0 = none */

@@ -15,13 +15,18 @@
 
 int weir_pcap_pool_init(struct weir_pcap_pool *pool, size_t n_blocks, size_t chunk)
 {
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	size_t stride = (chunk + RECORD_MAX + 4095) & ~(size_t)4095;
 
-	*pool = (struct weir_pcap_pool){ .chunk = chunk, .memory_bytes = n_blocks * stride };
+	*pool = (struct weir_pcap_pool){
+		.chunk = chunk,
+		.stride = stride,
+		.memory_bytes = n_blocks * stride,
+	};
 	pool->blocks = aligned_alloc(WEIR_CACHE_LINE, n_blocks * sizeof(*pool->blocks));
 	/* Not touched, so not there, until a file needs it: most blocks of many files never are. */
-	pool->memory = mmap(NULL, pool->memory_bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* cppcheck-suppress invalidFunctionArg ; anonymous memory has no file */
+	pool->memory = mmap(NULL, pool->memory_bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (pool->memory == MAP_FAILED)
 		pool->memory = NULL;
 	if (pool->blocks == NULL || pool->memory == NULL) {
@@ -41,6 +46,7 @@ int weir_pcap_pool_init(struct weir_pcap_pool *pool, size_t n_blocks, size_t chu
 
 void weir_pcap_pool_fini(struct weir_pcap_pool *pool)
 {
+	ASAN_UNPOISON_MEMORY_REGION(pool->memory, pool->memory_bytes);
 	if (pool->memory != NULL)
 		munmap(pool->memory, pool->memory_bytes);
 	free(pool->blocks);
@@ -72,6 +78,7 @@ struct weir_pcap_block *weir_pcap_block_take(struct weir_pcap_pool *pool)
 		return NULL;
 	pool->spare = b->next;
 	atomic_store_explicit(&b->out, BLOCK_HELD, memory_order_relaxed);
+	ASAN_UNPOISON_MEMORY_REGION(b->data, pool->stride);
 	return b;
 }
 

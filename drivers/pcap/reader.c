@@ -45,7 +45,9 @@ int weir_pcap_refuse(const char *path, const uint8_t *p, size_t n, struct weir_e
 		n = 8;
 	for (size_t i = 0; i < n; i++) {
 		snprintf(hex + i * 3, 4, "%02x ", p[i]);
-		text[i] = p[i] >= ' ' && p[i] <= '~' ? (char)p[i] : '.';
+		text[i] = '.';
+		if (p[i] >= ' ' && p[i] <= '~')
+			text[i] = (char)p[i];
 	}
 	return weir_err_set(
 		err, EINVAL,
@@ -55,6 +57,7 @@ int weir_pcap_refuse(const char *path, const uint8_t *p, size_t n, struct weir_e
 
 enum weir_pcap_step weir_pcap_fault(struct weir_pcap_reader *r, const char *fmt, ...)
 {
+	uint64_t at = r->base + (uint64_t)(r->p - r->block->data);
 	char what[200];
 	va_list ap;
 
@@ -63,9 +66,8 @@ enum weir_pcap_step weir_pcap_fault(struct weir_pcap_reader *r, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	weir_err_set(&r->fault, EBADMSG, "%s: damaged at byte %llu%s: %s", r->in.path,
-		     (unsigned long long)(r->base + (uint64_t)(r->p - r->block->data)),
-		     r->in.gz != NULL ? " of the unpacked file" : "", what);
+	weir_err_set(&r->fault, EBADMSG, "%s: damaged at byte %llu%s: %s", r->path,
+		     (unsigned long long)at, r->in.gz != NULL ? " of the unpacked file" : "", what);
 	return WEIR_PCAP_FAULT;
 }
 
@@ -78,7 +80,7 @@ enum weir_pcap_step weir_pcap_start(struct weir_pcap_reader *r, struct weir_fram
 	if (left < FILE_HEADER_BYTES)
 		return WEIR_PCAP_MORE;
 	if (magic == WEIR_ARRAY_SIZE(magics)) {
-		weir_pcap_refuse(r->in.path, r->p, left, &r->fault);
+		weir_pcap_refuse(r->path, r->p, left, &r->fault);
 		return WEIR_PCAP_FAULT;
 	}
 	if (magic == MAGIC_NG)
@@ -91,7 +93,7 @@ enum weir_pcap_step weir_pcap_start(struct weir_pcap_reader *r, struct weir_fram
 int weir_pcap_reader_open(struct weir_pcap_reader *r, bool keep, _Atomic uint64_t *progress,
 			  struct weir_err *err)
 {
-	int rc = weir_pcap_input_open(&r->in, r->in.path, keep, err);
+	int rc = weir_pcap_input_open(&r->in, r->path, keep, err);
 
 	if (rc != 0)
 		return rc;
@@ -127,7 +129,7 @@ static enum weir_pcap_step at_end(struct weir_pcap_reader *r)
 	if (r->batch != weir_pcap_start || weir_pcap_is_capture(r->p, left))
 		return weir_pcap_fault(r, "truncated: the file ends inside a %s",
 				       r->batch == weir_pcap_start ? "file header" : "record");
-	weir_pcap_refuse(r->in.path, r->p, left, &r->fault);
+	weir_pcap_refuse(r->path, r->p, left, &r->fault);
 	return WEIR_PCAP_FAULT;
 }
 
@@ -141,7 +143,7 @@ static enum weir_pcap_step fill(struct weir_pcap_reader *r)
 	assert(left <= RECORD_MAX);
 	if (b == NULL)
 		return WEIR_PCAP_WAIT;
-	if (r->block != NULL) {
+	if (r->block != NULL && r->p != NULL) {
 		memcpy(b->data, r->p, left);
 		r->base += (uint64_t)(r->p - r->block->data);
 		weir_pcap_block_leave(r->block, r->lent);
@@ -151,6 +153,7 @@ static enum weir_pcap_step fill(struct weir_pcap_reader *r)
 	got = weir_pcap_input_read(&r->in, b->data + left, r->pool->chunk, &r->fault);
 	r->p = b->data;
 	r->end = b->data + left + (got > 0 ? got : 0);
+	ASAN_POISON_MEMORY_REGION(r->end, (size_t)(b->data + r->pool->stride - r->end));
 	if (got < 0)
 		return WEIR_PCAP_FAULT;
 	if (got == 0)

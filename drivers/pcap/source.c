@@ -22,7 +22,6 @@
 
 struct pcap_source {
 	struct weir_source src;
-	struct weir_pcap_pool pool;
 	struct weir_pcap_reader *readers;
 	struct weir_pcap_reader **heap; /* top = next packet */
 	size_t n_readers, n_heap;
@@ -38,6 +37,8 @@ struct pcap_source {
 	uint64_t shift_ns;       /* of this round */
 	uint64_t pace_ts_ns;     /* time of the first packet ... */
 	uint64_t pace_mono_ns;   /* ... and when it was due; 0 = not yet */
+
+	struct weir_pcap_pool pool;
 };
 
 static bool is_before(const struct weir_pcap_reader *a, const struct weir_pcap_reader *b)
@@ -212,7 +213,10 @@ static uint16_t pcap_rx(struct weir_source *src, uint16_t queue, struct weir_fra
 	uint16_t n = 0;
 
 	(void)queue;
-	while (n < max && (s->n_heap > 0 || round_next(s))) {
+	while (n < max) {
+		/* A burst is of one round: the next one's times are known when it was measured. */
+		if (s->n_heap == 0 && (n > 0 || !round_next(s)))
+			break;
 		if (!rx_step(s, frames, max, pace_ns, &n))
 			break;
 	}
@@ -319,7 +323,7 @@ static void pcap_close(struct weir_source *src)
 
 	release(s);
 	for (size_t i = 0; i < s->n_readers; i++)
-		free((void *)(uintptr_t)s->readers[i].in.path);
+		free(s->readers[i].path);
 	free(s->readers);
 	free(s->heap);
 	free(s);
@@ -347,8 +351,8 @@ static bool copy_paths(struct pcap_source *s, const struct weir_pcap_options *o)
 
 		r->index = (uint32_t)s->n_readers;
 		r->in.fd = -1;
-		r->in.path = strdup(o->paths[s->n_readers]);
-		if (r->in.path == NULL)
+		r->path = strdup(o->paths[s->n_readers]);
+		if (r->path == NULL)
 			return false;
 	}
 	return true;
