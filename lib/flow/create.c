@@ -40,24 +40,14 @@ static void fill_hot(struct weir_flow *f, const struct weir_pkt *p, const struct
 
 	memset(f, 0, sizeof(*f));
 	f->gen = gen;
-	f->ip[0] = probe->ip[0];
-	f->ip[1] = probe->ip[1];
-	f->port[0] = p->port[0];
-	f->port[1] = p->port[1];
-	f->proto = p->proto;
-	f->tap = a->tap;
-	f->network_type = (uint8_t)a->network_type;
-	f->tunnel_type = p->tunnel.type;
+	f->key = probe->there;
 	f->ends = (uint8_t)(a->l2_end[0] | a->l2_end[1] << 1 | a->l3_end[0] << 2 |
-			    a->l3_end[1] << 3 | (capture_id(a) >> 8 != 0) << 4);
+			    a->l3_end[1] << 3);
 	f->start_ns = p->ts_ns;
-	if (p->flags & WEIR_PKT_IPV6)
+	if (f->form & FORM_IPV6)
 		f->flags |= FLOW_IPV6;
-	if (!(p->flags & WEIR_PKT_IP)) {
+	if (f->form & FORM_NOT_IP)
 		f->flags |= FLOW_NOT_IP;
-		f->port[0] = p->eth_type;
-		f->port[1] = 0;
-	}
 }
 
 static void fill_cold(struct weir_flow_cold *c, const struct weir_pkt *p, const struct weir_attr *a)

@@ -86,15 +86,36 @@ struct udp_side {
 	uint8_t answered;    /* the server's was the last packet with payload */
 };
 
+/* What identifies most flows whole; of the others it is the part that is compared first. */
+enum flow_form {
+	FORM_TUNNEL = 0x0f,   /* mask: enum weir_tunnel_type */
+	FORM_ERSPAN = 1 << 4, /* came out of a trimmed ERSPAN: see capture_id */
+	FORM_IPV6 = 1 << 5,
+	FORM_NOT_IP = 1 << 6,
+};
+
+#define FLOW_KEY_FIELDS                                                               \
+	uint32_t ip[2];   /* IPv4 as in the packet (network order); of IPv6 a hash */ \
+	uint16_t port[2]; /* host order; of what is not IP the ethertype, 0 */        \
+	uint8_t proto;                                                                \
+	uint8_t tap;                                                                  \
+	uint8_t network_type;                                                         \
+	uint8_t form; /* enum flow_form */
+
+struct flow_key {
+	FLOW_KEY_FIELDS
+};
+static_assert(sizeof(struct flow_key) == 16, "compared as two words");
+
 struct weir_flow {
 	/* line 0: match and count */
-	uint32_t ip[2];   /* IPv4 as in the packet (network order), side 0 and 1 */
-	uint16_t port[2]; /* host order */
-	uint8_t proto;
-	uint8_t tap;
-	uint8_t flags; /* enum flow_flag */
-	uint8_t tunnel_type;
-	uint8_t network_type;
+	union {
+		struct flow_key key; /* as side 0 sends */
+		struct {
+			FLOW_KEY_FIELDS
+		};
+	};
+	uint8_t flags;   /* enum flow_flag */
 	uint8_t ends;    /* bits: l2_end of side 0, 1, l3_end of side 0, 1 */
 	uint8_t queue;   /* expiry queue its valid reference is in */
 	uint8_t gen;     /* of that reference */

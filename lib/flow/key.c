@@ -25,30 +25,72 @@ static uint64_t ip_end(uint32_t ip, uint16_t port)
 	return (uint64_t)ip << 16 | port;
 }
 
+static uint64_t hash_key(const struct weir_flow_table *t, const struct flow_key *key)
+{
+	return hash_ends(t, ip_end(key->ip[0], key->port[0]), ip_end(key->ip[1], key->port[1]),
+			 key->proto | (uint32_t)key->tap << 8);
+}
+
+static uint64_t hash_macs(const struct weir_flow_table *t, const uint8_t mac[2][6],
+			  uint16_t eth_type, uint8_t tap)
+{
+	return hash_ends(t, mac_u64(mac[0]), mac_u64(mac[1]), eth_type ^ (uint32_t)tap << 8);
+}
+
 static uint32_t ipv6_word(const struct weir_flow_table *t, const union weir_ip *ip)
 {
 	return (uint32_t)weir_mix(ip->q[0] ^ t->seed[1], ip->q[1] ^ t->seed[0]);
 }
 
+static uint8_t form_of(const struct weir_pkt *p, const struct weir_attr *a)
+{
+	return (uint8_t)(p->tunnel.type | (capture_id(a) >> 8 != 0 ? FORM_ERSPAN : 0) |
+			 (p->flags & WEIR_PKT_IPV6 ? FORM_IPV6 : 0) |
+			 (p->flags & WEIR_PKT_IP ? 0 : FORM_NOT_IP));
+}
+
+static struct flow_key turned(const struct flow_key *key)
+{
+	struct flow_key back = *key;
+
+	back.ip[0] = key->ip[1];
+	back.ip[1] = key->ip[0];
+	if (!(key->form & FORM_NOT_IP)) {
+		back.port[0] = key->port[1];
+		back.port[1] = key->port[0];
+	}
+	return back;
+}
+
+/* Nothing beside the key is to be compared: most packets of most networks. */
+static bool is_whole(const struct weir_flow_table *t, uint8_t form, const struct weir_attr *a)
+{
+	return form == 0 && (a->network_type == 3 || t->conf->ignore_idc_vlan) &&
+	       !t->conf->ignore_l2_end && (a->l2_end[0] | a->l2_end[1]) == 0;
+}
+
 void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 		const struct weir_attr *a, struct probe *probe)
 {
-	if (weir_unlikely(!(p->flags & WEIR_PKT_IP))) {
-		probe->ip[0] = p->ip[0].w[0]; /* ARP; else 0 */
-		probe->ip[1] = p->ip[1].w[0];
-		probe->hash = hash_ends(t, mac_u64(p->mac[0]), mac_u64(p->mac[1]),
-					p->eth_type ^ (uint32_t)a->tap << 8);
-		return;
+	const uint8_t form = form_of(p, a);
+
+	probe->there = (struct flow_key){ .ip = { p->ip[0].w[0], p->ip[1].w[0] },
+					  .port = { p->port[0], p->port[1] },
+					  .proto = p->proto,
+					  .tap = a->tap,
+					  .network_type = (uint8_t)a->network_type,
+					  .form = form };
+	if (weir_unlikely(form & FORM_IPV6)) {
+		probe->there.ip[0] = ipv6_word(t, &p->ip[0]);
+		probe->there.ip[1] = ipv6_word(t, &p->ip[1]);
+	} else if (weir_unlikely(form & FORM_NOT_IP)) {
+		probe->there.port[0] = p->eth_type;
+		probe->there.port[1] = 0;
 	}
-	if (p->flags & WEIR_PKT_IPV6) {
-		probe->ip[0] = ipv6_word(t, &p->ip[0]);
-		probe->ip[1] = ipv6_word(t, &p->ip[1]);
-	} else {
-		probe->ip[0] = p->ip[0].w[0];
-		probe->ip[1] = p->ip[1].w[0];
-	}
-	probe->hash = hash_ends(t, ip_end(probe->ip[0], p->port[0]),
-				ip_end(probe->ip[1], p->port[1]), p->proto | (uint32_t)a->tap << 8);
+	probe->back = turned(&probe->there);
+	probe->whole = is_whole(t, form, a);
+	probe->hash = form & FORM_NOT_IP ? hash_macs(t, p->mac, p->eth_type, a->tap)
+					 : hash_key(t, &probe->there);
 }
 
 /* The hash again, from the entry: what probe_init() said of its first packet. */
@@ -56,11 +98,8 @@ uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, u
 {
 	const struct weir_flow_cold *c = &t->cold[flow];
 
-	if (f->flags & FLOW_NOT_IP)
-		return hash_ends(t, mac_u64(c->mac[0]), mac_u64(c->mac[1]),
-				 f->port[0] ^ (uint32_t)f->tap << 8);
-	return hash_ends(t, ip_end(f->ip[0], f->port[0]), ip_end(f->ip[1], f->port[1]),
-			 f->proto | (uint32_t)f->tap << 8);
+	return f->form & FORM_NOT_IP ? hash_macs(t, c->mac, f->port[0], f->tap)
+				     : hash_key(t, &f->key);
 }
 
 static uint64_t pair32(const uint32_t v[2])
@@ -76,19 +115,6 @@ static uint32_t pair16(const uint16_t v[2])
 static bool macs_equal(const uint8_t a[2][6], const uint8_t b[2][6], unsigned int turn)
 {
 	return memcmp(a[0], b[turn], 6) == 0 && memcmp(a[1], b[turn ^ 1], 6) == 0;
-}
-
-/* ARP, LLDP ...: MACs and addresses in one orientation. */
-static int match_not_ip(const struct weir_flow *f, const struct weir_flow_cold *c,
-			const struct weir_pkt *p, const struct probe *probe)
-{
-	if (f->port[0] != p->eth_type)
-		return -1;
-	for (unsigned int side = 0; side < 2; side++)
-		if (macs_equal(p->mac, c->mac, side) && probe->ip[0] == f->ip[side] &&
-		    probe->ip[1] == f->ip[side ^ 1])
-			return (int)side;
-	return -1;
 }
 
 /* The table of spec 4.1: which MACs must be equal. `side` is the packet's sender in the flow. */
@@ -123,40 +149,25 @@ static bool match_ends(const struct weir_flow *f, const struct weir_attr *a, uns
 	       (f->ends >> (side ^ 1) & 1) == a->l2_end[WEIR_DST];
 }
 
-int flow_match(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
-	       const struct weir_attr *a, const struct probe *probe)
+bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
+		     const struct weir_attr *a, const struct probe *probe, unsigned int side)
 {
 	const struct weir_flow *f = &t->flows[flow];
 	const struct weir_flow_cold *c = &t->cold[flow];
-	const uint8_t kind = (p->flags & WEIR_PKT_IPV6 ? FLOW_IPV6 : 0) |
-			     (p->flags & WEIR_PKT_IP ? 0 : FLOW_NOT_IP);
-	unsigned int side;
+	const uint8_t form = probe->there.form;
 
-	if (f->proto != p->proto || f->tap != a->tap || f->network_type != a->network_type ||
-	    (f->flags & (FLOW_IPV6 | FLOW_NOT_IP)) != kind)
-		return -1;
-	if (kind & FLOW_NOT_IP)
-		return match_not_ip(f, c, p, probe);
-	if (pair32(f->ip) == pair32(probe->ip) && pair16(f->port) == pair16(p->port))
-		side = 0;
-	else if (f->ip[0] == probe->ip[1] && f->ip[1] == probe->ip[0] && f->port[0] == p->port[1] &&
-		 f->port[1] == p->port[0])
-		side = 1;
-	else
-		return -1;
-	if ((f->ends >> 4 || capture_id(a) >> 8 != 0) && c->capture_id != capture_id(a))
-		return -1;
-	if (f->tunnel_type != p->tunnel.type ||
-	    (p->tunnel.type != WEIR_TUNNEL_NONE && !match_ends(f, a, side)))
-		return -1;
-	if ((kind & FLOW_IPV6) && !match_ipv6(t, c, p, side))
-		return -1;
+	if (form & FORM_NOT_IP)
+		return macs_equal(p->mac, c->mac, side);
+	if ((form & FORM_IPV6) && !match_ipv6(t, c, p, side))
+		return false;
+	if ((form & FORM_ERSPAN) && c->capture_id != capture_id(a))
+		return false;
+	if ((form & FORM_TUNNEL) && !match_ends(f, a, side))
+		return false;
 	if (a->network_type != 3 && !t->conf->ignore_idc_vlan && c->vlan != p->vlan)
-		return -1;
-	if ((t->conf->ignore_l2_end || a->l2_end[0] || a->l2_end[1]) &&
-	    !match_macs(t, c, p, a, side))
-		return -1;
-	return (int)side;
+		return false;
+	return (!t->conf->ignore_l2_end && !a->l2_end[0] && !a->l2_end[1]) ||
+	       match_macs(t, c, p, a, side);
 }
 
 /* Spec 4.2, with the low half as design says: time part, then an unseeded hash of what it is. */

@@ -199,17 +199,12 @@ static void report_forced(struct weir_flow_table *t, uint32_t flow)
 	clear_report(t, flow);
 }
 
-void report_until(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns)
+void report_turn(struct weir_flow_table *t, uint32_t flow, uint64_t index)
 {
-	struct weir_flow *f = &t->flows[flow];
-	const uint64_t index = flow_report_of(f, now_ns);
-
-	if (!flow_report_is_before(f, index))
-		return;
 	second_end(t, flow);
 	if (has_packets(&t->cold[flow]))
 		report_forced(t, flow);
-	f->report = (uint16_t)index;
+	t->flows[flow].report = (uint16_t)index;
 }
 
 void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags)

@@ -12,7 +12,9 @@
 /* A packet as the table sees it: its key in packet orientation, and the symmetric hash. */
 struct probe {
 	uint64_t hash;
-	uint32_t ip[2]; /* IPv4 in network order, IPv6 hashed */
+	struct flow_key there,
+		back; /* the key of a flow whose side 0, or side 1, sent the packet */
+	bool whole;   /* the key says it all */
 };
 
 struct weir_flow_table {
@@ -90,9 +92,25 @@ static inline uint64_t flow_report_index(const struct weir_flow *f, uint64_t nea
 void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 		const struct weir_attr *a, struct probe *probe);
 uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, uint32_t flow);
-/* Side of the flow that sent the packet, or -1: not this flow. */
-int flow_match(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
-	       const struct weir_attr *a, const struct probe *probe);
+/* What the key leaves open: is this the packet's flow, if `side` of it sent the packet? */
+bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
+		     const struct weir_attr *a, const struct probe *probe, unsigned int side);
+
+/* Side of the flow that sent the packet, or -1: not this flow. Spec 4.1. */
+static inline int flow_match(const struct weir_flow_table *t, uint32_t flow,
+			     const struct weir_pkt *p, const struct weir_attr *a,
+			     const struct probe *probe)
+{
+	const struct flow_key *key = &t->flows[flow].key;
+	const bool there = memcmp(key, &probe->there, sizeof(*key)) == 0;
+	const bool back = memcmp(key, &probe->back, sizeof(*key)) == 0;
+
+	if (weir_likely(probe->whole))
+		return there ? 0 : back ? 1 : -1;
+	if (there && flow_match_rest(t, flow, p, a, probe, 0))
+		return 0;
+	return back && flow_match_rest(t, flow, p, a, probe, 1) ? 1 : -1;
+}
 uint64_t flow_id(const struct weir_flow_table *t, uint32_t flow);
 
 /* create.c */
@@ -111,8 +129,17 @@ void direction_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_f
 /* report.c */
 /* Move the second's counters into the report's. */
 void second_end(struct weir_flow_table *t, uint32_t flow);
+/* The current report is over, `index` is the one that begins: what has packets leaves. */
+void report_turn(struct weir_flow_table *t, uint32_t flow, uint64_t index);
+
 /* Cut every report that is over at `now_ns`: what has packets leaves with a forced report. */
-void report_until(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns);
+static inline void report_until(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns)
+{
+	const uint64_t index = flow_report_of(&t->flows[flow], now_ns);
+
+	if (weir_unlikely(flow_report_is_before(&t->flows[flow], index)))
+		report_turn(t, flow, index);
+}
 /* The flow's last record. */
 void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags);
 
