@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BUF_BYTES (256 * 1024)
+#define BUF_BYTES (64 * 1024)
 
 struct jsonl {
 	struct weir_sink base;

@@ -1,54 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "put.h"
 
-#define TEN(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
-const char weir_digit_pairs[] = TEN("0") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5") TEN("6")
-	TEN("7") TEN("8") TEN("9");
+/* clang-format off */
+#define ONE(d) { '0' + (d), 0, 0, 1 }
+#define TWO(t, d) { '0' + (t), '0' + (d), 0, 2 }
+#define THREE(t, d) { '0' + (t) / 10, '0' + (t) % 10, '0' + (d), 3 }
+#define SIX(row, t) row(t, 0), row(t, 1), row(t, 2), row(t, 3), row(t, 4), row(t, 5)
+#define TEN(row, t) SIX(row, t), row(t, 6), row(t, 7), row(t, 8), row(t, 9)
+const uint8_t weir_octets[256][4] = {
+	ONE(0), ONE(1), ONE(2), ONE(3), ONE(4), ONE(5), ONE(6), ONE(7), ONE(8), ONE(9),
+	TEN(TWO, 1), TEN(TWO, 2), TEN(TWO, 3), TEN(TWO, 4), TEN(TWO, 5), TEN(TWO, 6), TEN(TWO, 7),
+	TEN(TWO, 8), TEN(TWO, 9), TEN(THREE, 10), TEN(THREE, 11), TEN(THREE, 12), TEN(THREE, 13),
+	TEN(THREE, 14), TEN(THREE, 15), TEN(THREE, 16), TEN(THREE, 17), TEN(THREE, 18),
+	TEN(THREE, 19), TEN(THREE, 20), TEN(THREE, 21), TEN(THREE, 22), TEN(THREE, 23),
+	TEN(THREE, 24), SIX(THREE, 25),
+};
+/* clang-format on */
 
-static unsigned int digits(uint64_t v)
+static char *put_fixed8(char *p, uint32_t v)
 {
-	static const uint64_t powers[20] = {
-		0,
-		10,
-		100,
-		1000,
-		10000,
-		100000,
-		1000000,
-		10000000,
-		100000000,
-		1000000000,
-		10000000000,
-		100000000000,
-		1000000000000,
-		10000000000000,
-		100000000000000,
-		1000000000000000,
-		10000000000000000,
-		100000000000000000,
-		1000000000000000000,
-		10000000000000000000u,
-	};
-	/* Bits times log10(2), then corrected by one. */
-	unsigned int guess = (64 - (unsigned int)__builtin_clzll(v | 1)) * 1233 >> 12;
+	uint64_t digits = put_digits8(v) | UINT64_C(0x3030303030303030);
 
-	return guess + (v >= powers[guess]);
+	memcpy(p, &digits, sizeof(digits));
+	return p + sizeof(digits);
 }
 
 char *weir_put_u64_long(char *p, uint64_t v)
 {
-	char *end = p + digits(v);
-	char *q = end;
+	const uint64_t half = 100000000;
+	uint64_t upper = v / half, top;
 
-	for (; v >= 100; v /= 100) {
-		q -= 2;
-		memcpy(q, weir_digit_pairs + 2 * (v % 100), 2);
+	if (upper < half) {
+		p = put_u64(p, upper);
+	} else {
+		top = upper / half; /* 4 digits at most: 20 of 2^64 less 16 */
+		p = put_fixed8(put_u64(p, top), (uint32_t)(upper - top * half));
 	}
-	if (v >= 10)
-		memcpy(q - 2, weir_digit_pairs + 2 * v, 2);
-	else
-		q[-1] = (char)('0' + v);
-	return end;
+	return put_fixed8(p, (uint32_t)(v - upper * half));
 }
 
 static char *put_group(char *p, unsigned int v)
