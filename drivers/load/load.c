@@ -103,6 +103,7 @@ static int queue_open(struct load *l, uint16_t i)
 		return -ENOMEM;
 	m->side = l->o.split ? i & 1 : -1;
 	m->step_ns = l->step_ns;
+	m->conversation = l->o.conversation;
 	load_maker_init(m, &q->ahead, l->o.seed);
 
 	q->limit = UINT64_MAX;

@@ -30,7 +30,9 @@ struct load_maker {
 	struct load_flow *flow;
 	const struct load_choice *choice;
 	enum weir_load_traffic traffic;
-	uint32_t size;          /* without FCS; 0 = IMIX */
+	uint32_t size;         /* without FCS; 0 = IMIX */
+	uint32_t conversation; /* mean data packets; 0 = from `life` */
+	double life; /* packets of a flow while it lasts: of each, with zipf of the first */
 	uint32_t share, shares; /* flow numbers of this queue: share, share + shares ... */
 	uint32_t scramble;      /* from the seed */
 	int side;               /* the only direction handed out; -1 = both */

@@ -15,7 +15,7 @@
 #define OUTER_LEN    50 /* Ethernet, IPv4 and: UDP + VXLAN, or GRE with sequence + ERSPAN II */
 #define FRAME_MIN    60 /* without FCS */
 #define PAYLOAD_SNAP 64
-#define CONVERSATION 16 /* data packets of a conversation: 16 to 31 */
+#define LIFE_NS      (20 * WEIR_NS_PER_S)
 
 enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_PSH = 0x08, TCP_ACK = 0x10 };
 enum wrap { PLAIN, VXLAN, ERSPAN, WRAPS };
@@ -178,6 +178,8 @@ void load_maker_init(struct load_maker *m, struct load_ahead *ahead, uint64_t se
 	m->rng = weir_mix(seed ^ UINT64_C(0x8ebc6af09c88c6e3),
 			  m->share + UINT64_C(0x589965cc75374cc3));
 	m->scramble = (uint32_t)weir_mix(seed, UINT64_C(0x1d8e4e27c47d124f));
+	m->life = (double)LIFE_NS / (double)m->step_ns / m->shares;
+	m->life /= m->choice->zipf ? log((double)m->choice->flows + 1) : m->choice->flows;
 	for (int i = 0; i < WEIR_BURST_MAX; i++)
 		ahead->draw[i] = draw(m);
 }
@@ -207,17 +209,30 @@ static inline uint32_t data_payload(const struct load_maker *m, uint64_t r, enum
 	return size - head;
 }
 
+/* Data packets of flow k's conversation: from half to one and a half of the mean. */
+static uint16_t length(const struct load_maker *m, const struct load_flow *s, uint32_t k,
+		       uint64_t r)
+{
+	uint64_t mean = m->conversation;
+	uint64_t len;
+
+	if (mean == 0)
+		mean = (uint64_t)(m->choice->zipf ? m->life / (k + 1) : m->life);
+	mean = weir_min_u64(mean, UINT16_MAX);
+	len = (uint32_t)r * mean >> 32;
+	/* The first one is as if it had begun before: so ends are spread over time from the start. */
+	if (s->round > 0)
+		len += mean / 2;
+	return (uint16_t)weir_min_u64(len + 1, UINT16_MAX);
+}
+
 static void begin(struct load_maker *m, struct load_flow *s, uint32_t k, uint32_t id, uint64_t r)
 {
 	uint64_t isn = weir_mix(id + UINT64_C(0x9e3779b97f4a7c15), s->round + UINT64_C(0x2545f491));
-	uint32_t left = CONVERSATION + (uint32_t)(r >> 20 & 15);
 
-	/* The often chosen ones talk longer, else their client would be out of ports in a second. */
-	if (m->choice->zipf)
-		left += (uint32_t)weir_min_u64(50000, 1000000 / (k + 1));
 	s->seq[0] = (uint32_t)isn;
 	s->seq[1] = (uint32_t)(isn >> 32);
-	s->left = (uint16_t)left;
+	s->left = length(m, s, k, r);
 	m->begun++;
 }
 

@@ -27,18 +27,20 @@ enum weir_load_traffic {
 
 struct weir_load_options {
 	enum weir_load_traffic traffic;
-	uint32_t
-		flows; /* at the same time, over all queues: 1 to 2^28; of no meaning for synflood */
-	uint32_t
-		size; /* of a data frame, with FCS: 64 to WEIR_LOAD_SIZE_MAX; 0 = IMIX, see README */
-	bool zipf;    /* flow k is chosen in proportion to 1/k; else all alike */
-	uint16_t queues; /* each has its own flows, both directions of them; at least 1 */
-	bool split; /* `queues` is even: client to server in even ones, the answers in the next */
+	uint32_t flows; /* at the same time, over all queues: 1 to 2^28; synflood: no matter */
+	uint32_t size;  /* of a data frame with FCS: 64 to WEIR_LOAD_SIZE_MAX; 0 = IMIX */
+	bool zipf;      /* flow k is chosen in proportion to 1/k; else all alike */
+	/*
+	 * Data packets of a tcp conversation, mean. 0 = so many that it lasts 20 s of packet time (at
+	 * most 65535): then about 5 % of the flows end and begin anew in each second.
+	 */
+	uint32_t conversation;
+	uint16_t queues;  /* each has its own flows, both directions of them; at least 1 */
+	bool split;       /* `queues` is even: clients' packets in even ones, answers in the next */
 	uint64_t seed;    /* of everything that is drawn */
 	uint64_t packets; /* over all queues; 0 = no limit */
 	uint32_t seconds; /* of the clock on the wall, from a queue's first rx; 0 = no limit */
-	uint64_t
-		rate; /* packets a second over all queues; 0 = flat out, 100 ns a packet in the frames */
+	uint64_t rate;    /* packets a second over all queues; 0 = flat out, 100 ns apart in time */
 };
 
 /* What was handed out so far: the truth a test compares with. */

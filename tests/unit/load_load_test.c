@@ -12,6 +12,7 @@
 static const struct weir_load_options plain = {
 	.traffic = WEIR_LOAD_TCP,
 	.flows = 100,
+	.conversation = 20,
 	.queues = 1,
 	.seed = 7,
 	.packets = 20000,
@@ -206,6 +207,28 @@ static void test_split_parts_the_directions(void)
 	free(parted);
 }
 
+static void test_conversations_last_20_s(void)
+{
+	struct weir_load_options o = plain;
+	struct weir_load_truth truth;
+	struct weir_frame f[WEIR_BURST_MAX];
+	struct weir_source *src;
+
+	o.flows = 100000;
+	o.conversation = 0;
+	o.packets = 10000000; /* a second */
+	src = started(&o);
+	for (uint16_t n; (n = src->ops->rx(src, 0, f, 64)) > 0;)
+		src->ops->done(src, f, n);
+	weir_source_load_truth(src, &truth);
+	/*
+	 * Of the 100 packets of a flow 93 are data, its first conversation has up to 2000: 93 / 2000 of
+	 * the flows began again, give or take five standard deviations of a binomial draw.
+	 */
+	CU_ASSERT(truth.flows > 104650 - 335 && truth.flows < 104650 + 335);
+	src->ops->close(src);
+}
+
 static void test_imix_is_7_to_4_to_1(void)
 {
 	struct weir_load_options o = plain;
@@ -368,6 +391,7 @@ int main(void)
 		{ "every SYN of a flood is a flow", test_every_syn_of_a_flood_is_a_flow },
 		{ "both directions share a queue", test_both_directions_share_a_queue },
 		{ "split parts the directions", test_split_parts_the_directions },
+		{ "conversations last 20 s", test_conversations_last_20_s },
 		{ "IMIX is 7 to 4 to 1", test_imix_is_7_to_4_to_1 },
 		{ "time advances 100 ns a packet", test_time_advances_100_ns_a_packet },
 		{ "a borrowed frame is left alone", test_a_borrowed_frame_is_left_alone },
