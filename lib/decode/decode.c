@@ -7,7 +7,7 @@
  */
 #include "decode_priv.h"
 
-#define PREFETCH_AHEAD 4
+#define PREFETCH_AHEAD 8
 #define GRO_SLACK      16 /* bytes of padding and FCS a frame may have beyond its datagram */
 
 typedef enum weir_verdict (*decode_fn)(struct weir_decoding *d, struct weir_pkt *pkt);
