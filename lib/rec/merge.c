@@ -76,6 +76,7 @@ void weir_flow_rec_merge(struct weir_flow_rec *to, const struct weir_flow_rec *f
 #define MAX(m)                                          to->m = to->m > from->m ? to->m : from->m;
 #define MIN(m)                                          to->m = min_set(to->m, from->m);
 #define OR(m)                                           to->m |= from->m;
+#define END(m)                                          to->m = from->m;
 #define FLAG(m)                                         to->m = flags;
 #define WEIR_FIELD(name, kind, member, add, show, help) add(member)
 #include "flow_fields.def"
@@ -83,6 +84,7 @@ void weir_flow_rec_merge(struct weir_flow_rec *to, const struct weir_flow_rec *f
 #undef LAST
 #undef SET
 #undef TUN
+#undef END
 #undef FLAG
 	for (int i = 0; i < 2; i++)
 		if (from->tunnel[i].type != WEIR_TUNNEL_NONE)
@@ -114,6 +116,7 @@ void weir_flow_rec_fold(struct weir_flow_rec *to, const struct weir_flow_rec *fr
 #define LAST(m)                                         KEY(m)
 #define SET(m)                                          KEY(m)
 #define TUN(m)                                          KEY(m)
+#define END(m)                                          MAX(m)
 #define FLAG(m)                                         to->m |= from->m;
 #define WEIR_FIELD(name, kind, member, add, show, help) add(member)
 #include "flow_fields.def"

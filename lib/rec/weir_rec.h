@@ -129,7 +129,7 @@ extern const struct weir_field_info weir_fields[WEIR_FIELDS];
 
 /*
  * Add a later record of the same flow to an earlier one: counters and sums add, maxima and flags
- * join, period grows, close type and what is known of the flow are the later one's. An earlier
+ * join; end, close type and what is known of the flow are the later one's. An earlier
  * record of the other orientation is turned first. Any thread.
  */
 void weir_flow_rec_merge(struct weir_flow_rec *to, const struct weir_flow_rec *from);

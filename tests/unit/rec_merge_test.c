@@ -69,6 +69,18 @@ static void test_reports_of_a_flow_become_one_record(void)
 	CU_ASSERT_EQUAL(to.flow_count, 1);
 }
 
+/* Ingest format, 2.3: reports end at a whole period, closed flows at their last packet. */
+static void test_a_closed_flow_ends_at_its_last_packet(void)
+{
+	struct weir_flow_rec to = report(1000), from = report(1020);
+
+	from.end_ns = 1020;
+	from.close_type = WEIR_CLOSE_TIMEOUT;
+	weir_flow_rec_merge(&to, &from);
+	CU_ASSERT_EQUAL(to.start_ns, 1000);
+	CU_ASSERT_EQUAL(to.end_ns, 1020);
+}
+
 /* Data plane, 4.4: a flow may be reversed before any of its reports. */
 static void test_an_earlier_report_is_turned_to_the_later_ones_direction(void)
 {
@@ -165,6 +177,8 @@ int main(void)
 {
 	static CU_TestInfo tests[] = {
 		{ "reports of a flow become one record", test_reports_of_a_flow_become_one_record },
+		{ "a closed flow ends at its last packet",
+		  test_a_closed_flow_ends_at_its_last_packet },
 		{ "an earlier report is turned to the later one's direction",
 		  test_an_earlier_report_is_turned_to_the_later_ones_direction },
 		{ "another flow is not the same", test_another_flow_is_not_the_same },
