@@ -102,15 +102,18 @@ enum flow_form {
 	uint8_t network_type;                                                         \
 	uint8_t form; /* enum flow_form */
 
-struct flow_key {
-	FLOW_KEY_FIELDS
+union flow_key {
+	struct {
+		FLOW_KEY_FIELDS
+	};
+	uint64_t word[2];
 };
-static_assert(sizeof(struct flow_key) == 16, "compared as two words");
+static_assert(sizeof(union flow_key) == 16, "compared as two words");
 
 struct weir_flow {
 	/* line 0: match and count */
 	union {
-		struct flow_key key; /* as side 0 sends */
+		union flow_key key; /* as side 0 sends */
 		struct {
 			FLOW_KEY_FIELDS
 		};

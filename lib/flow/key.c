@@ -25,7 +25,7 @@ static uint64_t ip_end(uint32_t ip, uint16_t port)
 	return (uint64_t)ip << 16 | port;
 }
 
-static uint64_t hash_key(const struct weir_flow_table *t, const struct flow_key *key)
+static uint64_t hash_key(const struct weir_flow_table *t, const union flow_key *key)
 {
 	return hash_ends(t, ip_end(key->ip[0], key->port[0]), ip_end(key->ip[1], key->port[1]),
 			 key->proto | (uint32_t)key->tap << 8);
@@ -42,6 +42,11 @@ static uint32_t ipv6_word(const struct weir_flow_table *t, const union weir_ip *
 	return (uint32_t)weir_mix(ip->q[0] ^ t->seed[1], ip->q[1] ^ t->seed[0]);
 }
 
+static uint32_t pair16(const uint16_t v[2])
+{
+	return (uint32_t)v[1] << 16 | v[0];
+}
+
 static uint8_t form_of(const struct weir_pkt *p, const struct weir_attr *a)
 {
 	return (uint8_t)(p->tunnel.type | (capture_id(a) >> 8 != 0 ? FORM_ERSPAN : 0) |
@@ -49,17 +54,21 @@ static uint8_t form_of(const struct weir_pkt *p, const struct weir_attr *a)
 			 (p->flags & WEIR_PKT_IP ? 0 : FORM_NOT_IP));
 }
 
-static struct flow_key turned(const struct flow_key *key)
+static uint32_t swapped16(uint32_t v)
 {
-	struct flow_key back = *key;
+	return v << 16 | v >> 16;
+}
 
-	back.ip[0] = key->ip[1];
-	back.ip[1] = key->ip[0];
-	if (!(key->form & FORM_NOT_IP)) {
-		back.port[0] = key->port[1];
-		back.port[1] = key->port[0];
-	}
-	return back;
+/* Both orientations, made of whole words: a packet pays for this. */
+static void fill_keys(struct probe *probe, uint32_t src, uint32_t dst, uint32_t ports,
+		      uint32_t common)
+{
+	const bool is_ip = (common >> 24 & FORM_NOT_IP) == 0;
+
+	probe->there.word[0] = (uint64_t)dst << 32 | src;
+	probe->there.word[1] = (uint64_t)common << 32 | ports;
+	probe->back.word[0] = (uint64_t)src << 32 | dst;
+	probe->back.word[1] = (uint64_t)common << 32 | (is_ip ? swapped16(ports) : ports);
 }
 
 /* Nothing beside the key is to be compared: most packets of most networks. */
@@ -74,20 +83,15 @@ void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 {
 	const uint8_t form = form_of(p, a);
 
-	probe->there = (struct flow_key){ .ip = { p->ip[0].w[0], p->ip[1].w[0] },
-					  .port = { p->port[0], p->port[1] },
-					  .proto = p->proto,
-					  .tap = a->tap,
-					  .network_type = (uint8_t)a->network_type,
-					  .form = form };
-	if (weir_unlikely(form & FORM_IPV6)) {
-		probe->there.ip[0] = ipv6_word(t, &p->ip[0]);
-		probe->there.ip[1] = ipv6_word(t, &p->ip[1]);
-	} else if (weir_unlikely(form & FORM_NOT_IP)) {
-		probe->there.port[0] = p->eth_type;
-		probe->there.port[1] = 0;
-	}
-	probe->back = turned(&probe->there);
+	const uint32_t common = p->proto | (uint32_t)a->tap << 8 |
+				(uint32_t)(uint8_t)a->network_type << 16 | (uint32_t)form << 24;
+
+	if (weir_unlikely(form & FORM_IPV6))
+		fill_keys(probe, ipv6_word(t, &p->ip[0]), ipv6_word(t, &p->ip[1]), pair16(p->port),
+			  common);
+	else
+		fill_keys(probe, p->ip[0].w[0], p->ip[1].w[0],
+			  form & FORM_NOT_IP ? p->eth_type : pair16(p->port), common);
 	probe->whole = is_whole(t, form, a);
 	probe->hash = form & FORM_NOT_IP ? hash_macs(t, p->mac, p->eth_type, a->tap)
 					 : hash_key(t, &probe->there);
@@ -105,11 +109,6 @@ uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, u
 static uint64_t pair32(const uint32_t v[2])
 {
 	return (uint64_t)v[1] << 32 | v[0];
-}
-
-static uint32_t pair16(const uint16_t v[2])
-{
-	return (uint32_t)v[1] << 16 | v[0];
 }
 
 static bool macs_equal(const uint8_t a[2][6], const uint8_t b[2][6], unsigned int turn)

@@ -12,9 +12,8 @@
 /* A packet as the table sees it: its key in packet orientation, and the symmetric hash. */
 struct probe {
 	uint64_t hash;
-	struct flow_key there,
-		back; /* the key of a flow whose side 0, or side 1, sent the packet */
-	bool whole;   /* the key says it all */
+	union flow_key there, back; /* the key of a flow whose side 0, or side 1, sent the packet */
+	bool whole;                 /* the key says it all */
 };
 
 struct weir_flow_table {
@@ -96,14 +95,18 @@ uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, u
 bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
 		     const struct weir_attr *a, const struct probe *probe, unsigned int side);
 
+static inline bool key_is(const union flow_key *a, const union flow_key *b)
+{
+	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1])) == 0;
+}
+
 /* Side of the flow that sent the packet, or -1: not this flow. Spec 4.1. */
 static inline int flow_match(const struct weir_flow_table *t, uint32_t flow,
 			     const struct weir_pkt *p, const struct weir_attr *a,
 			     const struct probe *probe)
 {
-	const struct flow_key *key = &t->flows[flow].key;
-	const bool there = memcmp(key, &probe->there, sizeof(*key)) == 0;
-	const bool back = memcmp(key, &probe->back, sizeof(*key)) == 0;
+	const bool there = key_is(&t->flows[flow].key, &probe->there);
+	const bool back = key_is(&t->flows[flow].key, &probe->back);
 
 	if (weir_likely(probe->whole))
 		return there ? 0 : back ? 1 : -1;
