@@ -7,9 +7,9 @@ static uint32_t entry_take(struct weir_flow_table *t)
 	uint32_t flow = t->free_head;
 
 	if (flow != FLOW_NONE) {
-		t->free_head = t->flows[flow].ip[0];
+		t->free_head = flow_at(t, flow)->ip[0];
 		if (t->free_head != FLOW_NONE)
-			weir_prefetch_w(&t->flows[t->free_head]);
+			weir_prefetch_w(flow_at(t, t->free_head));
 		return flow;
 	}
 	return t->fresh < t->capacity ? t->fresh++ : FLOW_NONE;
@@ -17,7 +17,7 @@ static uint32_t entry_take(struct weir_flow_table *t)
 
 static void entry_give(struct weir_flow_table *t, uint32_t flow)
 {
-	struct weir_flow *f = &t->flows[flow];
+	struct weir_flow *f = flow_at(t, flow);
 
 	f->queue = QUEUE_NONE;
 	f->ip[0] = t->free_head;
@@ -90,8 +90,8 @@ uint32_t flow_create(struct weir_flow_table *t, const struct weir_pkt *p, const 
 
 	if (flow == FLOW_NONE)
 		return FLOW_NONE;
-	f = &t->flows[flow];
-	c = &t->cold[flow];
+	f = flow_at(t, flow);
+	c = cold_at(t, flow);
 	fill_hot(f, p, a, probe);
 	fill_cold(c, p, a);
 	if (!fill_ext(t, f, c, p))
@@ -111,10 +111,10 @@ err_entry:
 
 void flow_free(struct weir_flow_table *t, uint32_t flow)
 {
-	struct weir_flow *f = &t->flows[flow];
+	struct weir_flow *f = flow_at(t, flow);
 
 	index_remove(&t->index, flow_hash(t, f, flow), flow);
-	weir_ext_release_all(&t->ext, &t->cold[flow].ext);
+	weir_ext_release_all(&t->ext, &cold_at(t, flow)->ext);
 	entry_give(t, flow);
 	t->size--;
 	t->counters.closed++;

@@ -35,7 +35,7 @@ static void reclaim_chunk(struct weir_flow_table *t, enum flow_queue q)
 
 	chunk_free(&t->queues, c);
 	for (unsigned int i = copy.first; i < copy.end; i++) {
-		const struct weir_flow *f = &t->flows[ref_flow(copy.ref[i])];
+		const struct weir_flow *f = flow_at(t, ref_flow(copy.ref[i]));
 
 		if (f->queue == q && (f->gen & REF_GEN_MASK) == ref_gen(copy.ref[i]))
 			queue_push(&t->queues, q, copy.ref[i], copy.due_ns);
@@ -56,7 +56,7 @@ static void reclaim(struct weir_flow_table *t)
 
 void flow_requeue(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns)
 {
-	struct weir_flow *f = &t->flows[flow];
+	struct weir_flow *f = flow_at(t, flow);
 	const uint64_t due = weir_min_u64(flow_deadline_ns(t, f), now_ns + REVISIT_NS);
 
 	f->queue = (uint8_t)flow_queue_of(f);
@@ -76,7 +76,7 @@ static uint16_t fold_flags(const struct weir_flow *f)
 
 void flow_end(struct weir_flow_table *t, uint32_t flow)
 {
-	const struct weir_flow *f = &t->flows[flow];
+	const struct weir_flow *f = flow_at(t, flow);
 
 	report_until(t, flow, flow_deadline_ns(t, f));
 	report_close(t, flow, weir_flow_close_type(f), fold_flags(f));
@@ -85,7 +85,7 @@ void flow_end(struct weir_flow_table *t, uint32_t flow)
 
 static bool ref_is_valid(const struct weir_flow_table *t, uint32_t ref, enum flow_queue q)
 {
-	const struct weir_flow *f = &t->flows[ref_flow(ref)];
+	const struct weir_flow *f = flow_at(t, ref_flow(ref));
 
 	return f->queue == q && (f->gen & REF_GEN_MASK) == ref_gen(ref);
 }
@@ -93,12 +93,20 @@ static bool ref_is_valid(const struct weir_flow_table *t, uint32_t ref, enum flo
 /* One look at a flow whose turn has come. `safe_ns`: no packet before it can come any more. */
 static void visit(struct weir_flow_table *t, uint32_t flow, uint64_t safe_ns)
 {
-	if (flow_deadline_ns(t, &t->flows[flow]) <= safe_ns) {
+	if (flow_deadline_ns(t, flow_at(t, flow)) <= safe_ns) {
 		flow_end(t, flow);
 		return;
 	}
 	report_until(t, flow, safe_ns);
 	flow_requeue(t, flow, safe_ns);
+}
+
+/* The entry is near; its bucket will be wanted when it ends. */
+static void prefetch_bucket(const struct weir_flow_table *t, uint32_t flow)
+{
+	const uint64_t hash = flow_hash(t, flow_at(t, flow), flow);
+
+	weir_prefetch_w(&t->index.buckets[index_home(&t->index, hash)]);
 }
 
 static void visit_chunk(struct weir_flow_table *t, enum flow_queue q, uint64_t safe_ns)
@@ -110,12 +118,8 @@ static void visit_chunk(struct weir_flow_table *t, enum flow_queue q, uint64_t s
 	for (unsigned int i = copy.first; i < copy.end; i++)
 		flow_prefetch(t, ref_flow(copy.ref[i]));
 	for (unsigned int i = copy.first; i < copy.end; i++)
-		if (ref_is_valid(t, copy.ref[i], q)) {
-			const uint32_t flow = ref_flow(copy.ref[i]);
-			const uint64_t hash = flow_hash(t, &t->flows[flow], flow);
-
-			weir_prefetch_w(&t->index.buckets[index_home(&t->index, hash)]);
-		}
+		if (ref_is_valid(t, copy.ref[i], q))
+			prefetch_bucket(t, ref_flow(copy.ref[i]));
 	for (unsigned int i = copy.first; i < copy.end; i++)
 		if (ref_is_valid(t, copy.ref[i], q))
 			visit(t, ref_flow(copy.ref[i]), safe_ns);
@@ -141,7 +145,7 @@ bool weir_flow_table_expire(struct weir_flow_table *t, uint64_t now_ns, unsigned
 
 static void evict_flow(struct weir_flow_table *t, uint32_t flow, uint16_t flags)
 {
-	report_close(t, flow, weir_flow_close_type(&t->flows[flow]), flags);
+	report_close(t, flow, weir_flow_close_type(flow_at(t, flow)), flags);
 	flow_free(t, flow);
 }
 
@@ -152,7 +156,7 @@ static bool evict_ref(struct weir_flow_table *t, enum flow_queue q, uint32_t ref
 
 	if (!ref_is_valid(t, ref, q))
 		return false;
-	if (flow_queue_of(&t->flows[flow]) != q) { /* it grew up meanwhile */
+	if (flow_queue_of(flow_at(t, flow)) != q) { /* it grew up meanwhile */
 		flow_requeue(t, flow, due_ns);
 		return false;
 	}
@@ -198,8 +202,8 @@ static bool evict_idle(struct weir_flow_table *t)
 
 				if (ref_is_valid(t, c->ref[i], q) &&
 				    (victim == FLOW_NONE ||
-				     flow_last_ns(&t->flows[flow]) <
-					     flow_last_ns(&t->flows[victim])))
+				     flow_last_ns(flow_at(t, flow)) <
+					     flow_last_ns(flow_at(t, victim))))
 					victim = flow;
 			}
 			c = c->next != 0 ? &t->queues.chunks[c->next] : NULL;
@@ -227,7 +231,7 @@ uint32_t evict(struct weir_flow_table *t, uint32_t need, bool by_syn)
 static void flush_flow(struct weir_flow_table *t, uint32_t flow, enum weir_flush_reason reason,
 		       uint64_t safe_ns)
 {
-	const struct weir_flow *f = &t->flows[flow];
+	const struct weir_flow *f = flow_at(t, flow);
 
 	if (flow_deadline_ns(t, f) <= safe_ns) {
 		flow_end(t, flow);
@@ -248,10 +252,12 @@ void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_r
 	const uint64_t safe_ns = now_ns > delay ? now_ns - delay : 0;
 
 	for (uint32_t flow = 0; flow < t->fresh; flow++) {
+		if (flow + 16 < t->fresh)
+			flow_prefetch(t, flow + 16);
 		if (flow + 8 < t->fresh)
-			flow_prefetch(t, flow + 8);
-		if (t->flows[flow].queue != QUEUE_NONE &&
-		    (tap == WEIR_FLOW_ALL_TAPS || t->flows[flow].tap == tap))
+			prefetch_bucket(t, flow + 8);
+		if (flow_at(t, flow)->queue != QUEUE_NONE &&
+		    (tap == WEIR_FLOW_ALL_TAPS || flow_at(t, flow)->tap == tap))
 			flush_flow(t, flow, reason, safe_ns);
 	}
 }

@@ -3,8 +3,7 @@
  * The flow entry. Side 0 is the sender of the flow's first packet, side 1 the other; `reversed` says
  * that side 1 is the client. Records are turned to client and server when they are made.
  *
- * Two arrays with one index: weir_flow, two cache lines that every packet touches, and
- * weir_flow_cold. What few flows have (IPv6 addresses, tunnel, NAT, more segments, wide counters)
+ * An entry is weir_flow, two cache lines that every packet touches, and weir_flow_cold, two more. What few flows have (IPv6 addresses, tunnel, NAT, more segments, wide counters)
  * lies in a chain of 64-byte extensions.
  */
 #ifndef WEIR_FLOW_PRIV_H
@@ -191,6 +190,12 @@ struct weir_flow_cold {
 	uint8_t score[2]; /* of each side being the server */
 };
 static_assert(sizeof(struct weir_flow_cold) == 128, "two cache lines");
+
+/* Side by side: one address translation a packet. */
+struct flow_entry {
+	struct weir_flow hot;
+	struct weir_flow_cold cold;
+};
 
 /*
  * Extensions: what few flows have, in chained blocks of one cache line. A kind occurs once in a

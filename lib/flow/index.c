@@ -52,35 +52,53 @@ bool index_insert(struct flow_index *ix, uint64_t hash, uint32_t flow)
 	return true;
 }
 
-/* Unlink an overflow bucket that has become empty. */
-static void overflow_give(struct flow_index *ix, struct bucket *prev, uint32_t i)
+/*
+ * A slot of bucket `b` is free: the last bucket of the chain gives one of its flows to it, so that
+ * there is a chain only while the home bucket is full. `prev` is before `b`, NULL = `b` is home.
+ */
+static void fill_slot(struct flow_index *ix, struct bucket *prev, struct bucket *b,
+		      unsigned int slot)
 {
-	prev->next = ix->buckets[i].next;
-	ix->buckets[i].next = ix->free_overflow;
-	ix->free_overflow = i;
+	struct bucket *last = b;
+	uint32_t used;
+	unsigned int from;
+
+	while (last->next != 0) {
+		prev = last;
+		last = &ix->buckets[last->next];
+	}
+	b->tag[slot] = 0;
+	used = ~bucket_match(last, 0) & ((1u << BUCKET_SLOTS) - 1);
+	if (last != b) {
+		from = (unsigned int)__builtin_ctz(used);
+		b->tag[slot] = last->tag[from];
+		b->flow[slot] = last->flow[from];
+		last->tag[from] = 0;
+		used &= used - 1;
+	}
+	if (used == 0 && prev != NULL) {
+		last->next = ix->free_overflow;
+		ix->free_overflow = prev->next;
+		prev->next = 0;
+	}
 }
 
 void index_remove(struct flow_index *ix, uint64_t hash, uint32_t flow)
 {
 	const uint8_t tag = index_tag(hash);
-	struct bucket *prev = NULL;
-	uint32_t i = index_home(ix, hash);
+	struct bucket *prev = NULL, *b = &ix->buckets[index_home(ix, hash)];
 
 	for (;;) {
-		struct bucket *b = &ix->buckets[i];
-
 		for (uint32_t m = bucket_match(b, tag); m != 0; m &= m - 1) {
 			const unsigned int slot = (unsigned int)__builtin_ctz(m);
 
-			if (b->flow[slot] != flow)
-				continue;
-			b->tag[slot] = 0;
-			if (prev != NULL && bucket_match(b, 0) == (1u << BUCKET_SLOTS) - 1)
-				overflow_give(ix, prev, i);
-			return;
+			if (b->flow[slot] == flow) {
+				fill_slot(ix, prev, b, slot);
+				return;
+			}
 		}
 		assert(b->next != 0);
 		prev = b;
-		i = b->next;
+		b = &ix->buckets[b->next];
 	}
 }

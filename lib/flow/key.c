@@ -100,7 +100,7 @@ void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 /* The hash again, from the entry: what probe_init() said of its first packet. */
 uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, uint32_t flow)
 {
-	const struct weir_flow_cold *c = &t->cold[flow];
+	const struct weir_flow_cold *c = cold_at(t, flow);
 
 	return f->form & FORM_NOT_IP ? hash_macs(t, c->mac, f->port[0], f->tap)
 				     : hash_key(t, &f->key);
@@ -151,8 +151,8 @@ static bool match_ends(const struct weir_flow *f, const struct weir_attr *a, uns
 bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
 		     const struct weir_attr *a, const struct probe *probe, unsigned int side)
 {
-	const struct weir_flow *f = &t->flows[flow];
-	const struct weir_flow_cold *c = &t->cold[flow];
+	const struct weir_flow *f = flow_at(t, flow);
+	const struct weir_flow_cold *c = cold_at(t, flow);
 	const uint8_t form = probe->there.form;
 
 	if (form & FORM_NOT_IP)
@@ -172,8 +172,8 @@ bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struc
 /* Spec 4.2, with the low half as design says: time part, then an unseeded hash of what it is. */
 uint64_t flow_id(const struct weir_flow_table *t, uint32_t flow)
 {
-	const struct weir_flow *f = &t->flows[flow];
-	const struct weir_flow_cold *c = &t->cold[flow];
+	const struct weir_flow *f = flow_at(t, flow);
+	const struct weir_flow_cold *c = cold_at(t, flow);
 	uint64_t h = weir_mix(f->start_ns ^ UINT64_C(0x9e3779b97f4a7c15),
 			      (uint64_t)pair16(f->port) << 32 | (uint32_t)f->tap << 8 | f->proto);
 

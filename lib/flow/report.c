@@ -36,8 +36,8 @@ static void tell_second(struct weir_flow_table *t, const struct weir_flow *f)
 
 void second_end(struct weir_flow_table *t, uint32_t flow)
 {
-	struct weir_flow *f = &t->flows[flow];
-	struct weir_flow_cold *c = &t->cold[flow];
+	struct weir_flow *f = flow_at(t, flow);
+	struct weir_flow_cold *c = cold_at(t, flow);
 
 	if ((f->sec_packet[0] | f->sec_packet[1]) == 0)
 		return;
@@ -125,8 +125,8 @@ static void fill_details(const struct weir_flow_table *t, const struct weir_flow
 /* Everything but the period. */
 static void fill(const struct weir_flow_table *t, uint32_t flow, struct weir_flow_rec *rec)
 {
-	const struct weir_flow *f = &t->flows[flow];
-	const struct weir_flow_cold *c = &t->cold[flow];
+	const struct weir_flow *f = flow_at(t, flow);
+	const struct weir_flow_cold *c = cold_at(t, flow);
 
 	memset(rec, 0, sizeof(*rec));
 	rec->flow_id = flow_id(t, flow);
@@ -153,8 +153,8 @@ static void fill(const struct weir_flow_table *t, uint32_t flow, struct weir_flo
 /* The record has left: what it held begins again. */
 static void clear_report(struct weir_flow_table *t, uint32_t flow)
 {
-	struct weir_flow *f = &t->flows[flow];
-	struct weir_flow_cold *c = &t->cold[flow];
+	struct weir_flow *f = flow_at(t, flow);
+	struct weir_flow_cold *c = cold_at(t, flow);
 	struct ext *x = ext_find(&t->ext, c->ext, EXT_BYTES);
 
 	f->flags |= FLOW_REPORTED;
@@ -184,7 +184,7 @@ static bool has_packets(const struct weir_flow_cold *c)
 
 static void report_forced(struct weir_flow_table *t, uint32_t flow)
 {
-	const struct weir_flow *f = &t->flows[flow];
+	const struct weir_flow *f = flow_at(t, flow);
 	const uint64_t index = flow_report_index(f, flow_last_ns(f));
 	struct weir_flow_rec *rec = reserve(t);
 
@@ -202,14 +202,14 @@ static void report_forced(struct weir_flow_table *t, uint32_t flow)
 void report_turn(struct weir_flow_table *t, uint32_t flow, uint64_t index)
 {
 	second_end(t, flow);
-	if (has_packets(&t->cold[flow]))
+	if (has_packets(cold_at(t, flow)))
 		report_forced(t, flow);
-	t->flows[flow].report = (uint16_t)index;
+	flow_at(t, flow)->report = (uint16_t)index;
 }
 
 void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags)
 {
-	const struct weir_flow *f = &t->flows[flow];
+	const struct weir_flow *f = flow_at(t, flow);
 	const uint64_t last = weir_max_u64(flow_last_ns(f), f->start_ns);
 	struct weir_flow_rec *rec;
 
@@ -218,7 +218,7 @@ void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, 
 	if (rec == NULL)
 		return;
 	fill(t, flow, rec);
-	rec->start_ns = has_packets(&t->cold[flow])
+	rec->start_ns = has_packets(cold_at(t, flow))
 				? f->start_ns + flow_report_index(f, last) * WEIR_REPORT_NS
 				: last;
 	rec->end_ns = weir_max_u64(last, rec->start_ns); /* all of them may have been late */

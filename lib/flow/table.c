@@ -11,7 +11,7 @@
 
 /* Where the parts lie in the one mapping of a table. */
 struct layout {
-	size_t self, flows, cold, buckets, chunks, ext, total;
+	size_t self, entries, buckets, chunks, ext, total;
 };
 
 static size_t part(size_t *total, size_t bytes)
@@ -27,8 +27,7 @@ static struct layout layout_of(const struct weir_flow_budget *b)
 	struct layout l = { 0 };
 
 	l.self = part(&l.total, sizeof(struct weir_flow_table));
-	l.flows = part(&l.total, (size_t)b->flows * sizeof(struct weir_flow));
-	l.cold = part(&l.total, (size_t)b->flows * sizeof(struct weir_flow_cold));
+	l.entries = part(&l.total, (size_t)b->flows * sizeof(struct flow_entry));
 	l.buckets = part(&l.total, (size_t)index_bucket_count(b->flows) * sizeof(struct bucket));
 	l.chunks = part(&l.total, (size_t)queue_chunk_count(b->flows) * sizeof(struct chunk));
 	l.ext = part(&l.total, (size_t)b->ext_blocks * sizeof(struct ext));
@@ -53,8 +52,7 @@ struct weir_flow_table *weir_flow_table_create(const struct weir_flow_budget *bu
 	if (mem == NULL)
 		return NULL;
 	t = (struct weir_flow_table *)(mem + l.self);
-	t->flows = (struct weir_flow *)(mem + l.flows);
-	t->cold = (struct weir_flow_cold *)(mem + l.cold);
+	t->entries = (struct flow_entry *)(mem + l.entries);
 	index_init(&t->index, mem + l.buckets, budget->flows);
 	queues_init(&t->queues, mem + l.chunks, budget->flows);
 	weir_ext_pool_init(&t->ext, mem + l.ext, budget->ext_blocks);
@@ -194,8 +192,8 @@ static void update_other(struct weir_flow_table *t, struct weir_flow *f, struct 
 static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
 		   unsigned int side, bool first)
 {
-	struct weir_flow *f = &t->flows[flow];
-	struct weir_flow_cold *c = &t->cold[flow];
+	struct weir_flow *f = flow_at(t, flow);
+	struct weir_flow_cold *c = cold_at(t, flow);
 	const uint8_t timeout = f->timeout;
 
 	if (first)
@@ -224,7 +222,7 @@ static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
 	bool first = false;
 	uint32_t flow = find(t, p, a, probe, &side);
 
-	if (flow != FLOW_NONE && p->ts_ns >= flow_deadline_ns(t, &t->flows[flow])) {
+	if (flow != FLOW_NONE && p->ts_ns >= flow_deadline_ns(t, flow_at(t, flow))) {
 		flow_end(t, flow);
 		flow = FLOW_NONE;
 	}

@@ -17,8 +17,7 @@ struct probe {
 };
 
 struct weir_flow_table {
-	struct weir_flow *flows;
-	struct weir_flow_cold *cold;
+	struct flow_entry *entries;
 	struct flow_index index;
 	struct queues queues;
 	struct ext_pool ext;
@@ -39,15 +38,22 @@ struct weir_flow_table {
 	void *mem;
 };
 
+static inline struct weir_flow *flow_at(const struct weir_flow_table *t, uint32_t flow)
+{
+	return &t->entries[flow].hot;
+}
+
+static inline struct weir_flow_cold *cold_at(const struct weir_flow_table *t, uint32_t flow)
+{
+	return &t->entries[flow].cold;
+}
+
 static inline void flow_prefetch(const struct weir_flow_table *t, uint32_t flow)
 {
-	const uint8_t *hot = (const uint8_t *)&t->flows[flow];
-	const uint8_t *cold = (const uint8_t *)&t->cold[flow];
+	const uint8_t *entry = (const uint8_t *)&t->entries[flow];
 
-	weir_prefetch_w(hot);
-	weir_prefetch_w(hot + WEIR_CACHE_LINE);
-	weir_prefetch_w(cold);
-	weir_prefetch_w(cold + WEIR_CACHE_LINE);
+	for (size_t line = 0; line < sizeof(t->entries[flow]); line += WEIR_CACHE_LINE)
+		weir_prefetch_w(entry + line);
 }
 
 static inline uint64_t flow_last_ns(const struct weir_flow *f)
@@ -105,8 +111,8 @@ static inline int flow_match(const struct weir_flow_table *t, uint32_t flow,
 			     const struct weir_pkt *p, const struct weir_attr *a,
 			     const struct probe *probe)
 {
-	const bool there = key_is(&t->flows[flow].key, &probe->there);
-	const bool back = key_is(&t->flows[flow].key, &probe->back);
+	const bool there = key_is(&flow_at(t, flow)->key, &probe->there);
+	const bool back = key_is(&flow_at(t, flow)->key, &probe->back);
 
 	if (weir_likely(probe->whole))
 		return there ? 0 : back ? 1 : -1;
@@ -138,9 +144,9 @@ void report_turn(struct weir_flow_table *t, uint32_t flow, uint64_t index);
 /* Cut every report that is over at `now_ns`: what has packets leaves with a forced report. */
 static inline void report_until(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns)
 {
-	const uint64_t index = flow_report_of(&t->flows[flow], now_ns);
+	const uint64_t index = flow_report_of(flow_at(t, flow), now_ns);
 
-	if (weir_unlikely(flow_report_is_before(&t->flows[flow], index)))
+	if (weir_unlikely(flow_report_is_before(flow_at(t, flow), index)))
 		report_turn(t, flow, index);
 }
 /* The flow's last record. */

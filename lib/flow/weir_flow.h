@@ -15,7 +15,7 @@
 
 #define WEIR_REPORT_NS (60 * WEIR_NS_PER_S) /* a flow's record period */
 
-struct weir_flow;       /* private: 128 B every packet touches */
+struct weir_flow; /* private: 128 B every packet touches */
 struct weir_flow_table;
 
 /* Settings of flows; part of a view. Times in ns. Defaults are the group table's. */
@@ -62,8 +62,8 @@ struct weir_flow_budget {
 struct weir_flow_counters {
 	uint64_t created, closed, reports;
 	uint64_t evicted_half_open, evicted_one_way, evicted_idle;
-	uint64_t ext_exhausted;  /* a detail was left out because no extension was free */
-	uint64_t records_lost;   /* ring full, live source */
+	uint64_t ext_exhausted; /* a detail was left out because no extension was free */
+	uint64_t records_lost;  /* ring full, live source */
 	uint64_t perf_ignored, perf_invalid; /* TCP packets outside the metrics: spec 5 */
 };
 
