@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The usual headers in one go: Ethernet, at most one 802.1Q tag, IPv4 or IPv6 without options and
- * not fragmented, TCP or UDP. What is written is exactly what ether.c, vlan.c, ipv4.c and ipv6.c
- * write; a frame with anything else in it is left to them untouched, so they stay the only place
- * where a rule is. Outer and inner frames alike come through here.
+ * The usual headers in one go: Ethernet, at most one 802.1Q tag, IPv6 or unfragmented IPv4 without
+ * options, then TCP or UDP; another protocol goes on by the table. What is written is exactly what
+ * ether.c, vlan.c, ipv4.c and ipv6.c write; a frame with anything else in it is left to them
+ * untouched, so they stay the only place where a rule is. Outer and inner frames alike come here.
  */
 #include "decode_priv.h"
 
@@ -38,8 +38,7 @@ static bool learn_ipv4(struct weir_decoding *d, struct weir_pkt *pkt, const uint
 {
 	uint32_t total = weir_be16(ip + 2);
 
-	if (ip[0] != IPV4_PLAIN || (weir_be16(ip + 6) & FRAGMENT) != 0 || total < IPV4_LEN ||
-	    (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
+	if (ip[0] != IPV4_PLAIN || (weir_be16(ip + 6) & FRAGMENT) != 0 || total < IPV4_LEN)
 		return false;
 	pkt->flags |= WEIR_PKT_IP;
 	pkt->eth_type = ETHERTYPE_IPV4;
@@ -56,7 +55,7 @@ static bool learn_ipv6(struct weir_decoding *d, struct weir_pkt *pkt, const uint
 {
 	uint32_t len = weir_be16(ip + 4);
 
-	if (ip[0] >> 4 != 6 || len == 0 || (ip[6] != PROTO_TCP && ip[6] != PROTO_UDP))
+	if (ip[0] >> 4 != 6 || len == 0)
 		return false;
 	pkt->flags |= WEIR_PKT_IP | WEIR_PKT_IPV6;
 	pkt->eth_type = ETHERTYPE_IPV6;
@@ -99,5 +98,9 @@ enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pk
 {
 	if (weir_unlikely(!learn_usual(d, pkt)))
 		return weir_decode_ether(d, pkt);
-	return pkt->proto == PROTO_TCP ? weir_decode_tcp(d, pkt) : weir_decode_udp(d, pkt);
+	if (pkt->proto == PROTO_TCP)
+		return weir_decode_tcp(d, pkt);
+	if (pkt->proto == PROTO_UDP)
+		return weir_decode_udp(d, pkt);
+	return weir_decode_payload_ip(d, pkt, pkt->proto);
 }
