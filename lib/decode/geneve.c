@@ -32,7 +32,7 @@ enum weir_verdict weir_decode_geneve(struct weir_decoding *d, struct weir_pkt *p
 		return WEIR_STOP_BAD;
 	if (h->version_len >> 6 != 0)
 		return WEIR_STOP_BAD;
-	if (weir_rd_take(&d->rd, (h->version_len & 0x3fu) * 4) == NULL)
+	if (weir_rd_take(&d->rd, (size_t)(h->version_len & 0x3f) * 4) == NULL)
 		return WEIR_STOP_SHORT;
 	return weir_tunnel_enter(d, pkt, WEIR_TUNNEL_GENEVE, weir_be24(h->vni_be), inner);
 }

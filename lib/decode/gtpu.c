@@ -33,7 +33,7 @@ static enum weir_verdict skip_extensions(struct weir_decoding *d, uint8_t next)
 		ext = weir_rd_peek(&d->rd, 1);
 		if (i == EXT_MAX || (ext != NULL && ext[0] == 0))
 			return WEIR_STOP_BAD;
-		if (ext == NULL || weir_rd_take(&d->rd, ext[0] * 4u) == NULL)
+		if (ext == NULL || weir_rd_take(&d->rd, (size_t)ext[0] * 4) == NULL)
 			return WEIR_STOP_SHORT;
 		next = ext[ext[0] * 4 - 1];
 	}

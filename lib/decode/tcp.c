@@ -102,7 +102,7 @@ enum weir_verdict weir_decode_tcp(struct weir_decoding *d, struct weir_pkt *pkt)
 
 	if (words > 5) {
 		options = d->rd;
-		weir_rd_limit(&options, (words - 5) * 4);
+		weir_rd_limit(&options, (size_t)(words - 5) * 4);
 		d->rd.p = options.end;
 		learn_options(options, pkt);
 	}
