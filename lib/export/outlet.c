@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#define FLUSH_NS WEIR_NS_PER_S
+#define FLUSH_NS WEIR_NS_PER_S /* nothing is buffered for longer, or little more */
 
 static void fail(struct weir_outlet *o, uint64_t lost)
 {
@@ -74,25 +74,34 @@ static void finish(struct weir_outlet *o)
 	flush(o);
 }
 
+static void take(struct weir_outlet *o, const struct weir_batch *b)
+{
+	weir_emit_fn emit = o->sorter != NULL ? to_sorter : to_sink;
+
+	if (o->merger != NULL)
+		weir_count(&o->merged, weir_merger_take(o->merger, b->recs, b->n, emit, o));
+	else
+		emit(o, b->recs, b->n);
+}
+
 static void *outlet_main(void *arg)
 {
 	struct weir_outlet *o = arg;
-	weir_emit_fn emit = o->sorter != NULL ? to_sorter : to_sink;
+	uint64_t flushed_ns = weir_clock_mono_ns();
 	bool over = false;
 
 	weir_thread_setup(o->conf.name, -1);
 	while (!over) {
 		struct weir_batch *b = weir_queue_pop(&o->queue, FLUSH_NS, &over);
 
-		if (b == NULL) {
-			flush(o);
-			continue;
+		if (b != NULL) {
+			take(o, b);
+			weir_batch_put(o->pool, b);
 		}
-		if (o->merger != NULL)
-			weir_count(&o->merged, weir_merger_take(o->merger, b->recs, b->n, emit, o));
-		else
-			emit(o, b->recs, b->n);
-		weir_batch_put(o->pool, b);
+		if (weir_clock_mono_ns() - flushed_ns < FLUSH_NS)
+			continue;
+		flush(o);
+		flushed_ns = weir_clock_mono_ns();
 	}
 	finish(o);
 	return NULL;

@@ -18,7 +18,7 @@ struct weir_sink_ops {
 	/* Take `n` records, all of them: see `buffered`. After an error only close is called. */
 	int (*write)(struct weir_sink *s, const struct weir_flow_rec *recs, uint32_t n,
 		     struct weir_err *err);
-	/* Hand what is buffered to the system. After a second of silence, and at the end. */
+	/* Hand what is buffered to the system. Once a second, and at the end. */
 	int (*flush)(struct weir_sink *s, struct weir_err *err);
 	/* Give everything back, `s` included; what is buffered was flushed before. */
 	int (*close)(struct weir_sink *s, struct weir_err *err);

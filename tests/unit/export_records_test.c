@@ -231,6 +231,128 @@ static void test_a_place_that_cannot_be_written_is_refused_at_open(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "/nonexistent/records"));
 }
 
+/* The layout of version 1, as README.md has it: files of it exist. */
+static void test_the_layout_of_version_1_stays(void)
+{
+	static const struct {
+		uint16_t offset, bytes;
+		const char *name;
+	} layout[] = {
+		{ 0, 8, "flow_id" },
+		{ 8, 8, "capture_nic" },
+		{ 16, 8, "start_time" },
+		{ 24, 8, "end_time" },
+		{ 32, 8, "flow_start_time" },
+		{ 40, 8, "duration" },
+		{ 48, 8, "first_time_tx" },
+		{ 56, 8, "first_time_rx" },
+		{ 64, 8, "last_time_tx" },
+		{ 72, 8, "last_time_rx" },
+		{ 80, 16, "ip_0" },
+		{ 96, 16, "ip_1" },
+		{ 112, 6, "mac_0" },
+		{ 118, 6, "mac_1" },
+		{ 124, 2, "client_port" },
+		{ 126, 2, "server_port" },
+		{ 128, 2, "eth_type" },
+		{ 130, 2, "vlan" },
+		{ 132, 2, "capture_network_type_id" },
+		{ 134, 2, "record_flags" },
+		{ 136, 1, "protocol" },
+		{ 137, 1, "is_ipv6" },
+		{ 138, 1, "close_type" },
+		{ 139, 1, "observation_point" },
+		{ 140, 1, "direction_score" },
+		{ 141, 1, "l7_protocol" },
+		{ 142, 1, "nat_source" },
+		{ 143, 1, "l2_end_0" },
+		{ 144, 1, "l2_end_1" },
+		{ 145, 1, "l3_end_0" },
+		{ 146, 1, "l3_end_1" },
+		{ 148, 2, "tcp_flags_bit_0" },
+		{ 150, 2, "tcp_flags_bit_1" },
+		{ 152, 4, "l3_epc_id_0" },
+		{ 156, 4, "l3_epc_id_1" },
+		{ 160, 4, "tunnel_tx_ip_0" },
+		{ 164, 4, "tunnel_tx_ip_1" },
+		{ 168, 4, "tunnel_tx_mac_0" },
+		{ 172, 4, "tunnel_tx_mac_1" },
+		{ 176, 4, "tunnel_tx_id" },
+		{ 180, 1, "tunnel_tx_type" },
+		{ 181, 1, "tunnel_tx_tier" },
+		{ 182, 1, "tunnel_tx_is_ipv6" },
+		{ 184, 4, "tunnel_rx_ip_0" },
+		{ 188, 4, "tunnel_rx_ip_1" },
+		{ 192, 4, "tunnel_rx_mac_0" },
+		{ 196, 4, "tunnel_rx_mac_1" },
+		{ 200, 4, "tunnel_rx_id" },
+		{ 204, 1, "tunnel_rx_type" },
+		{ 205, 1, "tunnel_rx_tier" },
+		{ 206, 1, "tunnel_rx_is_ipv6" },
+		{ 208, 4, "nat_real_ip_0" },
+		{ 212, 4, "nat_real_ip_1" },
+		{ 216, 2, "nat_real_port_0" },
+		{ 218, 2, "nat_real_port_1" },
+		{ 220, 4, "flows" },
+		{ 224, 8, "packet_tx" },
+		{ 232, 8, "packet_rx" },
+		{ 240, 8, "byte_tx" },
+		{ 248, 8, "byte_rx" },
+		{ 256, 8, "l3_byte_tx" },
+		{ 264, 8, "l3_byte_rx" },
+		{ 272, 8, "l4_byte_tx" },
+		{ 280, 8, "l4_byte_rx" },
+		{ 288, 4, "syn_seq" },
+		{ 292, 4, "syn_ack_seq" },
+		{ 296, 4, "last_keepalive_seq" },
+		{ 300, 4, "last_keepalive_ack" },
+		{ 304, 4, "init_ipid" },
+		{ 308, 4, "rtt" },
+		{ 312, 4, "rtt_client_max" },
+		{ 316, 4, "rtt_client_count" },
+		{ 320, 8, "rtt_client_sum" },
+		{ 328, 4, "rtt_server_max" },
+		{ 332, 4, "rtt_server_count" },
+		{ 336, 8, "rtt_server_sum" },
+		{ 344, 4, "srt_max" },
+		{ 348, 4, "srt_count" },
+		{ 352, 8, "srt_sum" },
+		{ 360, 4, "art_max" },
+		{ 364, 4, "art_count" },
+		{ 368, 8, "art_sum" },
+		{ 376, 4, "cit_max" },
+		{ 380, 4, "cit_count" },
+		{ 384, 8, "cit_sum" },
+		{ 392, 4, "retrans_tx" },
+		{ 396, 4, "retrans_rx" },
+		{ 400, 4, "zero_win_tx" },
+		{ 404, 4, "zero_win_rx" },
+		{ 408, 4, "ooo_tx" },
+		{ 412, 4, "ooo_rx" },
+		{ 416, 4, "syn_count" },
+		{ 420, 4, "synack_count" },
+		{ 424, 4, "fin_count" },
+		{ 428, 4, "retrans_syn" },
+		{ 432, 4, "retrans_synack" },
+	};
+	size_t kept = 0;
+
+	for (int f = 0; f < WEIR_FIELDS; f++) {
+		size_t i = 0;
+
+		if (weir_fields[f].bytes == 0)
+			continue;
+		kept++;
+		while (i < WEIR_ARRAY_SIZE(layout) &&
+		       strcmp(layout[i].name, weir_fields[f].name) != 0)
+			i++;
+		CU_ASSERT_FATAL(i < WEIR_ARRAY_SIZE(layout));
+		CU_ASSERT_EQUAL(weir_fields[f].offset, layout[i].offset);
+		CU_ASSERT_EQUAL(weir_fields[f].bytes, layout[i].bytes);
+	}
+	CU_ASSERT_EQUAL(kept, WEIR_ARRAY_SIZE(layout));
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -239,6 +361,7 @@ int main(void)
 		  test_files_rotate_by_size_and_are_read_in_order },
 		{ "a torn tail is recognised", test_a_torn_tail_is_recognised },
 		{ "damage is found and named", test_damage_is_found_and_named },
+		{ "the layout of version 1 stays", test_the_layout_of_version_1_stays },
 		{ "a directory without record files is said to be one",
 		  test_a_directory_without_record_files_is_said_to_be_one },
 		{ "a place that cannot be written is refused at open",
