@@ -48,12 +48,12 @@ static uint32_t list_planes(const uint64_t varies[COLUMNS_WORDS], uint32_t rows,
 	size_t at = 2 * sizeof(struct weir_flow_rec);
 	uint32_t n = 0;
 
-	for (uint8_t word = 0; word < COLUMNS_WORDS; word++) {
+	for (uint32_t word = 0; word < COLUMNS_WORDS; word++) {
 		struct planes *p = &list[n];
 
 		if (varies[word] == 0)
 			continue;
-		*p = (struct planes){ .word = word, .at = at };
+		*p = (struct planes){ .word = (uint8_t)word, .at = at };
 		for (uint8_t b = 0; b < 8; b++)
 			if ((varies[word] >> (8 * b) & 255) != 0)
 				p->byte[p->n++] = b;

@@ -72,13 +72,8 @@ static inline char *put_MAC(char *p, const struct weir_flow_rec *r, const uint8_
 
 static inline char *put_POINT(char *p, const struct weir_flow_rec *r, uint8_t v)
 {
-	const char *text = weir_observation_point_text(v);
-	size_t len = strlen(text);
-
 	(void)r;
-	p = quote(p);
-	memcpy(p, text, len);
-	return quote(p + len);
+	return quote(stpcpy(quote(p), weir_observation_point_text(v)));
 }
 
 #define ALWAYS(name, kind, v)                 \
@@ -91,6 +86,7 @@ static inline char *put_POINT(char *p, const struct weir_flow_rec *r, uint8_t v)
 	}
 #define NEVER(name, kind, v)
 
+/* A step for each row of the table. NOLINTNEXTLINE(readability-function-cognitive-complexity) */
 size_t weir_flow_rec_json(char *dst, const struct weir_flow_rec *r)
 {
 	char *p = dst;

@@ -59,7 +59,7 @@ static void find_zeros(const uint8_t b[16], int *start, int *len)
 	*start = -1;
 	*len = 1;
 	for (int i = 0; i < 8; i++) {
-		run = b[2 * i] == 0 && b[2 * i + 1] == 0 ? run + 1 : 0;
+		run = weir_be16(&b[2 * i]) == 0 ? run + 1 : 0;
 		if (run > *len) {
 			*len = run;
 			*start = i + 1 - run;
@@ -85,7 +85,7 @@ char *weir_put_ipv6(char *p, const uint8_t b[16])
 		}
 		if (i > 0)
 			*p++ = ':';
-		p = put_group(p, weir_be16(b + 2 * i));
+		p = put_group(p, weir_be16(&b[2 * i]));
 	}
 	if (groups == 6) {
 		*p++ = ':';

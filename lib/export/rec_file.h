@@ -9,7 +9,7 @@
 #define REC_FILE_VERSION     1
 #define REC_FILE_BLOCK_MAGIC 0x4b4c4257 /* "WBLK" */
 #define REC_FILE_SUFFIX      ".weir"
-#define REC_FILE_BYTES       (256 * 1024 * 1024) /* a file is ended when it is larger */
+#define REC_FILE_BYTES       (UINT64_C(256) << 20) /* a file is ended when it is larger */
 
 struct rec_file_head {
 	char magic[8];
