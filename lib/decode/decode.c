@@ -69,6 +69,7 @@ static void begin(const struct weir_frame *frame, struct weir_decoding *d, struc
 	d->cut = weir_sub_floor(frame->wirelen, frame->caplen);
 	d->l2_len = 0;
 	d->next = frame->link == WEIR_LINK_ETHER ? WEIR_HDR_ETHER : weir_route_link(frame->link);
+	d->headers = 0;
 	d->tunnels = 0;
 	d->max_tunnels = max_tunnels;
 	d->inner = false;
@@ -89,8 +90,10 @@ static inline enum weir_verdict follow(const struct weir_frame *frame, struct we
 	enum weir_verdict v = WEIR_STOP_BAD;
 
 	begin(frame, d, pkt, max_tunnels);
-	for (int i = 0; i < WEIR_DECODE_HEADERS_MAX && d->next != WEIR_HDR_NONE; i++) {
-		if (fast && d->next == WEIR_HDR_ETHER)
+	while (d->next != WEIR_HDR_NONE && d->headers < WEIR_DECODE_HEADERS_MAX) {
+		d->headers++;
+		if (fast && d->next == WEIR_HDR_ETHER &&
+		    d->headers <= WEIR_DECODE_HEADERS_MAX - WEIR_DECODE_USUAL_MAX)
 			v = weir_decode_usual(d, pkt);
 		else
 			v = decoders[d->next](d, pkt);

@@ -10,6 +10,7 @@
 #include <weir_wire.h>
 
 #define WEIR_DECODE_HEADERS_MAX 40     /* of one packet, tunnels included; bounds every loop */
+#define WEIR_DECODE_USUAL_MAX   4      /* of them are taken by weir_decode_usual() at once */
 #define WEIR_ETHERTYPE_MIN      0x0600 /* below, the field is a length and LLC follows */
 #define WEIR_VLAN_TAG_LEN       4
 
@@ -26,6 +27,7 @@ struct weir_decoding {
 	uint32_t l2_len;   /* bytes of the innermost frame up to its L3 header */
 	const struct weir_decode_conf *conf;
 	uint8_t next;        /* enum weir_hdr */
+	uint8_t headers;     /* taken */
 	uint8_t tunnels;     /* followed, trimmed ones too */
 	uint8_t max_tunnels; /* followed at most */
 	bool inner;          /* past the outermost frame */

@@ -89,8 +89,11 @@ static bool learn_usual(struct weir_decoding *d, struct weir_pkt *pkt)
 	}
 	memcpy(pkt->mac[WEIR_DST], frame, 6);
 	memcpy(pkt->mac[WEIR_SRC], frame + 6, 6);
-	if (tagged)
+	d->headers++; /* IP; the link header is counted */
+	if (tagged) {
+		d->headers++;
 		weir_decoding_tag(d, pkt, weir_be16(frame + ETHER_LEN));
+	}
 	return true;
 }
 
@@ -99,8 +102,9 @@ enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pk
 	if (weir_unlikely(!learn_usual(d, pkt)))
 		return weir_decode_ether(d, pkt);
 	if (pkt->proto == PROTO_TCP)
-		return weir_decode_tcp(d, pkt);
-	if (pkt->proto == PROTO_UDP)
-		return weir_decode_udp(d, pkt);
-	return weir_decode_payload_ip(d, pkt, pkt->proto);
+		return weir_decode_tcp(d, pkt); /* the last one: no need to count it */
+	if (pkt->proto != PROTO_UDP)
+		return weir_decode_payload_ip(d, pkt, pkt->proto);
+	d->headers++;
+	return weir_decode_udp(d, pkt);
 }

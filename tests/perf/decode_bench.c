@@ -11,7 +11,7 @@
 #define ROUNDS      20000
 #define HEADERS_MAX 160
 #define COLD_FRAMES 65536
-#define COLD_STRIDE 2112 /* bytes, as an mbuf pool lays them out */
+#define COLD_STRIDE ((size_t)2112) /* bytes, as an mbuf pool lays them out */
 #define COLD_ROUNDS 4
 
 struct load {

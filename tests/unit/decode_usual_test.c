@@ -99,6 +99,28 @@ static void test_the_fast_path_is_the_table(void)
 	CU_ASSERT(flows > ROUNDS / 3); /* the frames are not all nonsense */
 }
 
+/* Ethernet in MPLS in Ethernet ... up to and past the most headers that are taken of a packet. */
+static void test_both_stop_at_the_same_header(void)
+{
+	struct build b;
+
+	before_all(&b, 1);
+	before_ether(&b, 1, 0x0800);
+	for (int n = 0; n < 24; n++) {
+		struct weir_frame frame = { .link = WEIR_LINK_ETHER };
+		struct weir_pkt fast, table;
+
+		frame.data = built(&b);
+		frame.caplen = frame.wirelen = (uint32_t)b.len;
+		CU_ASSERT_EQUAL(weir_decode(&frame, &appliance, &fast),
+				weir_decode_by_table(&frame, &appliance, &table));
+		CU_ASSERT_EQUAL(memcmp(&fast, &table, sizeof(fast)), 0);
+		CU_ASSERT_EQUAL(is_inner(&fast, 1), 2 * n + 3 <= WEIR_DECODE_HEADERS_MAX);
+		BEFORE(&b, 0, 1, 0x01, 64); /* label 16, bottom of the stack */
+		before_ether(&b, 1, 0x8847);
+	}
+}
+
 static void test_a_burst_is_its_frames(void)
 {
 	struct weir_frame frames[WEIR_BURST_MAX];
@@ -123,6 +145,7 @@ int main(void)
 {
 	static CU_TestInfo tests[] = {
 		{ "the fast path is the table", test_the_fast_path_is_the_table },
+		{ "both stop at the same header", test_both_stop_at_the_same_header },
 		{ "a burst is its frames", test_a_burst_is_its_frames },
 		CU_TEST_INFO_NULL,
 	};
