@@ -25,16 +25,25 @@ static uint64_t ip_end(uint32_t ip, uint16_t port)
 	return (uint64_t)ip << 16 | port;
 }
 
-static uint64_t hash_key(const struct weir_flow_table *t, const union flow_key *key)
+/* Copies of a conversation that many ERSPAN sources mirror are flows of their own. */
+static uint64_t hash_key(const struct weir_flow_table *t, const union flow_key *key,
+			 uint32_t erspan)
 {
 	return hash_ends(t, ip_end(key->ip[0], key->port[0]), ip_end(key->ip[1], key->port[1]),
-			 key->proto | (uint32_t)key->tap << 8);
+			 (key->proto | (uint32_t)key->tap << 8) ^ erspan ^ erspan >> 16);
 }
 
-static uint64_t hash_macs(const struct weir_flow_table *t, const uint8_t mac[2][6],
-			  uint16_t eth_type, uint8_t tap)
+static uint64_t mac_end(const struct weir_flow_table *t, const uint8_t mac[6], uint32_t ip)
 {
-	return hash_ends(t, mac_u64(mac[0]), mac_u64(mac[1]), eth_type ^ (uint32_t)tap << 8);
+	return weir_mix(mac_u64(mac) ^ t->seed[1], ip ^ t->seed[0]);
+}
+
+/* Addresses are in it, as one host asks for many. */
+static uint64_t hash_not_ip(const struct weir_flow_table *t, const union flow_key *key,
+			    const uint8_t mac[2][6], uint32_t erspan)
+{
+	return hash_ends(t, mac_end(t, mac[0], key->ip[0]), mac_end(t, mac[1], key->ip[1]),
+			 (key->port[0] ^ (uint32_t)key->tap << 8) ^ erspan ^ erspan >> 16);
 }
 
 static uint32_t ipv6_word(const struct weir_flow_table *t, const union weir_ip *ip)
@@ -93,22 +102,18 @@ void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 		fill_keys(probe, p->ip[0].w[0], p->ip[1].w[0],
 			  form & FORM_NOT_IP ? p->eth_type : pair16(p->port), common);
 	probe->whole = is_whole(t, form, a);
-	probe->hash = form & FORM_NOT_IP ? hash_macs(t, p->mac, p->eth_type, a->tap)
-					 : hash_key(t, &probe->there);
+	probe->hash = form & FORM_NOT_IP ? hash_not_ip(t, &probe->there, p->mac, capture_id(a) >> 8)
+					 : hash_key(t, &probe->there, capture_id(a) >> 8);
 }
 
 /* The hash again, from the entry: what probe_init() said of its first packet. */
 uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, uint32_t flow)
 {
 	const struct weir_flow_cold *c = cold_at(t, flow);
+	const uint32_t erspan = f->form & FORM_ERSPAN ? c->capture_id >> 8 : 0;
 
-	return f->form & FORM_NOT_IP ? hash_macs(t, c->mac, f->port[0], f->tap)
-				     : hash_key(t, &f->key);
-}
-
-static uint64_t pair32(const uint32_t v[2])
-{
-	return (uint64_t)v[1] << 32 | v[0];
+	return f->form & FORM_NOT_IP ? hash_not_ip(t, &f->key, c->mac, erspan)
+				     : hash_key(t, &f->key, erspan);
 }
 
 static bool macs_equal(const uint8_t a[2][6], const uint8_t b[2][6], unsigned int turn)
@@ -155,15 +160,15 @@ bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struc
 	const struct weir_flow_cold *c = cold_at(t, flow);
 	const uint8_t form = probe->there.form;
 
+	if ((form & FORM_ERSPAN) && c->capture_id != capture_id(a))
+		return false;
+	if (a->network_type != 3 && !t->conf->ignore_idc_vlan && c->vlan != p->vlan)
+		return false;
 	if (form & FORM_NOT_IP)
 		return macs_equal(p->mac, c->mac, side);
 	if ((form & FORM_IPV6) && !match_ipv6(t, c, p, side))
 		return false;
-	if ((form & FORM_ERSPAN) && c->capture_id != capture_id(a))
-		return false;
 	if ((form & FORM_TUNNEL) && !match_ends(f, a, side))
-		return false;
-	if (a->network_type != 3 && !t->conf->ignore_idc_vlan && c->vlan != p->vlan)
 		return false;
 	return (!t->conf->ignore_l2_end && !a->l2_end[0] && !a->l2_end[1]) ||
 	       match_macs(t, c, p, a, side);
@@ -174,19 +179,18 @@ uint64_t flow_id(const struct weir_flow_table *t, uint32_t flow)
 {
 	const struct weir_flow *f = flow_at(t, flow);
 	const struct weir_flow_cold *c = cold_at(t, flow);
-	uint64_t h = weir_mix(f->start_ns ^ UINT64_C(0x9e3779b97f4a7c15),
-			      (uint64_t)pair16(f->port) << 32 | (uint32_t)f->tap << 8 | f->proto);
+	uint64_t h = weir_mix(f->start_ns ^ UINT64_C(0x9e3779b97f4a7c15), f->key.word[1]);
 
-	if (f->flags & FLOW_IPV6) {
+	if (f->form & FORM_IPV6) {
 		const struct ext *x = ext_find(&t->ext, c->ext, EXT_IPV6);
 
 		for (int i = 0; i < 2; i++)
 			h = weir_mix(h ^ x->ip[i].q[0],
 				     x->ip[i].q[1] ^ UINT64_C(0xd6e8feb86659fd93));
 	} else {
-		h = weir_mix(h ^ pair32(f->ip), UINT64_C(0xd6e8feb86659fd93));
+		h = weir_mix(h ^ f->key.word[0], UINT64_C(0xd6e8feb86659fd93));
 	}
-	if (f->flags & FLOW_NOT_IP)
-		h = weir_mix(h ^ mac_u64(c->mac[0]), mac_u64(c->mac[1]) ^ f->port[0]);
+	h = weir_mix(h ^ mac_u64(c->mac[0]), mac_u64(c->mac[1]) ^ UINT64_C(0xa0761d6478bd642f));
+	h = weir_mix(h ^ c->capture_id, c->vlan ^ UINT64_C(0xe7037ed1a0b428db));
 	return (f->start_ns >> 30 & UINT32_MAX) << 32 | h >> 32;
 }
