@@ -51,6 +51,11 @@ static char *put_group(char *p, unsigned int v)
 	return p;
 }
 
+static uint16_t group_at(const uint8_t b[16], size_t i)
+{
+	return weir_be16(b + 2 * i);
+}
+
 /* The first longest run of at least two zero groups: RFC 5952, 4.2. */
 static void find_zeros(const uint8_t b[16], int *start, int *len)
 {
@@ -59,7 +64,7 @@ static void find_zeros(const uint8_t b[16], int *start, int *len)
 	*start = -1;
 	*len = 1;
 	for (int i = 0; i < 8; i++) {
-		run = weir_be16(&b[2 * i]) == 0 ? run + 1 : 0;
+		run = group_at(b, (size_t)i) == 0 ? run + 1 : 0;
 		if (run > *len) {
 			*len = run;
 			*start = i + 1 - run;
@@ -85,7 +90,7 @@ char *weir_put_ipv6(char *p, const uint8_t b[16])
 		}
 		if (i > 0)
 			*p++ = ':';
-		p = put_group(p, weir_be16(&b[2 * i]));
+		p = put_group(p, group_at(b, (size_t)i));
 	}
 	if (groups == 6) {
 		*p++ = ':';
