@@ -162,7 +162,7 @@ static void time_stamps_find(struct port *p, const char *driver)
 /* Only what the port says it does now counts: some take a key and keep their own. */
 static bool hash_is_symmetric(const struct port *p)
 {
-	uint8_t key[UINT8_MAX];
+	uint8_t key[UINT8_MAX] = { 0 };
 	struct rte_eth_rss_conf rss = { .rss_key = key, .rss_key_len = sizeof(key) };
 	struct rte_eth_dev_info info;
 

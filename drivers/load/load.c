@@ -313,6 +313,7 @@ struct weir_source *weir_source_load_create(const struct weir_load_options *o, s
 	l->src.lossless = true;
 	l->o = *o;
 	l->shares = o->split ? o->queues / 2 : o->queues;
+	assert(l->shares > 0); /* check() saw to it */
 	l->step_ns = o->rate == 0 ? STEP_NS : WEIR_NS_PER_S / o->rate;
 	l->lead = weir_max_u64(LEAD_NS / l->step_ns / l->shares, 2 * WEIR_BURST_MAX);
 	load_choice_init(&l->choice, (o->flows + l->shares - 1) / l->shares, o->zipf);

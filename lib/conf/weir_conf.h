@@ -55,7 +55,7 @@ struct weir_group_conf {
 	struct weir_conf_mem *mem;
 };
 
-#include "conf_fields.h"
+#include "conf_fields.h" /* NOLINT(readability-duplicate-include): rows of another table */
 struct weir_box_conf {
 #include "box.def"
 	struct weir_conf_origin

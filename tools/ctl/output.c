@@ -262,8 +262,11 @@ void output_count(char *to, uint64_t n)
 		snprintf(to, OUTPUT_CELL_MAX, "%" PRIu64, n);
 		return;
 	}
-	for (v /= 1000; v >= 999.95; v /= 1000)
+	v /= 1000;
+	while (v >= 999.95) {
+		v /= 1000;
 		unit++;
+	}
 	snprintf(to, OUTPUT_CELL_MAX, "%.1f%c", v, units[unit]);
 }
 
