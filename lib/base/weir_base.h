@@ -12,13 +12,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#define weir_likely(x) __builtin_expect(!!(x), 1)
-#define weir_unlikely(x) __builtin_expect(!!(x), 0)
+#define weir_likely(x)     __builtin_expect(!!(x), 1)
+#define weir_unlikely(x)   __builtin_expect(!!(x), 0)
 #define WEIR_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define WEIR_CACHE_LINE 64
-#define WEIR_NS_PER_S UINT64_C(1000000000)
-#define WEIR_NS_PER_MS UINT64_C(1000000)
-#define WEIR_NS_PER_US UINT64_C(1000)
+#define WEIR_CACHE_LINE    64
+#define WEIR_NS_PER_S      UINT64_C(1000000000)
+#define WEIR_NS_PER_MS     UINT64_C(1000000)
+#define WEIR_NS_PER_US     UINT64_C(1000)
 
 /* One line for a person: the object, the value, what is allowed. */
 struct weir_err {

@@ -11,7 +11,7 @@
 
 #include <weir_base.h>
 
-#define WEIR_BURST_MAX 64   /* most frames handled at once */
+#define WEIR_BURST_MAX 64     /* most frames handled at once */
 #define WEIR_FRAME_MAX 262144 /* a captured frame is at most this long, libpcap's limit */
 
 enum { WEIR_SRC, WEIR_DST };
@@ -32,18 +32,19 @@ enum weir_link {
 };
 
 enum weir_frame_flag {
-	WEIR_FRAME_VLAN = 1 << 0,  /* vlan_tci was taken out of the frame by the port */
+	WEIR_FRAME_VLAN = 1 << 0,   /* vlan_tci was taken out of the frame by the port */
 	WEIR_FRAME_SIDE_B = 1 << 1, /* second fibre of a TAP pair */
-	WEIR_FRAME_PORTS = 1 << 2, /* ports were found by the fragment table: see `ports` */
-	WEIR_FRAME_HELD = 1 << 3,  /* a copy kept by the fragment table, not the source's memory */
+	WEIR_FRAME_PORTS = 1 << 2,  /* ports were found by the fragment table: see `ports` */
+	WEIR_FRAME_HELD = 1 << 3,   /* a copy kept by the fragment table, not the source's memory */
 	WEIR_FRAME_TOO_OLD = 1 << 4, /* further behind the watermark than is tolerated */
 };
 
 struct weir_frame {
 	const uint8_t *data;
-	uint64_t ts_ns;    /* capture time, epoch */
-	uint32_t caplen;   /* bytes at `data` */
-	uint32_t wirelen;  /* bytes the packet had on the wire, without FCS; >= caplen, + 4 with VLAN */
+	uint64_t ts_ns;  /* capture time, epoch */
+	uint32_t caplen; /* bytes at `data` */
+	uint32_t
+		wirelen; /* bytes the packet had on the wire, without FCS; >= caplen, + 4 with VLAN */
 	uint16_t vlan_tci; /* with WEIR_FRAME_VLAN */
 	uint8_t link;      /* enum weir_link */
 	uint8_t flags;     /* enum weir_frame_flag */
@@ -92,24 +93,25 @@ struct weir_tunnel {
 
 /* What decoding is to do; part of a view, immutable. Bits are 1 << enum weir_tunnel_type. */
 struct weir_decode_conf {
-	uint32_t decap;     /* tunnels that are followed */
-	uint32_t trim;      /* tunnels that are mirror transport: followed, then forgotten */
+	uint32_t decap;      /* tunnels that are followed */
+	uint32_t trim;       /* tunnels that are mirror transport: followed, then forgotten */
 	uint8_t max_tunnels; /* headers of encapsulation followed: 6, or 2 as upstream */
 };
 
 enum weir_pkt_flag {
 	WEIR_PKT_IPV6 = 1 << 0,
-	WEIR_PKT_IP = 1 << 1,            /* ip[] is valid and proto known */
-	WEIR_PKT_L4 = 1 << 2,            /* the whole transport header was there; ports alone need less */
-	WEIR_PKT_FRAGMENT = 1 << 3,      /* any fragment of a datagram */
+	WEIR_PKT_IP = 1 << 1, /* ip[] is valid and proto known */
+	WEIR_PKT_L4 = 1 << 2, /* the whole transport header was there; ports alone need less */
+	WEIR_PKT_FRAGMENT = 1 << 3,       /* any fragment of a datagram */
 	WEIR_PKT_LATER_FRAGMENT = 1 << 4, /* fragment offset > 0: no transport header of its own */
-	WEIR_PKT_ARP = 1 << 5,           /* ip[] holds sender and target address */
+	WEIR_PKT_ARP = 1 << 5,            /* ip[] holds sender and target address */
 	WEIR_PKT_ARP_REQUEST = 1 << 6,
-	WEIR_PKT_NDP_REPLY = 1 << 7,     /* neighbour advertisement, not from a link-local address */
+	WEIR_PKT_NDP_REPLY = 1 << 7, /* neighbour advertisement, not from a link-local address */
 	WEIR_PKT_ECHO_REQUEST = 1 << 8,
-	WEIR_PKT_ECHO_REPLY = 1 << 9,    /* travels server to client */
-	WEIR_PKT_TOA = 1 << 10,          /* nat_ip, nat_port from a TCP option */
-	WEIR_PKT_PSEUDO_MAC = 1 << 11,   /* no L2 header inside the tunnel: macs are the outer ones or 0 */
+	WEIR_PKT_ECHO_REPLY = 1 << 9, /* travels server to client */
+	WEIR_PKT_TOA = 1 << 10,       /* nat_ip, nat_port from a TCP option */
+	WEIR_PKT_PSEUDO_MAC =
+		1 << 11, /* no L2 header inside the tunnel: macs are the outer ones or 0 */
 };
 
 enum weir_tcp_flag {
@@ -126,36 +128,36 @@ enum weir_tcp_flag {
 struct weir_pkt {
 	uint64_t ts_ns;
 	union weir_ip ip[2];
-	uint16_t port[2];       /* host order; 0 where there are none */
-	uint8_t proto;          /* IP protocol of the innermost header followed */
-	uint8_t tcp_flags;      /* the 8 bits of RFC 9293 */
-	uint16_t flags;         /* enum weir_pkt_flag */
-	uint16_t eth_type;      /* of what the innermost L2 header carries; 0 = LLC */
-	uint16_t vlan;          /* innermost VID of the innermost frame, 0 = none */
-	uint32_t packet_len;    /* bytes of the innermost L2 frame without padding and FCS */
+	uint16_t port[2];        /* host order; 0 where there are none */
+	uint8_t proto;           /* IP protocol of the innermost header followed */
+	uint8_t tcp_flags;       /* the 8 bits of RFC 9293 */
+	uint16_t flags;          /* enum weir_pkt_flag */
+	uint16_t eth_type;       /* of what the innermost L2 header carries; 0 = LLC */
+	uint16_t vlan;           /* innermost VID of the innermost frame, 0 = none */
+	uint32_t packet_len;     /* bytes of the innermost L2 frame without padding and FCS */
 	uint32_t l3_payload_len; /* bytes after the IP header, by its length field */
 	uint32_t l4_payload_len; /* bytes after the transport header, by the IP length field */
 
 	/* TCP */
 	uint32_t seq, ack;
-	uint16_t win;         /* unscaled */
-	uint8_t data_offset;  /* 32-bit words as on the wire */
-	uint8_t wscale;       /* shift, WEIR_WSCALE_NONE = no option */
+	uint16_t win;        /* unscaled */
+	uint8_t data_offset; /* 32-bit words as on the wire */
+	uint8_t wscale;      /* shift, WEIR_WSCALE_NONE = no option */
 	uint8_t sack_permitted;
 	uint8_t ttl;
-	uint16_t mss;         /* 0 = no option */
+	uint16_t mss; /* 0 = no option */
 
-	uint32_t icmp_id;     /* echo: id << 16 | sequence */
+	uint32_t icmp_id; /* echo: id << 16 | sequence */
 	uint8_t icmp_type;
-	uint8_t tags;         /* VLAN tags of the outermost frame: 0, 1, 2 (more are 2) */
-	uint16_t tci[2];      /* their TCI: outer, inner (inner = outer with one tag) */
+	uint8_t tags;    /* VLAN tags of the outermost frame: 0, 1, 2 (more are 2) */
+	uint16_t tci[2]; /* their TCI: outer, inner (inner = outer with one tag) */
 
-	uint32_t ip_id;       /* IPv4 identification, or the IPv6 fragment header's */
-	uint16_t frag_off;    /* bytes / 8 */
+	uint32_t ip_id;    /* IPv4 identification, or the IPv6 fragment header's */
+	uint16_t frag_off; /* bytes / 8 */
 	uint8_t mac[2][6];
 	uint16_t nat_port;
-	uint32_t nat_ip;      /* host order */
-	uint32_t erspan_src;  /* outer IPv4 source of a trimmed ERSPAN, host order, 0 = none */
+	uint32_t nat_ip;     /* host order */
+	uint32_t erspan_src; /* outer IPv4 source of a trimmed ERSPAN, host order, 0 = none */
 
 	uint32_t payload_cap;   /* captured bytes at `payload` */
 	const uint8_t *payload; /* after the transport header; borrowed with the frame */
