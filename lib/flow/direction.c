@@ -9,11 +9,17 @@
  */
 #include "table_priv.h"
 
+#include <netinet/in.h>
+
 #define SCORE_PROVEN      255
 #define SCORE_CONFIGURED  253
 #define SCORE_LEARNED_MAX 252
 #define SCORE_CLOSE       8 /* scores nearer than this say nothing */
 #define PORT_HIGH         0x8000
+#define FLAGS_MASK        0x3f /* without ECN's, as in the state machine */
+
+/* A SYN comes from a client, a SYN-ACK from a server, the address option from a proxy for clients. */
+enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
 
 static uint8_t hint_of(const struct weir_flow_table *t, const struct weir_pkt *p, unsigned int end)
 {
@@ -77,46 +83,85 @@ static void first_undecided(struct weir_flow_table *t, uint8_t score[2], const s
 	adjust(score, p);
 }
 
+/* Who sends this packet, if it says so. */
+static enum speaker speaker_of(const struct weir_flow_table *t, const struct weir_flow *f,
+			       const struct weir_flow_cold *c, const struct weir_pkt *p,
+			       unsigned int side)
+{
+	bool own = (p->flags & WEIR_PKT_TOA) != 0, other = false;
+
+	switch (p->tcp_flags & FLAGS_MASK) {
+	case WEIR_TCP_SYN | WEIR_TCP_ACK:
+		return SPEAKER_SERVER;
+	case WEIR_TCP_SYN:
+		return SPEAKER_CLIENT;
+	}
+	if (f->flags & FLOW_NAT) {
+		const struct ext *x = ext_find(&t->ext, c->ext, EXT_NAT);
+
+		own |= (x->nat.ip[side] | x->nat.port[side]) != 0;
+		other = (x->nat.ip[side ^ 1] | x->nat.port[side ^ 1]) != 0;
+	}
+	if (own == other)
+		return SPEAKER_UNKNOWN;
+	return own ? SPEAKER_CLIENT : SPEAKER_SERVER;
+}
+
+/* A score that stands already was logged when it came about, or was in the hints. */
+static void settle(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
+		   const struct weir_pkt *p, unsigned int side, enum speaker speaker)
+{
+	const bool server = speaker == SPEAKER_SERVER;
+	const unsigned int client = server ? side ^ 1 : side;
+
+	if (server && c->score[side] != SCORE_PROVEN) {
+		log_event(t, WEIR_HINT_PROVEN, p, WEIR_SRC);
+		c->score[side] = SCORE_PROVEN;
+	}
+	if (c->score[client] != 0) {
+		log_event(t, WEIR_HINT_REMOVED, p, server ? WEIR_DST : WEIR_SRC);
+		c->score[client] = 0;
+	}
+	turn(t, f, c);
+}
+
+void direction_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
+		   const struct weir_pkt *p, unsigned int side)
+{
+	const enum speaker speaker = speaker_of(t, f, c, p, side);
+
+	if (speaker != SPEAKER_UNKNOWN)
+		settle(t, f, c, p, side, speaker);
+}
+
+static bool has_ports(const struct weir_pkt *p)
+{
+	return (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP) &&
+	       (p->port[WEIR_SRC] | p->port[WEIR_DST]) != 0;
+}
+
 void direction_first(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
 		     const struct weir_pkt *p)
 {
-	if ((p->flags & WEIR_PKT_L4) == 0 || (p->proto != 6 && p->proto != 17)) {
+	enum speaker speaker = SPEAKER_UNKNOWN;
+
+	if (!has_ports(p)) {
 		if (p->flags & WEIR_PKT_ECHO_REPLY)
 			f->flags |= FLOW_REVERSED;
 		return;
 	}
 	c->score[0] = hint_of(t, p, WEIR_SRC);
 	c->score[1] = hint_of(t, p, WEIR_DST);
-	if (p->proto == 6 && (p->tcp_flags & WEIR_TCP_SYN)) {
-		if (!(p->tcp_flags & WEIR_TCP_ACK) && c->score[1] < SCORE_LEARNED_MAX) {
-			c->score[1]++;
-			log_event(t, WEIR_HINT_SERVER, p, WEIR_DST);
-		}
-		direction_tcp(t, f, c, p, 0);
+	if (p->proto == IPPROTO_TCP)
+		speaker = speaker_of(t, f, c, p, 0);
+	if (speaker == SPEAKER_UNKNOWN) {
+		first_undecided(t, c->score, p);
+		turn(t, f, c);
 		return;
 	}
-	first_undecided(t, c->score, p);
-	turn(t, f, c);
-}
-
-/*
- * A packet with SYN, or with the address option that only a proxied client's side sends. A score that
- * stands already was logged when it came about, or was in the hints.
- */
-void direction_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
-		   const struct weir_pkt *p, unsigned int side)
-{
-	const bool synack = (p->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) ==
-			    (WEIR_TCP_SYN | WEIR_TCP_ACK);
-	const unsigned int client = synack ? side ^ 1 : side;
-
-	if (synack && c->score[side] != SCORE_PROVEN) {
-		log_event(t, WEIR_HINT_PROVEN, p, WEIR_SRC);
-		c->score[side] = SCORE_PROVEN;
+	if (speaker == SPEAKER_CLIENT && c->score[1] < SCORE_LEARNED_MAX) {
+		c->score[1]++;
+		log_event(t, WEIR_HINT_SERVER, p, WEIR_DST);
 	}
-	if (c->score[client] != 0) {
-		log_event(t, WEIR_HINT_REMOVED, p, synack ? WEIR_DST : WEIR_SRC);
-		c->score[client] = 0;
-	}
-	turn(t, f, c);
+	settle(t, f, c, p, 0, speaker);
 }

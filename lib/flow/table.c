@@ -167,7 +167,8 @@ static void count_second(struct weir_flow_table *t, uint32_t flow, struct weir_f
 static void update_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
 		       const struct weir_pkt *p, unsigned int side, bool first)
 {
-	if (weir_unlikely((p->tcp_flags & WEIR_TCP_SYN) || (p->flags & WEIR_PKT_TOA))) {
+	if (weir_unlikely((p->tcp_flags & WEIR_TCP_SYN) || (p->flags & WEIR_PKT_TOA) ||
+			  (f->flags & FLOW_NAT))) {
 		if (!first)
 			direction_tcp(t, f, c, p, side);
 		if (p->flags & WEIR_PKT_TOA)

@@ -130,8 +130,10 @@ uint32_t flow_create(struct weir_flow_table *t, const struct weir_pkt *p, const 
 void flow_free(struct weir_flow_table *t, uint32_t flow);
 
 /* direction.c */
+/* Which side of a new flow is the client: FLOW_REVERSED and the scores. */
 void direction_first(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
 		     const struct weir_pkt *p);
+/* The same of a later packet that may tell: one with SYN, or of a flow with FLOW_NAT or the option. */
 void direction_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,
 		   const struct weir_pkt *p, unsigned int side);
 
