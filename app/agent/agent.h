@@ -18,6 +18,8 @@ enum weir_exit {
 	WEIR_EXIT_PARTIAL = 7,
 };
 
+#define LOSSLESS_RECORDS 1024 /* ring slots where workers wait: what stays in a cache is enough */
+
 int weir_agent_replay(int argc, char **argv);
 int weir_agent_bench(int argc, char **argv);
 int weir_agent_check(int argc, char **argv);

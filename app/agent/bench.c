@@ -163,6 +163,8 @@ static int start(struct bench *b, struct weir_err *err)
 	int rc;
 
 	o.lossless = b->port == NULL;
+	if (o.lossless)
+		o.record_slots = (uint32_t)weir_min_u64(o.record_slots, LOSSLESS_RECORDS);
 	b->conf.settings.dedup_enabled = false;
 	b->pipe = weir_pipe_create(&o, err);
 	if (b->pipe == NULL)

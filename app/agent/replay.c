@@ -195,6 +195,7 @@ static int start(struct replay *r, struct weir_err *err)
 	struct weir_pipe_options o = agent_pipe_options(&r->conf, (unsigned int)r->workers, 0);
 
 	o.lossless = true;
+	o.record_slots = (uint32_t)weir_min_u64(o.record_slots, LOSSLESS_RECORDS);
 	r->conf.settings.dedup_enabled = r->dedup;
 	r->pipe = weir_pipe_create(&o, err);
 	if (r->pipe == NULL)

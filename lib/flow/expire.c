@@ -164,6 +164,17 @@ static bool evict_ref(struct weir_flow_table *t, enum flow_queue q, uint32_t ref
 	return true;
 }
 
+/* Of the chunk that is begun the buckets, of the next one the entries: what evicting them touches. */
+static void prefetch_victims(const struct weir_flow_table *t, const struct chunk *c)
+{
+	const struct chunk *next = &t->queues.chunks[c->next];
+
+	for (unsigned int i = 0; i < c->end; i++)
+		prefetch_bucket(t, ref_flow(c->ref[i]));
+	for (unsigned int i = 0; c->next != 0 && i < next->end; i++)
+		flow_prefetch(t, ref_flow(next->ref[i]));
+}
+
 /* Take references from the front of a queue until `need` of its flows were evicted. */
 static uint32_t evict_queue(struct weir_flow_table *t, enum flow_queue q, uint32_t need)
 {
@@ -172,8 +183,7 @@ static uint32_t evict_queue(struct weir_flow_table *t, enum flow_queue q, uint32
 
 	while (freed < need && (c = queue_take(&t->queues, q)) != NULL) {
 		if (c->first == 0)
-			for (unsigned int i = 0; i < c->end; i++)
-				flow_prefetch(t, ref_flow(c->ref[i]));
+			prefetch_victims(t, c);
 		while (freed < need && c->first < c->end)
 			freed += evict_ref(t, q, c->ref[c->first++], c->due_ns);
 		if (c->first < c->end)
