@@ -190,6 +190,18 @@ static void update_other(struct weir_flow_table *t, struct weir_flow *f, struct 
 		weir_icmp_perf_update(&t->ext, &t->counters, c, p);
 }
 
+/*
+ * A deadline that comes much nearer is followed at once, any other when the reference comes up: each
+ * new reference leaves a stale one behind.
+ */
+static bool comes_sooner(const struct weir_flow *f)
+{
+	const enum flow_queue q = flow_queue_of(f);
+
+	return (q == QUEUE_FAST && f->queue != QUEUE_FAST) ||
+	       (q == QUEUE_CLOSING && f->queue == QUEUE_LONG);
+}
+
 static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
 		   unsigned int side, bool first)
 {
@@ -210,9 +222,7 @@ static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_p
 	else
 		update_other(t, f, c, p, side);
 	f->last_ns[side] = weir_max_u64(f->last_ns[side], p->ts_ns);
-	/* Nearer deadlines are followed at once, farther ones when the old one comes up. */
-	if (first || (timeout != f->timeout && flow_queue_of(f) > QUEUE_ONE_WAY &&
-		      flow_queue_of(f) < QUEUE_LONG && flow_queue_of(f) != f->queue))
+	if (first || (timeout != f->timeout && comes_sooner(f)))
 		flow_requeue(t, flow, p->ts_ns);
 }
 
