@@ -49,11 +49,11 @@ void second_end(struct weir_flow_table *t, uint32_t flow)
 		add_bytes(t, c, &c->l3[side], f->sec_l3[side], 2 + side);
 		add_bytes(t, c, &c->l4[side], f->sec_l4[side], 4 + side);
 	}
-	memset(f->sec_packet, 0, sizeof(f->sec_packet) * 4);
+	memset(f->sec_packet, 0, sizeof(f->sec_packet));
+	memset(f->sec_byte, 0, sizeof(f->sec_byte));
+	memset(f->sec_l3, 0, sizeof(f->sec_l3));
+	memset(f->sec_l4, 0, sizeof(f->sec_l4));
 }
-static_assert(offsetof(struct weir_flow, sec_l4) ==
-		      offsetof(struct weir_flow, sec_packet) + 3 * sizeof(uint32_t[2]),
-	      "cleared as one");
 
 static void fill_counters(const struct weir_flow_table *t, const struct weir_flow *f,
 			  const struct weir_flow_cold *c, struct weir_flow_rec *rec)
@@ -159,7 +159,10 @@ static void clear_report(struct weir_flow_table *t, uint32_t flow)
 
 	f->flags |= FLOW_REPORTED;
 	memset(f->tcp_flags, 0, sizeof(f->tcp_flags));
-	memset(c->packet, 0, sizeof(c->packet) * 4);
+	memset(c->packet, 0, sizeof(c->packet));
+	memset(c->byte, 0, sizeof(c->byte));
+	memset(c->l3, 0, sizeof(c->l3));
+	memset(c->l4, 0, sizeof(c->l4));
 	if (x != NULL)
 		memset(x->wraps, 0, sizeof(x->wraps));
 	weir_perf_clear(c, &t->ext);

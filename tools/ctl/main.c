@@ -221,7 +221,7 @@ static void help_list(const char *noun)
 	help_options(FOR_ALL);
 	printf("\nExit codes:");
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(exits); i++)
-		printf("%s %u %s", i > 0 ? ";" : "", exits[i].code, exits[i].help);
+		printf("%s %d %s", i > 0 ? ";" : "", exits[i].code, exits[i].help);
 	printf("\n");
 }
 
