@@ -7,7 +7,8 @@
 
 #include <sys/mman.h>
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_PAGE   ((size_t)2 << 20)
+#define SMALL_FIRST ((size_t)32 << 20)
 
 static size_t rounded(size_t bytes)
 {
@@ -22,7 +23,11 @@ static void *map(size_t len, int flags)
 	return p != MAP_FAILED ? p : NULL;
 }
 
-/* Transparent pages need an aligned start: map more, cut both ends. */
+/*
+ * Transparent pages need an aligned start: map more, cut both ends. The first part stays in small
+ * pages: to zero a huge one takes up to 5 ms where the host of a virtual machine has to find it first,
+ * and a table that is hardly used would pay that for nothing.
+ */
 static void *map_aligned(size_t len)
 {
 	uint8_t *p = map(len + HUGE_PAGE, MAP_NORESERVE), *aligned;
@@ -33,7 +38,8 @@ static void *map_aligned(size_t len)
 	if (aligned > p)
 		munmap(p, (size_t)(aligned - p));
 	munmap(aligned + len, (size_t)(p + HUGE_PAGE - aligned));
-	madvise(aligned, len, MADV_HUGEPAGE);
+	if (len > SMALL_FIRST)
+		madvise(aligned + SMALL_FIRST, len - SMALL_FIRST, MADV_HUGEPAGE);
 	return aligned;
 }
 
