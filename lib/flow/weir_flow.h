@@ -60,11 +60,8 @@ struct weir_flow_budget {
 };
 
 struct weir_flow_counters {
-	uint64_t created, closed, reports;
-	uint64_t evicted_half_open, evicted_one_way, evicted_idle;
-	uint64_t ext_exhausted; /* a detail was left out because no extension was free */
-	uint64_t records_lost;  /* ring full, live source */
-	uint64_t perf_ignored, perf_invalid; /* TCP packets outside the metrics: spec 5 */
+#define WEIR_FLOW_COUNTER(name, help) uint64_t name;
+#include "counters.def"
 };
 
 /* Bytes a table of this budget maps, everything included. */
