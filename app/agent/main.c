@@ -18,7 +18,9 @@ static void print_help(FILE *out)
 	      out);
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].help);
-	fputs("\n'weir-agent COMMAND --help' tells the options of each; --version the version.\n",
+	fputs("\n'weir-agent COMMAND --help' tells the options of each; --version the version.\n"
+	      "\nExit codes: 0 done; 1 failed, or packets lost; 2 wrong command line; 3 wrong\n"
+	      "configuration; 7 input damaged: read up to the damage.\n",
 	      out);
 }
 
