@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <weir_tap.h>
 
-#define JUMP_NS (60 * WEIR_NS_PER_S) /* spec 3: a live clock that runs further ahead is wrong */
+#define JUMP_NS   (60 * WEIR_NS_PER_S)  /* spec 3: a live clock that runs further ahead is wrong */
+#define LATEST_NS ((uint64_t)INT64_MAX) /* in 2262; a file may say anything, sums must not wrap */
 
 static void behind(const struct weir_tap *tap, struct weir_frame *f, struct weir_accounting *acc)
 {
@@ -38,6 +39,7 @@ unsigned int weir_tap_stamp(struct weir_tap *tap, struct weir_frame *frames, uns
 		if (!tap->lossless && f->ts_ns > now_ns + JUMP_NS &&
 		    f->ts_ns > tap->watermark_ns + JUMP_NS)
 			f->ts_ns = now_ns;
+		f->ts_ns = weir_min_u64(f->ts_ns, LATEST_NS);
 		if (crosses(tap, f))
 			return i;
 		acc->bytes += f->wirelen;
