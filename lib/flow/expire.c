@@ -270,4 +270,7 @@ void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_r
 		    (tap == WEIR_FLOW_ALL_TAPS || flow_at(t, flow)->tap == tap))
 			flush_flow(t, flow, reason, safe_ns);
 	}
+	/* Time may begin anew, earlier: nothing waits behind references that are due in the old one. */
+	if (t->size == 0)
+		queues_clear(&t->queues);
 }

@@ -6,6 +6,13 @@ void queues_init(struct queues *qs, void *mem, uint32_t flows)
 	*qs = (struct queues){ .chunks = mem, .total = queue_chunk_count(flows), .fresh = 1 };
 }
 
+void queues_clear(struct queues *qs)
+{
+	qs->fresh = 1;
+	qs->free = 0;
+	memset(qs->q, 0, sizeof(qs->q));
+}
+
 static uint32_t chunk_take(struct queues *qs)
 {
 	uint32_t i = qs->free;

@@ -72,6 +72,8 @@ static inline uint8_t ref_gen(uint32_t ref)
 }
 
 void queues_init(struct queues *qs, void *mem, uint32_t flows);
+/* As initialised: every reference is stale. */
+void queues_clear(struct queues *qs);
 
 /* False when no chunk is free: the caller drops stale references and tries again. */
 bool queue_push(struct queues *qs, enum flow_queue q, uint32_t ref, uint64_t due_ns);
