@@ -292,23 +292,27 @@ static bool all_ended(const struct reader *r)
 	return true;
 }
 
-/* One round over the sources; false when none had anything. */
-static bool poll_sources(struct reader *r)
+static bool poll_queue(struct reader *r, struct weir_source *src, uint16_t queue)
 {
 	struct weir_frame frames[WEIR_BURST_MAX];
+	const uint16_t n = src->ops->rx(src, queue, frames, WEIR_BURST_MAX);
+
+	if (n == 0)
+		return false;
+	if (!r->p->tap.lossless)
+		r->last_rx_ns = weir_clock_wall_ns();
+	take_burst(r, src, frames, n, r->last_rx_ns);
+	return true;
+}
+
+/* One round over the sources and their queues; false when none had anything. */
+static bool poll_sources(struct reader *r)
+{
 	bool any = false;
 
-	for (unsigned int i = 0; i < r->n; i++) {
-		struct weir_source *src = r->sources[i];
-		const uint16_t n = src->ops->rx(src, 0, frames, WEIR_BURST_MAX);
-
-		if (n == 0)
-			continue;
-		any = true;
-		if (!r->p->tap.lossless)
-			r->last_rx_ns = weir_clock_wall_ns();
-		take_burst(r, src, frames, n, r->last_rx_ns);
-	}
+	for (unsigned int i = 0; i < r->n; i++)
+		for (uint16_t queue = 0; queue < r->sources[i]->queues; queue++)
+			any |= poll_queue(r, r->sources[i], queue);
 	return any;
 }
 
