@@ -70,6 +70,11 @@ void weir_dedup_destroy(struct weir_dedup *d)
 	free(d);
 }
 
+void weir_dedup_forget(struct weir_dedup *d)
+{
+	memset(d->sets, 0, (size_t)(d->set_mask + 1) * sizeof(struct set));
+}
+
 const struct weir_dedup_counters *weir_dedup_counters(const struct weir_dedup *d)
 {
 	return &d->counters;

@@ -73,6 +73,15 @@ struct table {
 	uint64_t last_deadline_ns;
 };
 
+static void lists_init(struct table *t)
+{
+	STAILQ_INIT(&t->free);
+	STAILQ_INIT(&t->released);
+	STAILQ_INIT(&t->out);
+	TAILQ_INIT(&t->waiting);
+	t->pub.due_ns = UINT64_MAX;
+}
+
 static size_t datagrams_bytes(const struct table *t)
 {
 	return t->conf.datagrams * sizeof(struct datagram);
@@ -91,7 +100,6 @@ struct weir_fragment *weir_fragment_create(const struct weir_fragment_conf *conf
 	if (t == NULL)
 		return NULL;
 	t->conf = *conf;
-	t->pub.due_ns = UINT64_MAX;
 	/* The other half is for copies on their way: so what is held does not depend on workers. */
 	t->held_max = conf->frames / 2;
 	t->datagrams = weir_mem_map(datagrams_bytes(t));
@@ -100,10 +108,7 @@ struct weir_fragment *weir_fragment_create(const struct weir_fragment_conf *conf
 		weir_fragment_destroy(&t->pub);
 		return NULL;
 	}
-	STAILQ_INIT(&t->free);
-	STAILQ_INIT(&t->released);
-	STAILQ_INIT(&t->out);
-	TAILQ_INIT(&t->waiting);
+	lists_init(t);
 	return &t->pub;
 }
 
@@ -185,6 +190,17 @@ void weir_fragment_flush(struct weir_fragment *pub)
 
 	if (!TAILQ_EMPTY(&t->waiting))
 		weir_fragment_expire(pub, t->last_deadline_ns);
+}
+
+void weir_fragment_forget(struct weir_fragment *pub)
+{
+	struct table *t = (struct table *)pub;
+
+	assert(t->held_count == 0 && STAILQ_EMPTY(&t->released));
+	memset(t->datagrams, 0, datagrams_bytes(t));
+	lists_init(t);
+	t->fresh = 0;
+	t->last_deadline_ns = 0;
 }
 
 static bool is_current(const struct datagram *d, uint64_t ts_ns)

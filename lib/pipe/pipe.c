@@ -109,7 +109,7 @@ void weir_pipe_close_records(struct weir_pipe *p)
 		weir_ring_close(p->workers[i].records);
 }
 
-/* Each run begins with no time, no hints and no counts. */
+/* Each run begins with no time, no counts, and nothing known of servers, datagrams or packets. */
 static void begin(struct weir_pipe *p)
 {
 	p->tap = (struct weir_tap){ .number = p->opt.tap,
@@ -117,7 +117,10 @@ static void begin(struct weir_pipe *p)
 				    .delay_ns = p->opt.settings->flow.delay_ns };
 	memset(&p->acc, 0, sizeof(p->acc));
 	hints_forget(p);
+	weir_fragment_forget(p->fragments);
 	for (unsigned int i = 0; i < p->opt.workers; i++) {
+		if (p->workers[i].dedup != NULL)
+			weir_dedup_forget(p->workers[i].dedup);
 		memset(&p->workers[i].acc, 0, sizeof(p->workers[i].acc));
 		p->workers[i].watermark_ns = 0;
 	}

@@ -24,6 +24,8 @@ struct weir_dedup;
 /* `packets`: most packets remembered, a power of two, at least 4; 16 bytes each. NULL without memory. */
 struct weir_dedup *weir_dedup_create(uint32_t packets, uint64_t seed);
 void weir_dedup_destroy(struct weir_dedup *d);
+/* As created, but for the counters. While the worker is quiet. */
+void weir_dedup_forget(struct weir_dedup *d);
 
 /*
  * Packets whose outcome is FLOW and that repeat one seen before become DUPLICATE. Only IP packets of
@@ -103,6 +105,8 @@ uint16_t weir_fragment_take_released(struct weir_fragment *t, struct weir_frame 
 void weir_fragment_expire(struct weir_fragment *t, uint64_t now_ns);
 /* End of input: everything held is released. */
 void weir_fragment_flush(struct weir_fragment *t);
+/* As created, but for the counters. Everything held was released, taken and returned. */
+void weir_fragment_forget(struct weir_fragment *t);
 
 /* Give a held frame back. Any thread. */
 static inline void weir_fragment_return(const struct weir_frame *frame)
