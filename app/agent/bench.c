@@ -17,6 +17,7 @@ enum {
 	OPT_SIZE,
 	OPT_WORKERS,
 	OPT_SECONDS,
+	OPT_WARM_UP,
 	OPT_TRAFFIC,
 	OPT_RECORDS,
 	OPT_CONFIG,
@@ -29,6 +30,8 @@ static const struct option_row rows[] = {
 	[OPT_SIZE] = { "size", 0, "BYTES", "size of data packets with FCS, or imix (imix)" },
 	[OPT_WORKERS] = { "workers", 'w', "N", "threads that process packets (1)" },
 	[OPT_SECONDS] = { "seconds", 0, "S", "how long (5)" },
+	[OPT_WARM_UP] = { "warm-up", 0, "S",
+			  "seconds before those that count, to open the flows (0)" },
 	[OPT_TRAFFIC] = { "traffic", 0, "KIND",
 			  "tcp, udp, synflood, vxlan, erspan or mixed (tcp);\nhttp and dns are not there yet" },
 	[OPT_RECORDS] = { "records", 0, "DIR",
@@ -47,10 +50,16 @@ static const struct option_table table = {
 	.n = WEIR_ARRAY_SIZE(rows),
 };
 
+/* What has been done so far. */
+struct so_far {
+	uint64_t ns, received, bytes;
+	uint64_t cycles, packets; /* of workers */
+};
+
 struct bench {
 	const char *port, *config, *records;
 	const char *traffic_name;
-	uint64_t flows, size, workers, seconds;
+	uint64_t flows, size, workers, seconds, warm_up;
 	int traffic;
 	bool json;
 	struct agent_conf conf;
@@ -62,7 +71,7 @@ struct bench {
 	struct weir_flow_counters flow;
 	uint64_t missed;
 	bool missed_known;
-	double elapsed_s;
+	struct so_far begin, end; /* of what counts */
 };
 
 static bool take(struct bench *b, int row, const char *arg)
@@ -83,6 +92,8 @@ static bool take(struct bench *b, int row, const char *arg)
 		return option_number(&table, row, arg, 1, WEIR_PIPE_WORKERS_MAX, &b->workers);
 	case OPT_SECONDS:
 		return option_number(&table, row, arg, 1, 86400, &b->seconds);
+	case OPT_WARM_UP:
+		return option_number(&table, row, arg, 0, 86400, &b->warm_up);
 	case OPT_TRAFFIC:
 		b->traffic_name = arg;
 		b->traffic = weir_load_traffic_parse(arg, &err);
@@ -128,7 +139,7 @@ static struct weir_source *make_source(const struct bench *b, struct weir_err *e
 		.size = (uint32_t)b->size,
 		.queues = (uint16_t)b->workers,
 		.seed = 1,
-		.seconds = (uint32_t)b->seconds,
+		.seconds = (uint32_t)(b->warm_up + b->seconds),
 	};
 
 	return b->port != NULL ? weir_source_ethdev_create(&dev, err)
@@ -179,18 +190,39 @@ static int start(struct bench *b, struct weir_err *err)
 	return rc < 0 ? rc : b->src->ops->start(b->src, err);
 }
 
+static void mark(const struct bench *b, struct so_far *m)
+{
+	struct weir_accounting a;
+
+	m->ns = weir_clock_mono_ns();
+	weir_pipe_accounting(b->pipe, &a);
+	weir_pipe_cycles(b->pipe, &m->cycles, &m->packets);
+	m->received = a.received;
+	m->bytes = a.bytes;
+}
+
+static void sleep_until(const struct bench *b, uint64_t end_ns)
+{
+	const atomic_bool *signalled = agent_stop_on_signals();
+
+	while (weir_clock_mono_ns() < end_ns &&
+	       !atomic_load_explicit(&b->stop, memory_order_relaxed) &&
+	       !atomic_load_explicit(signalled, memory_order_relaxed))
+		usleep(10000);
+}
+
 /* A port has no end of its own. */
 static void *stop_after(void *arg)
 {
 	struct bench *b = arg;
-	const atomic_bool *signalled = agent_stop_on_signals();
-	const uint64_t end = weir_clock_mono_ns() + b->seconds * WEIR_NS_PER_S;
+	const uint64_t counts_ns = b->begin.ns + b->warm_up * WEIR_NS_PER_S;
 
 	weir_thread_setup("weir-timer", -1);
-	while (weir_clock_mono_ns() < end &&
-	       !atomic_load_explicit(&b->stop, memory_order_relaxed) &&
-	       !atomic_load_explicit(signalled, memory_order_relaxed))
-		usleep(10000);
+	if (b->warm_up > 0) {
+		sleep_until(b, counts_ns);
+		mark(b, &b->begin);
+	}
+	sleep_until(b, counts_ns + b->seconds * WEIR_NS_PER_S);
 	/* Relaxed: a flag alone. */
 	atomic_store_explicit(&b->stop, true, memory_order_relaxed);
 	return NULL;
@@ -198,15 +230,15 @@ static void *stop_after(void *arg)
 
 static int run(struct bench *b, struct weir_err *err)
 {
-	const uint64_t begin = weir_clock_mono_ns();
 	pthread_t timer;
 	int rc;
 
+	b->begin.ns = weir_clock_mono_ns();
 	rc = pthread_create(&timer, NULL, stop_after, b);
 	if (rc != 0)
 		return weir_err_set(err, rc, "timer: cannot start its thread: %s", strerror(rc));
 	rc = weir_pipe_run(b->pipe, &b->src, 1, &b->stop, err);
-	b->elapsed_s = (double)(weir_clock_mono_ns() - begin) / 1e9;
+	mark(b, &b->end);
 	atomic_store_explicit(&b->stop, true, memory_order_relaxed);
 	pthread_join(timer, NULL);
 	b->src->ops->stop(b->src);
@@ -227,13 +259,13 @@ static double memory_per_flow(const struct bench *b)
 
 static void print(const struct bench *b)
 {
-	const double mpps = (double)b->acc.received / b->elapsed_s / 1e6;
-	const double gbps = (double)b->acc.bytes * 8 / b->elapsed_s / 1e9;
-	uint64_t cycles, packets;
-	double each;
+	const struct so_far *x = &b->begin, *y = &b->end;
+	const double ns = (double)(y->ns - x->ns);
+	const double mpps = (double)(y->received - x->received) / ns * 1e3;
+	const double gbps = (double)(y->bytes - x->bytes) * 8 / ns;
+	const double packets = (double)(y->packets - x->packets);
+	const double each = packets > 0 ? (double)(y->cycles - x->cycles) / packets : 0;
 
-	weir_pipe_cycles(b->pipe, &cycles, &packets);
-	each = packets > 0 ? (double)cycles / (double)packets : 0;
 	if (!b->json) {
 		printf("%.2f Mpps, %.2f Gbit/s, %.0f cycles a packet, %" PRIu64 " workers, %" PRIu64
 		       " flows made\n",
