@@ -80,7 +80,7 @@ void accounting_print(FILE *out, const struct weir_accounting *a,
 /* Packets that should have been in a flow and are not, and packets that vanished. */
 uint64_t accounting_lost(const struct weir_accounting *a);
 
-/* signal.c: the first SIGINT or SIGTERM sets it, the second ends the process. */
-const atomic_bool *agent_stop_on_signals(void);
+/* signal.c: the first SIGINT or SIGTERM sets it, another, later one ends the process. */
+atomic_bool *agent_stop_on_signals(void);
 
 #endif

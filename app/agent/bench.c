@@ -98,7 +98,7 @@ static bool take(struct bench *b, int row, const char *arg)
 		b->traffic_name = arg;
 		b->traffic = weir_load_traffic_parse(arg, &err);
 		if (b->traffic < 0)
-			option_mistake(&table, "--traffic: %s", err.msg);
+			option_mistake(&table, "%s", err.msg);
 		return b->traffic >= 0;
 	case OPT_RECORDS:
 		b->records = arg;
@@ -152,6 +152,7 @@ static int start_collector(struct bench *b, struct weir_err *err)
 		.sink = weir_sink_open(b->records != NULL ? WEIR_SINK_RECORDS : WEIR_SINK_NULL,
 				       b->records, err),
 		.name = "records",
+		.stop = &b->stop,
 	};
 	const struct weir_collector_conf conf = { .rings = weir_pipe_records(b->pipe),
 						  .n_rings = (uint32_t)b->workers,
@@ -267,9 +268,9 @@ static void print(const struct bench *b)
 	const double each = packets > 0 ? (double)(y->cycles - x->cycles) / packets : 0;
 
 	if (!b->json) {
-		printf("%.2f Mpps, %.2f Gbit/s, %.0f cycles a packet, %" PRIu64 " workers, %" PRIu64
-		       " flows made\n",
-		       mpps, gbps, each, b->workers, b->flow.created);
+		printf("%.2f Mpps, %.2f Gbit/s, %.0f cycles a packet, %" PRIu64
+		       " worker%s, %" PRIu64 " flows made\n",
+		       mpps, gbps, each, b->workers, b->workers == 1 ? "" : "s", b->flow.created);
 		return;
 	}
 	printf("{\"mpps\":%.3f,\"gbps\":%.3f,\"cycles_per_packet\":%.1f,\"workers\":%" PRIu64

@@ -65,7 +65,7 @@ struct replay {
 	struct weir_pcap_files files;
 	struct weir_pipe *pipe;
 	struct weir_collector *collector;
-	const atomic_bool *stop;
+	atomic_bool *stop; /* by a signal, or by a sink that failed */
 	struct weir_accounting total;
 	bool damaged; /* some input ended early */
 };
@@ -175,12 +175,14 @@ static struct weir_collector *start_collector(struct replay *r, struct weir_err 
 			.name = "flows",
 			.merge = !r->reports,
 			.sorted = r->sorted,
+			.stop = r->stop,
 		};
 	}
 	if (r->records != NULL && err->code == 0) {
 		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
 			.sink = weir_sink_open(WEIR_SINK_RECORDS, r->records, err),
 			.name = "records",
+			.stop = r->stop,
 		};
 	}
 	if (conf.n_outlets == 0)

@@ -114,6 +114,9 @@ static int named(struct search *s, const char *path)
 	size_t before = s->out->n;
 	int rc;
 
+	if (strcmp(path, "-") == 0)
+		return weir_err_set(s->err, EINVAL,
+				    "-: captures are read from files, not from standard input");
 	if (stat(path, &st) != 0)
 		return weir_err_set(s->err, errno, "%s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode)) {

@@ -9,6 +9,8 @@
 static void fail(struct weir_outlet *o, uint64_t lost)
 {
 	weir_count(&o->failed, lost);
+	if (o->conf.stop != NULL) /* relaxed: a flag alone */
+		atomic_store_explicit(o->conf.stop, true, memory_order_relaxed);
 	if (o->fault.code == 0)
 		weir_err_set(&o->fault, EIO, "%s: records could not be written", o->conf.name);
 }

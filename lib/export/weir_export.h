@@ -50,6 +50,7 @@ struct weir_outlet_conf {
 	const char *name;       /* for messages and counters; borrowed */
 	bool merge;             /* one record a flow, made of its reports */
 	bool sorted;            /* kept until the end, then in weir_flow_rec_compare() order */
+	atomic_bool *stop;      /* set when the sink failed, for who feeds it; may be NULL */
 };
 
 struct weir_collector_conf {

@@ -58,6 +58,17 @@ class Input(weir.Case):
         self.assertNotEqual(p.returncode, weir.OK)
         self.assertIn('missing.pcap', p.stderr)
 
+    def test_standard_input_is_refused_in_words(self):
+        p = weir.replay('-')
+        self.assertEqual(p.returncode, weir.FAILED)
+        self.assertIn('standard input', p.stderr)
+
+    def test_output_that_cannot_be_written_ends_the_replay_at_once(self):
+        # Looped for hours: a run that went on would meet the time limit.
+        p = weir.replay('--loop', '1000000000', '--reports', '--flows', '/dev/full', QUICK, timeout=20)
+        self.assertEqual(p.returncode, weir.FAILED)
+        self.assertIn('/dev/full: No space left on device', p.stderr)
+
     def test_a_folder_is_read_for_its_captures_whatever_else_lies_there(self):
         self.file('captures/a.pcap', quick())
         self.file('captures/deeper/b.pcap', quick())
@@ -93,6 +104,8 @@ class Input(weir.Case):
                              stderr=subprocess.DEVNULL, text=True)
         time.sleep(1)
         p.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+        p.send_signal(signal.SIGINT)  # as timeout(1) does: to the process, and to its group
         out, _ = p.communicate(timeout=10)
         a = json.loads(out.splitlines()[-1])
         self.assertLess(a['received'], self.whole())
