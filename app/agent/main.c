@@ -38,9 +38,15 @@ int main(int argc, char **argv)
 		puts("weir-agent " WEIR_VERSION);
 		return WEIR_EXIT_OK;
 	}
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(commands); i++) {
+		char name[32];
+
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		snprintf(name, sizeof(name), "weir-agent %s", commands[i].name);
+		argv[1] = name; /* getopt's messages begin with it */
+		return commands[i].run(argc - 1, argv + 1);
+	}
 	fprintf(stderr, "weir-agent: no command '%s'; see 'weir-agent --help'\n", argv[1]);
 	return WEIR_EXIT_USAGE;
 }

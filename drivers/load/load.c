@@ -64,11 +64,11 @@ int weir_load_traffic_parse(const char *name, struct weir_err *err)
 			return i;
 	if (strcmp(name, "http") == 0 || strcmp(name, "dns") == 0)
 		return weir_err_set(err, ENOTSUP,
-				    "traffic = %s: application traffic is not made yet; there are "
+				    "--traffic %s: application traffic is not made yet; there are "
 				    "tcp, udp, synflood, vxlan, erspan, mixed",
 				    name);
 	return weir_err_set(err, EINVAL,
-			    "traffic = %s: allowed are tcp, udp, synflood, vxlan, erspan, mixed",
+			    "--traffic %s: allowed are tcp, udp, synflood, vxlan, erspan, mixed",
 			    name);
 }
 

@@ -122,6 +122,8 @@ static int give_up(struct weir_rec_reader *r, int code, const char *why, struct 
 {
 	fclose(r->file);
 	r->file = NULL;
+	if (r->at == 0)
+		return weir_err_set(err, code, "%s: %s", r->path, why);
 	return weir_err_set(
 		err, code,
 		"%s: %s at byte %llu; %llu whole blocks before it, %llu records, were read",
@@ -141,7 +143,8 @@ static int open_file(struct weir_rec_reader *r, struct weir_err *err)
 	if (fread(&head, 1, sizeof(head), r->file) != sizeof(head))
 		return give_up(r, ENODATA, "torn: the file ends in its header", err);
 	if (memcmp(head.magic, REC_FILE_MAGIC, sizeof(head.magic)) != 0)
-		return give_up(r, EBADMSG, "not a record file: no \"" REC_FILE_MAGIC "\"", err);
+		return give_up(r, EBADMSG,
+			       "not a record file: no \"" REC_FILE_MAGIC "\" at its start", err);
 	if (head.version != REC_FILE_VERSION || head.record_bytes != sizeof(struct weir_flow_rec))
 		return give_up(r, EPROTONOSUPPORT, "written in another version of the format", err);
 	r->at = sizeof(head);

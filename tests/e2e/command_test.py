@@ -13,6 +13,12 @@ class CommandLine(weir.Case):
             self.assertEqual((p.returncode, p.stderr), (weir.OK, ''), command)
             self.assertIn('usage: weir-agent', p.stdout)
 
+    def test_both_programs_tell_their_version(self):
+        for program, name in ((weir.AGENT, 'weir-agent'), (weir.CTL, 'weirctl')):
+            p = weir.run(program, '--version')
+            self.assertEqual(p.returncode, weir.OK)
+            self.assertRegex(p.stdout, rf'^{name} \d+\.\d+\.\d+\n$')
+
     def test_help_of_weirctl_names_its_verbs(self):
         p = weir.run(weir.CTL, '--help')
         self.assertEqual(p.returncode, weir.OK)
@@ -23,6 +29,7 @@ class CommandLine(weir.Case):
         for command in COMMANDS:
             p = weir.run(weir.AGENT, command, '--no-such-option')
             self.assertEqual(p.returncode, weir.USAGE, command)
+            self.assertIn(f'weir-agent {command}: unrecognized option', p.stderr)
             self.assertIn('--no-such-option', p.stderr)
             self.assertEqual(p.stdout, '')
 

@@ -164,7 +164,7 @@ void field_close_text(char *to, uint8_t close_type)
 {
 	static const char *const texts[] = {
 		[WEIR_CLOSE_UNKNOWN] = "unknown",
-		[WEIR_CLOSE_FINISH] = "fin",
+		[WEIR_CLOSE_FINISH] = "normal",
 		[WEIR_CLOSE_SERVER_RST] = "server-rst",
 		[WEIR_CLOSE_TIMEOUT] = "timeout",
 		[WEIR_CLOSE_FORCED_REPORT] = "open",

@@ -219,6 +219,7 @@ static void help_list(const char *noun)
 	}
 	printf("\n");
 	help_options(FOR_ALL);
+	printf("      %-20s  the version\n", "--version");
 	printf("\nExit codes:");
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(exits); i++)
 		printf("%s %d %s", i > 0 ? ";" : "", exits[i].code, exits[i].help);
@@ -332,8 +333,8 @@ static int configure(struct ctl *ctl, const struct command *c, const struct word
 				    ctl->name);
 	if ((c->options & FOR_FLOW) && ctl->file == NULL)
 		return weir_err_set(err, EINVAL,
-				    "%s %s: needs --file PATH, a record file or a "
-				    "directory of them",
+				    "%s %s: needs --file PATH, record files as written by "
+				    "weir-agent replay --records",
 				    c->noun, c->verb);
 	return 0;
 }
@@ -361,6 +362,10 @@ int main(int argc, char **argv)
 	const struct command *command;
 	enum ctl_exit code = CTL_USAGE;
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("weirctl " WEIR_VERSION);
+		return CTL_OK;
+	}
 	if (split(&words, argc, argv, &err) != 0)
 		goto out;
 	if (help(&words))
