@@ -122,8 +122,9 @@ static int give_up(struct weir_rec_reader *r, int code, const char *why, struct 
 {
 	fclose(r->file);
 	r->file = NULL;
-	if (r->at == 0)
-		return weir_err_set(err, code, "%s: %s", r->path, why);
+	if (r->blocks == 0)
+		return weir_err_set(err, code, "%s: %s at byte %llu", r->path, why,
+				    (unsigned long long)r->at);
 	return weir_err_set(
 		err, code,
 		"%s: %s at byte %llu; %llu whole blocks before it, %llu records, were read",
@@ -143,8 +144,7 @@ static int open_file(struct weir_rec_reader *r, struct weir_err *err)
 	if (fread(&head, 1, sizeof(head), r->file) != sizeof(head))
 		return give_up(r, ENODATA, "torn: the file ends in its header", err);
 	if (memcmp(head.magic, REC_FILE_MAGIC, sizeof(head.magic)) != 0)
-		return give_up(r, EBADMSG,
-			       "not a record file: no \"" REC_FILE_MAGIC "\" at its start", err);
+		return give_up(r, EBADMSG, "not a record file: no \"" REC_FILE_MAGIC "\"", err);
 	if (head.version != REC_FILE_VERSION || head.record_bytes != sizeof(struct weir_flow_rec))
 		return give_up(r, EPROTONOSUPPORT, "written in another version of the format", err);
 	r->at = sizeof(head);
