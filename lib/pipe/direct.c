@@ -14,12 +14,15 @@ struct queue_reader {
 	struct weir_source *src;
 	const atomic_bool *stop;
 	struct weir_tap tap;
+	uint64_t last_rx_ns; /* wall clock, live */
 };
 
 static void take(struct queue_reader *q, const struct weir_view *view, struct weir_frame *frames,
 		 unsigned int n, uint64_t now_ns)
 {
 	q->w->acc.received += n;
+	q->last_rx_ns = now_ns;
+	frames_side(q->src, frames, n);
 	while (n > 0) {
 		const unsigned int k = weir_tap_stamp(&q->tap, frames, n, now_ns, &q->w->acc);
 		const struct burst b = { .watermark_ns = q->tap.watermark_ns,
@@ -43,6 +46,14 @@ static bool is_over(const struct queue_reader *q)
 	       atomic_load_explicit(q->stop, memory_order_relaxed);
 }
 
+/* Nothing came: flows that are due end all the same. */
+static void idle(struct queue_reader *q, const struct weir_view *view)
+{
+	if (!q->tap.lossless && q->tap.watermark_ns != 0)
+		weir_tap_silence(&q->tap, q->last_rx_ns, weir_clock_wall_ns());
+	worker_idle(q->w, view, q->tap.watermark_ns);
+}
+
 static void *read_queue(void *arg)
 {
 	struct queue_reader *q = arg;
@@ -60,8 +71,10 @@ static void *read_queue(void *arg)
 			     q->tap.lossless ? 0 : weir_clock_wall_ns());
 		else if (is_over(q))
 			break;
-		else
+		else {
+			idle(q, weir_views_get(views));
 			usleep(20);
+		}
 		weir_views_quiescent(views, q->w->id);
 		if (weir_unlikely(atomic_load_explicit(q->stop, memory_order_relaxed)))
 			break;

@@ -14,8 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SILENCE_NS WEIR_NS_PER_S /* live: after this the wall clock moves the watermark */
-#define TELL_TIME  8             /* boundaries after which workers without packets hear the time */
+#define TELL_TIME 8 /* boundaries after which workers without packets hear the time */
 
 struct reader {
 	struct weir_pipe *p;
@@ -48,6 +47,12 @@ void frames_done(struct weir_source *src, const struct weir_frame *frames, unsig
 		src->ops->done(src, &frames[start], (uint16_t)(n - start));
 }
 
+void frames_side(const struct weir_source *src, struct weir_frame *frames, unsigned int n)
+{
+	for (unsigned int i = 0; src->side_b && i < n; i++)
+		frames[i].flags |= WEIR_FRAME_SIDE_B;
+}
+
 static void stamp_burst(const struct reader *r, struct burst *b)
 {
 	b->tap = r->p->tap.number;
@@ -78,25 +83,7 @@ static void publish_to(struct reader *r, unsigned int worker)
 	r->out[worker] = NULL;
 }
 
-/* Hand on what is half full; with `all`, tell the time to workers that have nothing, too. */
-static void publish_all(struct reader *r, bool all)
-{
-	for (unsigned int i = 0; r->steer && i < r->p->opt.workers; i++) {
-		if (r->out[i] == NULL && all) {
-			r->out[i] = weir_ring_reserve_wait(r->p->workers[i].in);
-			r->out[i]->n = 0;
-			r->out[i]->src = NULL;
-		}
-		if (r->out[i] != NULL) {
-			publish_to(r, i);
-			weir_ring_flush(r->p->workers[i].in);
-		}
-	}
-	if (!r->steer)
-		run_own(r);
-}
-
-/* A slot for a frame of `src`, or NULL: the ring of a live tap's worker is full. */
+/* A slot for frames of `src`, or NULL: the ring of a live tap's worker is full. */
 static struct burst *slot_for(struct reader *r, unsigned int worker, struct weir_source *src)
 {
 	struct weir_ring *in = r->p->workers[worker].in;
@@ -112,6 +99,21 @@ static struct burst *slot_for(struct reader *r, unsigned int worker, struct weir
 		r->out[worker]->src = src;
 	}
 	return r->out[worker];
+}
+
+/* Hand on what is half full; with `all`, tell the time to workers that have nothing, too. */
+static void publish_all(struct reader *r, bool all)
+{
+	for (unsigned int i = 0; r->steer && i < r->p->opt.workers; i++) {
+		if (r->out[i] == NULL && all)
+			slot_for(r, i, NULL); /* live: a full ring holds news of time enough */
+		if (r->out[i] != NULL) {
+			publish_to(r, i);
+			weir_ring_flush(r->p->workers[i].in);
+		}
+	}
+	if (!r->steer)
+		run_own(r);
 }
 
 static void steer_frame(struct reader *r, struct weir_source *src, const struct weir_frame *frame,
@@ -225,9 +227,9 @@ static void wait_for_workers(const struct reader *r)
 
 static void boundary(struct reader *r)
 {
+	publish_all(r, ++r->boundaries % TELL_TIME == 0);
 	if (!r->p->tap.lossless)
 		return;
-	publish_all(r, ++r->boundaries % TELL_TIME == 0);
 	wait_for_workers(r);
 	if (!r->steer)
 		weir_views_offline(r->p->views, 0);
@@ -240,9 +242,7 @@ static void take_burst(struct reader *r, struct weir_source *src, struct weir_fr
 		       unsigned int n, uint64_t now_ns)
 {
 	r->p->acc.received += n;
-	if (src->side_b)
-		for (unsigned int i = 0; i < n; i++)
-			frames[i].flags |= WEIR_FRAME_SIDE_B;
+	frames_side(src, frames, n);
 	while (n > 0) {
 		const unsigned int k = weir_tap_stamp(&r->p->tap, frames, n, now_ns, &r->p->acc);
 
@@ -256,28 +256,29 @@ static void take_burst(struct reader *r, struct weir_source *src, struct weir_fr
 		run_own(r);
 }
 
+/* The clock on the wall goes on where packets do not: what waits for its time is due. */
+static void follow_wall(struct reader *r)
+{
+	if (!weir_tap_silence(&r->p->tap, r->last_rx_ns, weir_clock_wall_ns()))
+		return;
+	weir_fragment_expire(r->p->fragments, r->p->tap.watermark_ns);
+	hand_on_released(r, r->sources[0]);
+	publish_all(r, true);
+}
+
 /* Nothing came from any source. */
 static void idle(struct reader *r)
 {
-	struct weir_tap *tap = &r->p->tap;
-
 	r->empty_polls++;
 	publish_all(r, false);
 	if (r->empty_polls < 64)
 		return;
-	if (!tap->lossless && tap->watermark_ns != 0) {
-		const uint64_t now = weir_clock_wall_ns();
-
-		if (now > r->last_rx_ns + SILENCE_NS && now > tap->watermark_ns) {
-			tap->watermark_ns = now;
-			if (!r->steer)
-				worker_idle(&r->p->workers[0], weir_views_get(r->p->views), now);
-			else
-				publish_all(r, true);
-		}
-	}
-	if (!r->steer)
+	if (!r->p->tap.lossless && r->p->tap.watermark_ns != 0)
+		follow_wall(r);
+	if (!r->steer) {
+		worker_idle(&r->p->workers[0], weir_views_get(r->p->views), r->p->tap.watermark_ns);
 		weir_views_offline(r->p->views, 0);
+	}
 	usleep(r->empty_polls < 1024 ? 20 : 100);
 	if (!r->steer)
 		weir_views_online(r->p->views, 0);

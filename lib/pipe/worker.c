@@ -103,11 +103,11 @@ void worker_stages(struct worker *w, const struct weir_view *view, const struct 
 	w->packets += n;
 }
 
-void worker_idle(struct worker *w, const struct weir_view *view, uint64_t watermark_ns)
+bool worker_idle(struct worker *w, const struct weir_view *view, uint64_t watermark_ns)
 {
 	weir_flow_table_configure(w->table, &view->settings->flow);
 	w->watermark_ns = watermark_ns;
-	weir_flow_table_expire(w->table, watermark_ns, EXPIRE_BUDGET);
+	return weir_flow_table_expire(w->table, watermark_ns, EXPIRE_BUDGET);
 }
 
 void worker_flush(struct worker *w, const struct weir_view *view)
@@ -139,6 +139,14 @@ static void work(struct worker *w)
 	}
 }
 
+/* Before it sleeps: flows that are due, as long as no burst comes. */
+static void catch_up(struct worker *w)
+{
+	while (weir_ring_is_empty(w->in) &&
+	       worker_idle(w, weir_views_get(w->pipe->views), w->watermark_ns))
+		;
+}
+
 void *worker_main(void *worker)
 {
 	struct worker *w = worker;
@@ -151,6 +159,7 @@ void *worker_main(void *worker)
 	do {
 		weir_views_online(views, w->id);
 		work(w);
+		catch_up(w);
 		weir_views_offline(views, w->id);
 	} while (weir_ring_wait(w->in));
 	weir_views_online(views, w->id);

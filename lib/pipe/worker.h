@@ -75,14 +75,15 @@ void worker_decode(struct worker *w, const struct weir_view *view, const struct 
 /* The other stages of what was decoded. Frames are the caller's to give back. */
 void worker_stages(struct worker *w, const struct weir_view *view, const struct burst *b,
 		   const struct weir_frame *frames, unsigned int n);
-/* Time has come this far without a packet. */
-void worker_idle(struct worker *w, const struct weir_view *view, uint64_t watermark_ns);
+/* Time has come this far without a packet. True: more flows are due than were looked at. */
+bool worker_idle(struct worker *w, const struct weir_view *view, uint64_t watermark_ns);
 void worker_flush(struct worker *w, const struct weir_view *view);
 void *worker_main(void *worker); /* bursts from a ring, until it is closed */
 
 /* reader.c */
 int reader_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
 	       const atomic_bool *stop);
+void frames_side(const struct weir_source *src, struct weir_frame *frames, unsigned int n);
 void frames_done(struct weir_source *src, const struct weir_frame *frames, unsigned int n);
 
 /* direct.c */

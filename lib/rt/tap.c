@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <weir_tap.h>
 
-#define JUMP_NS   (60 * WEIR_NS_PER_S)  /* spec 3: a live clock that runs further ahead is wrong */
-#define LATEST_NS ((uint64_t)INT64_MAX) /* in 2262; a file may say anything, sums must not wrap */
+#define JUMP_NS    (60 * WEIR_NS_PER_S) /* spec 3: a live clock that runs further ahead is wrong */
+#define SILENCE_NS WEIR_NS_PER_S
+#define STEP_NS    (100 * WEIR_NS_PER_MS) /* so far at a time: idle workers may sleep */
+#define LATEST_NS  ((uint64_t)INT64_MAX)  /* in 2262; a file may say anything, sums must not wrap */
 
 static void behind(const struct weir_tap *tap, struct weir_frame *f, struct weir_accounting *acc)
 {
@@ -49,4 +51,12 @@ unsigned int weir_tap_stamp(struct weir_tap *tap, struct weir_frame *frames, uns
 			tap->watermark_ns = f->ts_ns;
 	}
 	return n;
+}
+
+bool weir_tap_silence(struct weir_tap *tap, uint64_t last_rx_ns, uint64_t now_ns)
+{
+	if (now_ns < last_rx_ns + SILENCE_NS || now_ns < tap->watermark_ns + STEP_NS)
+		return false;
+	tap->watermark_ns = now_ns;
+	return true;
 }

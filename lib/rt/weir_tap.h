@@ -33,4 +33,10 @@ struct weir_tap {
 unsigned int weir_tap_stamp(struct weir_tap *tap, struct weir_frame *frames, unsigned int n,
 			    uint64_t now_ns, struct weir_accounting *acc);
 
+/*
+ * Nothing has come since `last_rx_ns`, both wall clock: after 1 s of silence the watermark of a live tap
+ * that has seen a packet follows the wall clock, in steps. True: it moved.
+ */
+bool weir_tap_silence(struct weir_tap *tap, uint64_t last_rx_ns, uint64_t now_ns);
+
 #endif

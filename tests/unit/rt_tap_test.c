@@ -118,6 +118,30 @@ static void test_a_jump_ahead_stands_in_a_file(void)
 	CU_ASSERT_EQUAL(stamp(&tap, WALL_NS + 3600 * S, 0, &acc).ts_ns, WALL_NS + 3600 * S);
 }
 
+static void test_after_a_second_of_silence_the_wall_clock_counts(void)
+{
+	struct weir_tap tap = port;
+	struct weir_accounting acc = { 0 };
+
+	stamp(&tap, WALL_NS, WALL_NS, &acc);
+	CU_ASSERT_FALSE(weir_tap_silence(&tap, WALL_NS, WALL_NS + S - 1));
+	CU_ASSERT_EQUAL(tap.watermark_ns, WALL_NS);
+	CU_ASSERT(weir_tap_silence(&tap, WALL_NS, WALL_NS + S));
+	CU_ASSERT_EQUAL(tap.watermark_ns, WALL_NS + S);
+	CU_ASSERT_FALSE(weir_tap_silence(&tap, WALL_NS, WALL_NS + S + 1));
+}
+
+/* A port's clock may run ahead. */
+static void test_silence_does_not_turn_time_back(void)
+{
+	struct weir_tap tap = port;
+	struct weir_accounting acc = { 0 };
+
+	stamp(&tap, WALL_NS + 10 * S, WALL_NS, &acc);
+	CU_ASSERT_FALSE(weir_tap_silence(&tap, WALL_NS, WALL_NS + 5 * S));
+	CU_ASSERT_EQUAL(tap.watermark_ns, WALL_NS + 10 * S);
+}
+
 static void test_time_may_begin_at_zero(void)
 {
 	struct weir_tap tap = file;
@@ -155,6 +179,9 @@ int main(void)
 		{ "a burst is split at each boundary", test_a_burst_is_split_at_each_boundary },
 		{ "a jump ahead becomes now on a port", test_a_jump_ahead_becomes_now_on_a_port },
 		{ "a jump ahead stands in a file", test_a_jump_ahead_stands_in_a_file },
+		{ "after a second of silence the wall clock counts",
+		  test_after_a_second_of_silence_the_wall_clock_counts },
+		{ "silence does not turn time back", test_silence_does_not_turn_time_back },
 		{ "time may begin at zero", test_time_may_begin_at_zero },
 		{ "no time is too far ahead", test_no_time_is_too_far_ahead },
 		CU_TEST_INFO_NULL,
