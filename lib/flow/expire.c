@@ -8,20 +8,32 @@
  */
 #include "table_priv.h"
 
+#include <limits.h>
+#include <netinet/in.h>
+
 #define REVISIT_NS  (8 * WEIR_NS_PER_S) /* a long flow is looked at this often */
-#define IDLE_SAMPLE 32                  /* flows compared to find the longest idle */
+#define IDLE_CHUNKS 3                   /* of a queue, compared to find the longest idle flow */
+#define EXT_LOOKS   32                  /* flows asked for an extension before one is refused */
+
+/* A TCP flow of which no flag was ever seen (fragments, snapped packets) is not half-open. */
+static bool is_opening(const struct weir_flow *f)
+{
+	return f->proto == IPPROTO_TCP && f->timeout == TO_OPENING && f->state != ST_RAW;
+}
 
 enum flow_queue flow_queue_of(const struct weir_flow *f)
 {
+	if (is_opening(f))
+		return QUEUE_HALF_OPEN;
+	if (flow_is_one_way(f))
+		return QUEUE_ONE_WAY;
 	switch ((enum timeout_class)f->timeout) {
-	case TO_OPENING:
-		return f->proto == 6 ? QUEUE_HALF_OPEN : QUEUE_ONE_WAY;
 	case TO_CLOSED_FIN:
 	case TO_OPENING_RST:
 		return QUEUE_FAST;
 	case TO_ESTABLISHED:
 	case TO_ESTABLISHED_RST:
-		return flow_is_one_way(f) ? QUEUE_ONE_WAY : QUEUE_LONG;
+		return QUEUE_LONG;
 	default:
 		return QUEUE_CLOSING;
 	}
@@ -130,6 +142,7 @@ bool weir_flow_table_expire(struct weir_flow_table *t, uint64_t now_ns, unsigned
 	const uint64_t delay = t->conf->delay_ns;
 	const uint64_t safe_ns = now_ns > delay ? now_ns - delay : 0;
 
+	t->now_ns = now_ns;
 	for (enum flow_queue q = QUEUE_NONE + 1; q < QUEUES; q++) {
 		const struct chunk *c;
 
@@ -149,18 +162,28 @@ static void evict_flow(struct weir_flow_table *t, uint32_t flow, uint16_t flags)
 	flow_free(t, flow);
 }
 
-/* One reference of queue `q`: true when its flow was evicted. */
-static bool evict_ref(struct weir_flow_table *t, enum flow_queue q, uint32_t ref, uint64_t due_ns)
+/* Which flows may be evicted. */
+struct victims {
+	enum flow_queue q;
+	bool with_ext;      /* only those that hold an extension */
+	unsigned int looks; /* at most so many are looked at */
+};
+
+/* One reference of a queue: true when its flow was evicted. */
+static bool evict_ref(struct weir_flow_table *t, const struct victims *v, uint32_t ref,
+		      uint64_t due_ns)
 {
 	const uint32_t flow = ref_flow(ref);
 
-	if (!ref_is_valid(t, ref, q))
+	if (!ref_is_valid(t, ref, v->q))
 		return false;
-	if (flow_queue_of(flow_at(t, flow)) != q) { /* it grew up meanwhile */
+	/* It grew up meanwhile, or is not what is wanted: another time. */
+	if (flow_queue_of(flow_at(t, flow)) != v->q ||
+	    (v->with_ext && cold_at(t, flow)->ext == FLOW_NONE)) {
 		flow_requeue(t, flow, due_ns);
 		return false;
 	}
-	evict_flow(t, flow, q == QUEUE_HALF_OPEN ? WEIR_REC_FOLD : 0);
+	evict_flow(t, flow, v->q == QUEUE_HALF_OPEN ? WEIR_REC_FOLD : 0);
 	return true;
 }
 
@@ -175,27 +198,56 @@ static void prefetch_victims(const struct weir_flow_table *t, const struct chunk
 		flow_prefetch(t, ref_flow(next->ref[i]));
 }
 
-/* Take references from the front of a queue until `need` of its flows were evicted. */
-static uint32_t evict_queue(struct weir_flow_table *t, enum flow_queue q, uint32_t need)
+/* Take references from the front of a queue until one of its flows was evicted. */
+static bool evict_from(struct weir_flow_table *t, struct victims v)
 {
 	struct chunk *c;
-	uint32_t freed = 0;
+	bool freed = false;
 
-	while (freed < need && (c = queue_take(&t->queues, q)) != NULL) {
+	while (!freed && v.looks > 0 && (c = queue_take(&t->queues, v.q)) != NULL) {
 		if (c->first == 0)
 			prefetch_victims(t, c);
-		while (freed < need && c->first < c->end)
-			freed += evict_ref(t, q, c->ref[c->first++], c->due_ns);
+		while (!freed && v.looks > 0 && c->first < c->end) {
+			freed = evict_ref(t, &v, c->ref[c->first++], c->due_ns);
+			v.looks--;
+		}
 		if (c->first < c->end)
-			queue_put_back(&t->queues, q, c);
+			queue_put_back(&t->queues, v.q, c);
 		else
 			chunk_free(&t->queues, c);
 	}
-	if (q == QUEUE_HALF_OPEN)
-		t->counters.evicted_half_open += freed;
-	else
-		t->counters.evicted_one_way += freed;
+	t->counters.evicted_half_open += freed && v.q == QUEUE_HALF_OPEN;
+	t->counters.evicted_one_way += freed && v.q == QUEUE_ONE_WAY;
 	return freed;
+}
+
+/* The first chunk with a valid reference; those without one are given back. */
+static const struct chunk *live_front(struct weir_flow_table *t, enum flow_queue q)
+{
+	struct chunk *c;
+
+	while ((c = queue_front(&t->queues, q)) != NULL) {
+		for (; c->first < c->end; c->first++)
+			if (ref_is_valid(t, c->ref[c->first], q))
+				return c;
+		chunk_free(&t->queues, queue_take(&t->queues, q));
+	}
+	return NULL;
+}
+
+/* The longer idle of `victim` and the flows of a chunk. */
+static uint32_t idle_of(const struct weir_flow_table *t, enum flow_queue q, const struct chunk *c,
+			uint32_t victim)
+{
+	for (unsigned int i = c->first; i < c->end; i++) {
+		const uint32_t flow = ref_flow(c->ref[i]);
+
+		if (ref_is_valid(t, c->ref[i], q) &&
+		    (victim == FLOW_NONE ||
+		     flow_last_ns(flow_at(t, flow)) < flow_last_ns(flow_at(t, victim))))
+			victim = flow;
+	}
+	return victim;
 }
 
 /* The longest idle among those that have waited longest in their queues. */
@@ -204,18 +256,10 @@ static bool evict_idle(struct weir_flow_table *t)
 	uint32_t victim = FLOW_NONE;
 
 	for (enum flow_queue q = QUEUE_FAST; q < QUEUES; q++) {
-		const struct chunk *c = queue_front(&t->queues, q);
+		const struct chunk *c = live_front(t, q);
 
-		for (unsigned int n = 0; c != NULL && n < IDLE_SAMPLE / CHUNK_REFS + 1; n++) {
-			for (unsigned int i = c->first; i < c->end; i++) {
-				const uint32_t flow = ref_flow(c->ref[i]);
-
-				if (ref_is_valid(t, c->ref[i], q) &&
-				    (victim == FLOW_NONE ||
-				     flow_last_ns(flow_at(t, flow)) <
-					     flow_last_ns(flow_at(t, victim))))
-					victim = flow;
-			}
+		for (unsigned int n = 0; c != NULL && n < IDLE_CHUNKS; n++) {
+			victim = idle_of(t, q, c, victim);
 			c = c->next != 0 ? &t->queues.chunks[c->next] : NULL;
 		}
 	}
@@ -226,15 +270,19 @@ static bool evict_idle(struct weir_flow_table *t)
 	return true;
 }
 
-uint32_t evict(struct weir_flow_table *t, uint32_t need, bool by_syn)
+bool evict(struct weir_flow_table *t, bool by_syn)
 {
-	uint32_t freed = evict_queue(t, QUEUE_HALF_OPEN, need);
+	weir_flow_table_expire(t, t->now_ns, CHUNK_REFS);
+	return t->size < t->capacity ||
+	       evict_from(t, (struct victims){ QUEUE_HALF_OPEN, false, UINT_MAX }) ||
+	       evict_from(t, (struct victims){ QUEUE_ONE_WAY, false, UINT_MAX }) ||
+	       (!by_syn && evict_idle(t));
+}
 
-	if (freed < need)
-		freed += evict_queue(t, QUEUE_ONE_WAY, need - freed);
-	while (freed < need && !by_syn && evict_idle(t))
-		freed++;
-	return freed;
+bool evict_for_ext(struct weir_flow_table *t)
+{
+	return evict_from(t, (struct victims){ QUEUE_HALF_OPEN, true, EXT_LOOKS }) ||
+	       evict_from(t, (struct victims){ QUEUE_ONE_WAY, true, EXT_LOOKS });
 }
 
 /* The watermark stands: what was due by then ends as ever, the rest ends here. */
@@ -271,6 +319,8 @@ void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_r
 			flush_flow(t, flow, reason, safe_ns);
 	}
 	/* Time may begin anew, earlier: nothing waits behind references that are due in the old one. */
-	if (t->size == 0)
-		queues_clear(&t->queues);
+	if (t->size > 0)
+		return;
+	queues_clear(&t->queues);
+	t->now_ns = 0;
 }

@@ -7,6 +7,8 @@
  */
 #include "table_priv.h"
 
+#include <netinet/in.h>
+
 #define SYN_ONLY(flags) (((flags) & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
 
 /* Where the parts lie in the one mapping of a table. */
@@ -73,8 +75,6 @@ void weir_flow_table_destroy(struct weir_flow_table *t)
 
 void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow_conf *conf)
 {
-	if (t->conf == conf)
-		return;
 	t->conf = conf;
 	t->timeout_ns[TO_OPENING] = conf->others_ns;
 	t->timeout_ns[TO_ESTABLISHED] = conf->established_ns;
@@ -184,7 +184,7 @@ static void update_other(struct weir_flow_table *t, struct weir_flow *f, struct 
 			 const struct weir_pkt *p, unsigned int side)
 {
 	weir_other_state_update(f);
-	if (p->proto == 17 && (p->flags & WEIR_PKT_L4))
+	if (p->proto == IPPROTO_UDP && (p->flags & WEIR_PKT_L4))
 		weir_udp_perf_update(&t->ext, &t->counters, f, c, p, side);
 	else if (p->flags & (WEIR_PKT_ECHO_REQUEST | WEIR_PKT_ECHO_REPLY))
 		weir_icmp_perf_update(&t->ext, &t->counters, c, p);
@@ -217,13 +217,21 @@ static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_p
 	f->flags |= side == 0 ? FLOW_SEEN_0 : FLOW_SEEN_1;
 	if (f->flags & FLOW_TUNNEL)
 		note_tunnel(t, c, p, side);
-	if (p->proto == 6 && (p->flags & WEIR_PKT_L4))
+	if (p->proto == IPPROTO_TCP)
 		update_tcp(t, f, c, p, side, first);
 	else
 		update_other(t, f, c, p, side);
 	f->last_ns[side] = weir_max_u64(f->last_ns[side], p->ts_ns);
 	if (first || (timeout != f->timeout && comes_sooner(f)))
 		flow_requeue(t, flow, p->ts_ns);
+}
+
+/* No flow could be made. What it lacks is an entry, or for IPv6 an extension. */
+static bool make_room(struct weir_flow_table *t, const struct weir_pkt *p)
+{
+	if (t->size == t->capacity)
+		return evict(t, p->proto == IPPROTO_TCP && SYN_ONLY(p->tcp_flags));
+	return (p->flags & WEIR_PKT_IPV6) && evict_for_ext(t);
 }
 
 static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
@@ -241,7 +249,7 @@ static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
 		first = true;
 		side = 0;
 		flow = flow_create(t, p, a, probe);
-		if (flow == FLOW_NONE && evict(t, 1, p->proto == 6 && SYN_ONLY(p->tcp_flags)) > 0)
+		if (flow == FLOW_NONE && make_room(t, p))
 			flow = flow_create(t, p, a, probe);
 		if (flow == FLOW_NONE)
 			return WEIR_OUTCOME_TABLE_FULL;
@@ -264,13 +272,9 @@ static uint32_t prefetch_candidate(const struct weir_flow_table *t, const struct
 	return flow;
 }
 
-/* New flows of a burst take consecutive entries; have them, and room for them, ready. */
-static void make_room(struct weir_flow_table *t, unsigned int misses)
+/* New flows of a burst take consecutive entries. */
+static void prefetch_new(const struct weir_flow_table *t, unsigned int misses)
 {
-	const uint32_t room = t->capacity - t->size;
-
-	if (room < misses)
-		evict(t, misses - room, true);
 	for (unsigned int i = 0; i < misses && t->fresh + i < t->capacity; i++)
 		flow_prefetch(t, t->fresh + i);
 }
@@ -289,8 +293,7 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 	for (unsigned int i = 0; i < n; i++)
 		if (outcome[i] == WEIR_OUTCOME_FLOW)
 			misses += prefetch_candidate(t, &probes[i]) == FLOW_NONE;
-	if (misses > 0)
-		make_room(t, misses);
+	prefetch_new(t, misses);
 	for (unsigned int i = 0; i < n; i++)
 		if (outcome[i] == WEIR_OUTCOME_FLOW)
 			outcome[i] = handle(t, &pkts[i], &attrs[i], &probes[i]);

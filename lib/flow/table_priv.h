@@ -29,13 +29,13 @@ struct weir_flow_table {
 
 	const struct weir_flow_conf *conf;
 	uint64_t timeout_ns[TO_COUNT];
+	uint64_t now_ns; /* the watermark, as last told */
 	const struct weir_hints *hints; /* what earlier flows told, may be NULL */
 	struct weir_hint_log *hint_log; /* what flows of now tell, may be NULL */
 
 	struct weir_flow_hooks hooks;
 	struct weir_flow_counters counters;
 	struct weir_flow_budget budget;
-	void *mem;
 };
 
 static inline struct weir_flow *flow_at(const struct weir_flow_table *t, uint32_t flow)
@@ -160,7 +160,9 @@ enum flow_queue flow_queue_of(const struct weir_flow *f);
 void flow_requeue(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns);
 /* The flow's deadline has passed: last record, entry free. */
 void flow_end(struct weir_flow_table *t, uint32_t flow);
-/* Free up to `need` entries by the policy; `by_syn`: no established flow may go. Returns how many. */
-uint32_t evict(struct weir_flow_table *t, uint32_t need, bool by_syn);
+/* Free an entry: of what is due, else by the policy. `by_syn`: no established flow may go. */
+bool evict(struct weir_flow_table *t, bool by_syn);
+/* Free an extension: of a half-open or one-way flow. */
+bool evict_for_ext(struct weir_flow_table *t);
 
 #endif
