@@ -20,6 +20,8 @@ struct queue_reader {
 static void take(struct queue_reader *q, const struct weir_view *view, struct weir_frame *frames,
 		 unsigned int n, uint64_t now_ns)
 {
+	/* Acquire: pairs with weir_pipe_epoch_raise(). */
+	q->tap.epoch = atomic_load_explicit(&q->w->pipe->epoch, memory_order_acquire);
 	q->w->acc.received += n;
 	q->last_rx_ns = now_ns;
 	frames_side(q->src, frames, n);

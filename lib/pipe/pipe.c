@@ -114,6 +114,7 @@ static void begin(struct weir_pipe *p)
 {
 	p->tap = (struct weir_tap){ .number = p->opt.tap,
 				    .lossless = p->opt.lossless,
+				    .epoch = atomic_load_explicit(&p->epoch, memory_order_acquire),
 				    .delay_ns = p->opt.settings->flow.delay_ns };
 	memset(&p->acc, 0, sizeof(p->acc));
 	hints_forget(p);
@@ -172,6 +173,12 @@ int weir_pipe_run(struct weir_pipe *p, struct weir_source *const *sources, unsig
 	rc = reader_run(p, sources, n, stop);
 	stop_workers(p, p->opt.workers);
 	return rc;
+}
+
+void weir_pipe_epoch_raise(struct weir_pipe *p)
+{
+	/* Release: pairs with the acquire of who receives; the settings are seen with it. */
+	atomic_fetch_add_explicit(&p->epoch, 1, memory_order_release);
 }
 
 void weir_pipe_accounting(const struct weir_pipe *p, struct weir_accounting *out)

@@ -238,9 +238,22 @@ static void boundary(struct reader *r)
 		weir_views_online(r->p->views, 0);
 }
 
+/* What was received before a new epoch leaves with the old one. */
+static void follow_epoch(struct reader *r)
+{
+	/* Acquire: pairs with weir_pipe_epoch_raise(). */
+	const uint32_t epoch = atomic_load_explicit(&r->p->epoch, memory_order_acquire);
+
+	if (weir_likely(epoch == r->p->tap.epoch))
+		return;
+	publish_all(r, false);
+	r->p->tap.epoch = epoch;
+}
+
 static void take_burst(struct reader *r, struct weir_source *src, struct weir_frame *frames,
 		       unsigned int n, uint64_t now_ns)
 {
+	follow_epoch(r);
 	r->p->acc.received += n;
 	frames_side(src, frames, n);
 	while (n > 0) {

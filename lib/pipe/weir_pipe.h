@@ -48,6 +48,12 @@ struct weir_ring *const *weir_pipe_records(const struct weir_pipe *p);
 int weir_pipe_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
 		  const atomic_bool *stop, struct weir_err *err);
 
+/*
+ * Settings that change what a flow is have changed: bursts received from now on belong to a new epoch,
+ * and flows end with the old one, by a forced report marked WEIR_REC_EPOCH. Any thread.
+ */
+void weir_pipe_epoch_raise(struct weir_pipe *p);
+
 /* Counts of the current run, and of the flow tables since create. May lag while it runs. */
 void weir_pipe_accounting(const struct weir_pipe *p, struct weir_accounting *out);
 void weir_pipe_flow_counters(const struct weir_pipe *p, struct weir_flow_counters *out);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define READERS 3
-#define SWAPS   2000
+#define SWAPS   200
 #define WORDS   8
 #define POISON  UINT64_C(0xdeaddeaddeaddead)
 
@@ -71,7 +71,7 @@ static void *read_views(void *arg)
 	while (!atomic_load(r->stop)) {
 		look(r, &last);
 		weir_views_quiescent(r->views, r->id);
-		if (r->looks % 64 == 0) { /* as before a sleep */
+		if (r->looks % 8 == 0) { /* as before a sleep */
 			weir_views_offline(r->views, r->id);
 			sched_yield(); /* else each publish takes a time slice of a busy machine */
 			weir_views_online(r->views, r->id);
