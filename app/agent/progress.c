@@ -32,9 +32,13 @@ static void show(struct progress *p)
 	rate = (double)(a.received - p->last_packets) * 1e3 / (double)(now - p->last_ns + 1);
 	fprintf(stderr, "%s", p->tty ? "\r" : "");
 	if (p->src->bytes_total > 0)
-		fprintf(stderr, "%5.1f %%  ", 100.0 * (double)done / (double)p->src->bytes_total);
-	fprintf(stderr, "%" PRIu64 " packets  %.2f Mpps  %.0f s%s", a.received, rate,
-		(double)(now - p->start_ns) / 1e9, p->tty ? "   " : "\n");
+		fprintf(stderr, "%5.1f %% read  ", 100.0 * (double)done / (double)p->src->bytes_total);
+	fprintf(stderr, "%" PRIu64 " packets  ", a.received);
+	if (rate < 0.01) /* paced */
+		fprintf(stderr, "%.0f packets/s", rate * 1e6);
+	else
+		fprintf(stderr, "%.2f Mpps", rate);
+	fprintf(stderr, "  %.0f s%s", (double)(now - p->start_ns) / 1e9, p->tty ? "   " : "\n");
 	p->last_ns = now;
 	p->last_packets = a.received;
 	p->shown = true;
