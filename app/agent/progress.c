@@ -32,7 +32,8 @@ static void show(struct progress *p)
 	rate = (double)(a.received - p->last_packets) * 1e3 / (double)(now - p->last_ns + 1);
 	fprintf(stderr, "%s", p->tty ? "\r" : "");
 	if (p->src->bytes_total > 0)
-		fprintf(stderr, "%5.1f %% read  ", 100.0 * (double)done / (double)p->src->bytes_total);
+		fprintf(stderr, "%5.1f %% read  ",
+			100.0 * (double)done / (double)p->src->bytes_total);
 	fprintf(stderr, "%" PRIu64 " packets  ", a.received);
 	if (rate < 0.01) /* paced */
 		fprintf(stderr, "%.0f packets/s", rate * 1e6);
