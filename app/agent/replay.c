@@ -28,7 +28,8 @@ enum {
 
 static const struct option_row rows[] = {
 	[OPT_MODE] = { "mode", 0, "MODE", "analyzer; local and mirror are not there yet" },
-	[OPT_WORKERS] = { "workers", 'w', "N", "threads that process packets (1)" },
+	[OPT_WORKERS] = { "workers", 'w', "N",
+			  "threads that process packets (cores.workers, or 1)" },
 	[OPT_SPEED] = { "speed", 0, "SPEED", "max, 1x, or Nx as fast as recorded (max)" },
 	[OPT_LOOP] = { "loop", 0, "N", "the input N times over (1)" },
 	[OPT_EACH] = { "each", 0, NULL, "every file is a run of its own" },
@@ -60,6 +61,7 @@ struct replay {
 	uint64_t workers, loop;
 	double speed;
 	const char *config, *group, *flows, *records;
+	char what[512]; /* the operands, for the accounting */
 	bool each, dedup, sorted, reports, accounting;
 	struct agent_conf conf;
 	struct weir_pcap_files files;
@@ -135,6 +137,15 @@ static bool take(struct replay *r, int row, const char *arg)
 		option_mistake(&table, "--%s: this version does not have it yet", rows[row].name);
 		return false;
 	}
+}
+
+static void name_input(struct replay *r, char *const *operands, int n)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < n && len < sizeof(r->what); i++)
+		len += (size_t)snprintf(r->what + len, sizeof(r->what) - len, "%s%s",
+					i > 0 ? " " : "", operands[i]);
 }
 
 /* 0 to go on, else an exit code; *operand is the first file's place in argv. */
@@ -286,8 +297,7 @@ static void print_accounting(const struct replay *r)
 	weir_pipe_flow_counters(r->pipe, &f);
 	accounting_print(stderr, &r->total, &f);
 	if (r->accounting && !r->each)
-		accounting_print_json(stdout, r->files.n == 1 ? r->files.paths[0] : "", &r->total,
-				      true, 0);
+		accounting_print_json(stdout, r->what, &r->total, true, 0);
 }
 
 static int replay(struct replay *r, struct weir_err *err)
@@ -309,7 +319,7 @@ static int replay(struct replay *r, struct weir_err *err)
 
 int weir_agent_replay(int argc, char **argv)
 {
-	struct replay r = { .workers = 1, .loop = 1 };
+	struct replay r = { .loop = 1 };
 	struct weir_err err = { 0 };
 	int operand, rc;
 	bool help;
@@ -320,6 +330,9 @@ int weir_agent_replay(int argc, char **argv)
 	rc = agent_conf_load(&r.conf, r.config, r.group);
 	if (rc != 0)
 		return rc;
+	if (r.workers == 0)
+		r.workers = r.conf.box.cores.workers;
+	name_input(&r, &argv[operand], argc - operand);
 	r.stop = agent_stop_on_signals();
 	rc = weir_pcap_files_find(&r.files, (const char *const *)&argv[operand],
 				  (size_t)(argc - operand), &err);

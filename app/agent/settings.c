@@ -77,6 +77,8 @@ struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned
 					  64 },
 		.settings = &c->settings,
 		.record_slots = c->box.rings.records,
+		.input_bursts = c->box.rings.input_bursts,
+		.cpus = c->box.cores.worker_cpus.n >= workers ? c->box.cores.worker_cpus.v : NULL,
 		.tap = 1,
 	};
 }

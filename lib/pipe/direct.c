@@ -24,7 +24,6 @@ static void take(struct queue_reader *q, const struct weir_view *view, struct we
 	q->tap.epoch = atomic_load_explicit(&q->w->pipe->epoch, memory_order_acquire);
 	q->w->acc.received += n;
 	q->last_rx_ns = now_ns;
-	frames_side(q->src, frames, n);
 	while (n > 0) {
 		const unsigned int k = weir_tap_stamp(&q->tap, frames, n, now_ns, &q->w->acc);
 		const struct burst b = { .watermark_ns = q->tap.watermark_ns,

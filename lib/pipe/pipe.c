@@ -8,7 +8,6 @@
 #define FRAGMENT_DATAGRAMS 8192
 #define FRAGMENT_FRAMES    2048
 #define FRAGMENT_HOLD_NS   (WEIR_NS_PER_S / 2)
-#define WORKER_BURSTS      64 /* bursts that wait for a worker: 4096 packets */
 
 static void view_free(struct weir_view *view)
 {
@@ -31,7 +30,8 @@ size_t weir_pipe_bytes(const struct weir_pipe_options *o)
 {
 	const size_t worker = weir_flow_table_bytes(&o->budget) +
 			      (size_t)o->record_slots * sizeof(struct weir_flow_rec) +
-			      WORKER_BURSTS * sizeof(struct burst) + sizeof(struct worker);
+			      (size_t)o->input_bursts * sizeof(struct burst) +
+			      sizeof(struct worker);
 
 	return worker * o->workers;
 }
@@ -144,7 +144,7 @@ static int start_workers(struct weir_pipe *p, struct weir_err *err)
 		struct worker *w = &p->workers[i];
 		int rc;
 
-		w->in = weir_ring_create(WORKER_BURSTS, sizeof(struct burst));
+		w->in = weir_ring_create(p->opt.input_bursts, sizeof(struct burst));
 		rc = w->in == NULL ? ENOMEM : pthread_create(&w->thread, NULL, worker_main, w);
 		if (rc != 0) {
 			weir_ring_destroy(w->in);

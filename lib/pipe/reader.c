@@ -47,12 +47,6 @@ void frames_done(struct weir_source *src, const struct weir_frame *frames, unsig
 		src->ops->done(src, &frames[start], (uint16_t)(n - start));
 }
 
-void frames_side(const struct weir_source *src, struct weir_frame *frames, unsigned int n)
-{
-	for (unsigned int i = 0; src->side_b && i < n; i++)
-		frames[i].flags |= WEIR_FRAME_SIDE_B;
-}
-
 static void stamp_burst(const struct reader *r, struct burst *b)
 {
 	b->tap = r->p->tap.number;
@@ -228,7 +222,7 @@ static void wait_for_workers(const struct reader *r)
 static void boundary(struct reader *r)
 {
 	publish_all(r, ++r->boundaries % TELL_TIME == 0);
-	if (!r->p->tap.lossless)
+	if (!r->p->tap.lossless && r->steer) /* workers of a port are not waited for */
 		return;
 	wait_for_workers(r);
 	if (!r->steer)
@@ -255,7 +249,6 @@ static void take_burst(struct reader *r, struct weir_source *src, struct weir_fr
 {
 	follow_epoch(r);
 	r->p->acc.received += n;
-	frames_side(src, frames, n);
 	while (n > 0) {
 		const unsigned int k = weir_tap_stamp(&r->p->tap, frames, n, now_ns, &r->p->acc);
 

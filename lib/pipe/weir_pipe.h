@@ -25,6 +25,7 @@ struct weir_pipe_options {
 	uint32_t record_slots;                /* ring to the collector: power of two */
 	uint8_t tap;                          /* number of the tap, from 1 */
 	bool lossless;                        /* sources wait: full rings block */
+	uint32_t input_bursts;                /* ring to each worker: power of two */
 	const int *cpus;                      /* a worker's CPU each, NULL = not pinned */
 };
 
@@ -41,7 +42,8 @@ size_t weir_pipe_bytes(const struct weir_pipe_options *o);
 struct weir_ring *const *weir_pipe_records(const struct weir_pipe *p);
 
 /*
- * Read the started sources of one tap until all have ended or `stop` is set; then close what is open.
+ * Read the started sources of one tap (two of them for the two fibres of a TAP pair) until all have
+ * ended or `stop` is set; then close what is open.
  * May be called again: each run is independent of those before. Blocks. The thread that calls it
  * becomes the reader.
  */

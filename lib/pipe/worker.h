@@ -84,7 +84,6 @@ void *worker_main(void *worker); /* bursts from a ring, until it is closed */
 /* reader.c */
 int reader_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
 	       const atomic_bool *stop);
-void frames_side(const struct weir_source *src, struct weir_frame *frames, unsigned int n);
 void frames_done(struct weir_source *src, const struct weir_frame *frames, unsigned int n);
 
 /* direct.c */

@@ -17,8 +17,6 @@ static void turn(struct weir_flow_rec *r)
 		memcpy(&(pair)[0], &(pair)[1], sizeof(first)); \
 		memcpy(&(pair)[1], first, sizeof(first));      \
 	} while (0)
-	SWAP(r->first_ns);
-	SWAP(r->last_ns);
 	SWAP(r->ip);
 	SWAP(r->mac);
 	SWAP(r->port);

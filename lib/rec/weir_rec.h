@@ -54,8 +54,6 @@ struct weir_flow_rec {
 	uint64_t end_ns;
 	uint64_t flow_start_ns; /* first packet of the flow */
 	uint64_t duration_ns;   /* first packet of the flow to its last so far */
-	uint64_t first_ns[2]; /* first and last packet of each direction in the period, 0 = none */
-	uint64_t last_ns[2];
 
 	union weir_ip ip[2];
 	uint8_t mac[2][6];
@@ -99,7 +97,7 @@ struct weir_flow_rec {
 	uint32_t retrans_syn, retrans_synack;
 	uint32_t pad2; /* 0 */
 };
-static_assert(sizeof(struct weir_flow_rec) == 440,
+static_assert(sizeof(struct weir_flow_rec) == 408,
 	      "the layout of record files: lib/export/README.md");
 
 /* Every field of a record that has a name: flow_fields.def. */

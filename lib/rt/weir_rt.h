@@ -43,7 +43,6 @@ struct weir_source {
 	const char *label; /* what messages call it: file or device; owned by the driver */
 	uint16_t queues;   /* rx queues; 1 unless the driver can do more */
 	bool lossless;     /* waits instead of dropping */
-	bool side_b;       /* second fibre of a TAP pair: frames get WEIR_FRAME_SIDE_B */
 
 	/* rx thread: wo; others: ro, may lag */
 	atomic_bool ended;           /* lossless: nothing will come any more */

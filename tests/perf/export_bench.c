@@ -58,10 +58,6 @@ static void make(struct weir_flow_rec *r, uint64_t *clock_ns)
 	r->duration_ns = client_ns + server_ns + (uint64_t)around(3000000) * 1000;
 	r->end_ns = *clock_ns;
 	r->start_ns = r->flow_start_ns = r->end_ns - r->duration_ns;
-	r->first_ns[0] = r->start_ns;
-	r->first_ns[1] = r->start_ns + server_ns;
-	r->last_ns[0] = r->end_ns;
-	r->last_ns[1] = r->end_ns - client_ns;
 	r->flow_id = r->start_ns >> 30 << 32 | (uint32_t)noise();
 	r->capture_nic = UINT64_C(4) << 60 | 1;
 	r->ip[0].w[0] = 10 | (uint32_t)(noise() % 1000000) << 8;

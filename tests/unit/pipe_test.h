@@ -190,6 +190,7 @@ static inline struct weir_pipe *test_pipe(const struct weir_settings *settings,
 					     .budget = { .flows = 8192, .ext_blocks = 1024 },
 					     .settings = settings,
 					     .record_slots = RECORDS,
+					     .input_bursts = 64,
 					     .tap = 1,
 					     .lossless = lossless };
 	struct weir_err err = { 0 };

@@ -14,8 +14,6 @@ static struct weir_flow_rec report(uint64_t start_ns)
 		.end_ns = start_ns + 60,
 		.flow_start_ns = 1000,
 		.duration_ns = start_ns + 60 - 1000,
-		.first_ns = { start_ns, 0 },
-		.last_ns = { start_ns + 50, 0 },
 		.ip = { { .b = { 10, 0, 0, 1 } }, { .b = { 10, 0, 0, 2 } } },
 		.port = { 40000, 80 },
 		.protocol = 6,
@@ -43,18 +41,12 @@ static void test_reports_of_a_flow_become_one_record(void)
 	from.flags = WEIR_REC_ACTIVE_SERVICE;
 	from.art = (struct weir_delay){ .max = 9, .count = 2, .sum = 11 };
 	from.tcp_flags[0] = WEIR_TCP_FIN;
-	from.first_ns[1] = 1070;
-	from.last_ns[1] = 1080;
 
 	weir_flow_rec_merge(&to, &from);
 	CU_ASSERT_EQUAL(to.flow_id, 7);
 	CU_ASSERT_EQUAL(to.start_ns, 1000);
 	CU_ASSERT_EQUAL(to.end_ns, 1120);
 	CU_ASSERT_EQUAL(to.duration_ns, 120);
-	CU_ASSERT_EQUAL(to.first_ns[0], 1000);
-	CU_ASSERT_EQUAL(to.first_ns[1], 1070);
-	CU_ASSERT_EQUAL(to.last_ns[0], 1110);
-	CU_ASSERT_EQUAL(to.last_ns[1], 1080);
 	CU_ASSERT_EQUAL(to.close_type, WEIR_CLOSE_FINISH);
 	CU_ASSERT_EQUAL(to.flags, WEIR_REC_NEW | WEIR_REC_ACTIVE_SERVICE);
 	CU_ASSERT_EQUAL(to.packet[0], 6);
