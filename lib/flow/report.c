@@ -5,21 +5,6 @@
  */
 #include "table_priv.h"
 
-/* report += second, exactly: what 32 bits cannot hold goes on in an extension. */
-static void add_bytes(struct weir_flow_table *t, struct weir_flow_cold *c, uint32_t *sum,
-		      uint32_t second, unsigned int which)
-{
-	struct ext *x;
-
-	if (weir_likely(!__builtin_add_overflow(*sum, second, sum)))
-		return;
-	x = ext_find(&t->ext, c->ext, EXT_BYTES);
-	if (x == NULL)
-		x = detail_add(t, c, EXT_BYTES);
-	if (x != NULL)
-		x->wraps[which]++;
-}
-
 static void tell_second(struct weir_flow_table *t, const struct weir_flow *f)
 {
 	const unsigned int client = flow_client(f);
@@ -32,27 +17,6 @@ static void tell_second(struct weir_flow_table *t, const struct weir_flow *f)
 		delta.l4_byte[role] = f->sec_l4[client ^ role];
 	}
 	t->hooks.on_second(t->hooks.ctx, f, &delta);
-}
-
-void second_end(struct weir_flow_table *t, uint32_t flow)
-{
-	struct weir_flow *f = flow_at(t, flow);
-	struct weir_flow_cold *c = cold_at(t, flow);
-
-	if ((f->sec_packet[0] | f->sec_packet[1]) == 0)
-		return;
-	if (t->hooks.on_second != NULL)
-		tell_second(t, f);
-	for (unsigned int side = 0; side < 2; side++) {
-		c->packet[side] += f->sec_packet[side];
-		add_bytes(t, c, &c->byte[side], f->sec_byte[side], side);
-		add_bytes(t, c, &c->l3[side], f->sec_l3[side], 2 + side);
-		add_bytes(t, c, &c->l4[side], f->sec_l4[side], 4 + side);
-	}
-	memset(f->sec_packet, 0, sizeof(f->sec_packet));
-	memset(f->sec_byte, 0, sizeof(f->sec_byte));
-	memset(f->sec_l3, 0, sizeof(f->sec_l3));
-	memset(f->sec_l4, 0, sizeof(f->sec_l4));
 }
 
 static void fill_counters(const struct weir_flow_table *t, const struct weir_flow *f,
@@ -167,9 +131,6 @@ static void clear_report(struct weir_flow_table *t, uint32_t flow)
 		memset(x->wraps, 0, sizeof(x->wraps));
 	weir_perf_clear(c, &t->ext);
 }
-static_assert(offsetof(struct weir_flow_cold, l4) ==
-		      offsetof(struct weir_flow_cold, packet) + 3 * sizeof(uint32_t[2]),
-	      "cleared as one");
 
 static struct weir_flow_rec *reserve(struct weir_flow_table *t)
 {
@@ -200,6 +161,59 @@ static void report_forced(struct weir_flow_table *t, uint32_t flow)
 		t->counters.reports++;
 	}
 	clear_report(t, flow);
+}
+
+/* Where the report's bytes go on past 32 bits; NULL = no extension is free. */
+static struct ext *wide_counters(struct weir_flow_table *t, struct weir_flow_cold *c)
+{
+	struct ext *x = ext_find(&t->ext, c->ext, EXT_BYTES);
+
+	return x != NULL ? x : detail_add(t, c, EXT_BYTES);
+}
+
+/* report += second */
+static void add_bytes(uint32_t *sum, uint32_t second, struct ext *wide, unsigned int which)
+{
+	if (weir_unlikely(__builtin_add_overflow(*sum, second, sum)) && wide != NULL)
+		wide->wraps[which]++;
+}
+
+static bool is_too_much(const struct weir_flow *f, const struct weir_flow_cold *c)
+{
+	uint64_t sums = 0;
+
+	for (unsigned int side = 0; side < 2; side++)
+		sums |= ((uint64_t)c->byte[side] + f->sec_byte[side]) |
+			((uint64_t)c->l3[side] + f->sec_l3[side]) |
+			((uint64_t)c->l4[side] + f->sec_l4[side]);
+	return sums >> 32 != 0;
+}
+
+void second_end(struct weir_flow_table *t, uint32_t flow)
+{
+	struct weir_flow *f = flow_at(t, flow);
+	struct weir_flow_cold *c = cold_at(t, flow);
+	struct ext *wide = NULL;
+
+	if ((f->sec_packet[0] | f->sec_packet[1]) == 0)
+		return;
+	if (t->hooks.on_second != NULL)
+		tell_second(t, f);
+	if (weir_unlikely(is_too_much(f, c))) {
+		wide = wide_counters(t, c);
+		if (wide == NULL) /* exact all the same, in two records of one minute */
+			report_forced(t, flow);
+	}
+	for (unsigned int side = 0; side < 2; side++) {
+		c->packet[side] += f->sec_packet[side];
+		add_bytes(&c->byte[side], f->sec_byte[side], wide, side);
+		add_bytes(&c->l3[side], f->sec_l3[side], wide, 2 + side);
+		add_bytes(&c->l4[side], f->sec_l4[side], wide, 4 + side);
+	}
+	memset(f->sec_packet, 0, sizeof(f->sec_packet));
+	memset(f->sec_byte, 0, sizeof(f->sec_byte));
+	memset(f->sec_l3, 0, sizeof(f->sec_l3));
+	memset(f->sec_l4, 0, sizeof(f->sec_l4));
 }
 
 void report_turn(struct weir_flow_table *t, uint32_t flow, uint64_t index)
