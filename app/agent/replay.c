@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum {
 	OPT_MODE,
@@ -317,6 +318,21 @@ static int replay(struct replay *r, struct weir_err *err)
 	return 0;
 }
 
+/* Opening --flows would empty a capture of that name. */
+static int spare_inputs(const struct replay *r, struct weir_err *err)
+{
+	struct stat out, in;
+
+	if (r->flows == NULL || stat(r->flows, &out) != 0)
+		return 0;
+	for (size_t i = 0; i < r->files.n; i++)
+		if (stat(r->files.paths[i], &in) == 0 && in.st_dev == out.st_dev &&
+		    in.st_ino == out.st_ino)
+			return weir_err_set(err, EINVAL, "--flows %s: is a capture to be read",
+					    r->flows);
+	return 0;
+}
+
 int weir_agent_replay(int argc, char **argv)
 {
 	struct replay r = { .loop = 1 };
@@ -336,6 +352,8 @@ int weir_agent_replay(int argc, char **argv)
 	r.stop = agent_stop_on_signals();
 	rc = weir_pcap_files_find(&r.files, (const char *const *)&argv[operand],
 				  (size_t)(argc - operand), &err);
+	if (rc == 0)
+		rc = spare_inputs(&r, &err);
 	if (rc == 0)
 		rc = replay(&r, &err);
 	if (rc < 0)

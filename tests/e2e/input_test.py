@@ -69,6 +69,12 @@ class Input(weir.Case):
         self.assertEqual(p.returncode, weir.FAILED)
         self.assertIn('/dev/full: No space left on device', p.stderr)
 
+    def test_a_capture_is_not_overwritten_by_its_flows(self):
+        path = self.file('a.pcap', quick())
+        self.assertEqual(weir.replay('--flows', path, path).returncode, weir.FAILED)
+        with open(path, 'rb') as f:
+            self.assertEqual(f.read(), quick())
+
     def test_a_folder_is_read_for_its_captures_whatever_else_lies_there(self):
         self.file('captures/a.pcap', quick())
         self.file('captures/deeper/b.pcap', quick())
