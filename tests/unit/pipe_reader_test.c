@@ -50,11 +50,10 @@ static void live_fini(struct live *l)
 	script_fini(&l->s);
 }
 
-static void remember_reader(struct script *s)
+static void open_at_the_end(struct script *s)
 {
 	struct live *l = s->ctx;
 
-	l->reader = pthread_self();
 	if (s->next == s->n)
 		atomic_store(&l->open, true);
 }
@@ -79,7 +78,8 @@ static void test_a_full_worker_ring_of_a_live_tap_is_counted_and_nothing_else_lo
 	live_init(&l, packets, 2);
 	for (unsigned int i = 0; i < packets; i++)
 		script_add(&l.s, live_item(now + i, i));
-	l.s.before = remember_reader;
+	l.reader = pthread_self();
+	l.s.before = open_at_the_end;
 	l.s.after_done = wait_for_the_end;
 	live_run(&l);
 	rec = test_records(l.p, 2, &n);
