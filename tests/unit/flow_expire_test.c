@@ -498,7 +498,7 @@ static void flood_burst(struct rig *r, uint64_t *random, uint64_t ts_ns, unsigne
 	uint8_t outcome[WEIR_BURST_MAX] = { 0 };
 
 	for (unsigned int i = 0; i < WEIR_BURST_MAX; i++) {
-		pkts[i] = pkt_tcp((uint32_t)rig_random(random) | 1 << 31,
+		pkts[i] = pkt_tcp((uint32_t)rig_random(random) | 1u << 31,
 				  (uint16_t)rig_random(random), B, 80, SYN, ts_ns);
 		attrs[i] = rig_attr;
 	}
