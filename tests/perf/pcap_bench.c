@@ -175,7 +175,7 @@ int main(int argc, char **argv)
 		void (*read_file)(const char *path);
 	} ways[] = { { "source", by_source }, { "read", by_read }, { "mmap", by_mmap } };
 	double ns[WEIR_ARRAY_SIZE(ways)][TURNS], begin;
-	char made[] = "/tmp/weir-bench-XXXXXX";
+	char made[] = P_tmpdir "/weir-bench-XXXXXX";
 	const char *path = argc > 1 ? argv[1] : made;
 
 	if (argc < 2)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const char *weirctl;
-static char dir[] = "/tmp/weir-ctl-test-XXXXXX";
+static char dir[] = P_tmpdir "/weir-ctl-test-XXXXXX";
 static char file[512]; /* the one record file in it */
 
 static char output[1 << 20]; /* of the last run */

@@ -57,7 +57,7 @@ static inline void made_write(const struct made *m, char path[32])
 {
 	int fd;
 
-	strcpy(path, "/tmp/weir-test-XXXXXX");
+	strcpy(path, P_tmpdir "/weir-test-XXXXXX");
 	fd = mkstemp(path);
 	CU_ASSERT_FATAL(fd >= 0);
 	CU_ASSERT_EQUAL_FATAL(write(fd, m->b, m->n), (ssize_t)m->n);

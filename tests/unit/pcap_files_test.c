@@ -15,7 +15,7 @@ static char dir[32];
 
 static void dir_make(void)
 {
-	strcpy(dir, "/tmp/weir-test-XXXXXX");
+	strcpy(dir, P_tmpdir "/weir-test-XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
 }
 
