@@ -29,7 +29,7 @@ struct weir_flow_table {
 
 	const struct weir_flow_conf *conf;
 	uint64_t timeout_ns[TO_COUNT];
-	uint64_t now_ns; /* the watermark, as last told */
+	uint64_t now_ns;                /* the watermark, as last told */
 	const struct weir_hints *hints; /* what earlier flows told, may be NULL */
 	struct weir_hint_log *hint_log; /* what flows of now tell, may be NULL */
 

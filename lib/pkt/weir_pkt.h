@@ -32,9 +32,9 @@ enum weir_link {
 };
 
 enum weir_frame_flag {
-	WEIR_FRAME_VLAN = 1 << 0,   /* vlan_tci was taken out of the frame by the port */
-	WEIR_FRAME_PORTS = 1 << 2,  /* ports were found by the fragment table: see `ports` */
-	WEIR_FRAME_HELD = 1 << 3,   /* a copy kept by the fragment table, not the source's memory */
+	WEIR_FRAME_VLAN = 1 << 0,  /* vlan_tci was taken out of the frame by the port */
+	WEIR_FRAME_PORTS = 1 << 2, /* ports were found by the fragment table: see `ports` */
+	WEIR_FRAME_HELD = 1 << 3,  /* a copy kept by the fragment table, not the source's memory */
 	WEIR_FRAME_TOO_OLD = 1 << 4, /* further behind the watermark than is tolerated */
 };
 
