@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Every example of the top README runs. Blocks marked sh-slow are run by quickstart and test themselves."""
+import glob
 import os
 import re
 
@@ -17,6 +18,11 @@ class Readme(weir.Case):
         for block in blocks:
             p = weir.run('bash', '-euo', 'pipefail', '-c', block, cwd=self.dir)
             self.assertEqual(p.returncode, 0, block + p.stderr)
+
+    def test_what_it_names_to_read_is_there(self):
+        with open(os.path.join(weir.SOURCE, 'README.md')) as f:
+            for path in re.findall(r'`([\w/*]*README.md)`', f.read()):
+                self.assertTrue(glob.glob(os.path.join(weir.SOURCE, path)), path)
 
     def test_it_has_less_than_200_lines(self):
         with open(os.path.join(weir.SOURCE, 'README.md')) as f:
