@@ -6,25 +6,28 @@
 #define A 0x0a000001
 #define B 0x0a000002
 
+static uint8_t flag_of(char letter)
+{
+	static const char letters[] = "FSRPAU"; /* from bit 0 on */
+	const char *at = strchr(letters, letter);
+
+	return at != NULL ? (uint8_t)(1 << (at - letters)) : 0;
+}
+
 /* Packets of one TCP conversation: '>' from A, '<' from B, then flags; a space between. */
 static unsigned int tcp_script(const char *script, struct weir_pkt *pkts, uint64_t ts_ns)
 {
 	unsigned int n = 0;
 
 	for (; *script != 0; script++) {
-		if (*script == '>' || *script == '<') {
-			const struct weir_pkt p = pkt_tcp(A, 1000, B, 80, 0, ts_ns + n);
+		const struct weir_pkt p = pkt_tcp(A, 1000, B, 80, 0, ts_ns + n);
 
-			pkts[n] = *script == '>' ? p : pkt_back(p, ts_ns + n);
-			n++;
-			continue;
-		}
-		pkts[n - 1].tcp_flags |= *script == 'S'   ? WEIR_TCP_SYN
-					 : *script == 'A' ? WEIR_TCP_ACK
-					 : *script == 'P' ? WEIR_TCP_PSH
-					 : *script == 'F' ? WEIR_TCP_FIN
-					 : *script == 'R' ? WEIR_TCP_RST
-							  : 0;
+		if (*script == '>')
+			pkts[n++] = p;
+		else if (*script == '<')
+			pkts[n++] = pkt_back(p, p.ts_ns);
+		else
+			pkts[n - 1].tcp_flags |= flag_of(*script);
 	}
 	return n;
 }
