@@ -47,7 +47,10 @@ struct weir_flow_hooks {
 	 */
 	struct weir_flow_rec *(*rec_reserve)(void *ctx);
 	void (*rec_commit)(void *ctx);
-	/* A second of a flow is over; may be NULL. Worker thread. */
+	/*
+	 * A second of a flow is over; may be NULL. Late packets, and more than 4 GiB, make a second
+	 * come in parts: deltas are to be added. Worker thread.
+	 */
 	void (*on_second)(void *ctx, const struct weir_flow *flow,
 			  const struct weir_flow_second *delta);
 	void *ctx;
