@@ -9,7 +9,6 @@
 #include "table_priv.h"
 
 #include <limits.h>
-#include <netinet/in.h>
 
 #define REVISIT_NS  (8 * WEIR_NS_PER_S) /* a long flow is looked at this often */
 #define IDLE_CHUNKS 3                   /* of a queue, compared to find the longest idle flow */
@@ -77,13 +76,10 @@ void flow_requeue(struct weir_flow_table *t, uint32_t flow, uint64_t now_ns)
 		reclaim(t);
 }
 
-/* SYNs from one side and nothing else: the collector may fold it with others like it. */
+/* The collector may fold it with others like it. */
 static uint16_t fold_flags(const struct weir_flow *f)
 {
-	const bool unanswered = f->proto == 6 && f->state == ST_OPENING1 && flow_is_one_way(f) &&
-				!(f->flags & FLOW_REPORTED);
-
-	return unanswered ? WEIR_REC_UNANSWERED : 0;
+	return flow_is_unanswered(f) ? WEIR_REC_UNANSWERED : 0;
 }
 
 void flow_end(struct weir_flow_table *t, uint32_t flow)
@@ -137,12 +133,9 @@ static void visit_chunk(struct weir_flow_table *t, enum flow_queue q, uint64_t s
 			visit(t, ref_flow(copy.ref[i]), safe_ns);
 }
 
-bool weir_flow_table_expire(struct weir_flow_table *t, uint64_t now_ns, unsigned int budget)
+/* End what is due by `safe_ns`; true when the budget did not suffice. */
+static bool sweep(struct weir_flow_table *t, uint64_t safe_ns, unsigned int budget)
 {
-	const uint64_t delay = t->conf->delay_ns;
-	const uint64_t safe_ns = now_ns > delay ? now_ns - delay : 0;
-
-	t->now_ns = now_ns;
 	for (enum flow_queue q = QUEUE_NONE + 1; q < QUEUES; q++) {
 		const struct chunk *c;
 
@@ -156,9 +149,25 @@ bool weir_flow_table_expire(struct weir_flow_table *t, uint64_t now_ns, unsigned
 	return false;
 }
 
+/* No packet of before this time can come any more. */
+static uint64_t safe_time(const struct weir_flow_table *t)
+{
+	return t->now_ns > t->conf->delay_ns ? t->now_ns - t->conf->delay_ns : 0;
+}
+
+bool weir_flow_table_expire(struct weir_flow_table *t, uint64_t now_ns, unsigned int budget)
+{
+	t->now_ns = now_ns;
+	if (weir_unlikely(t->folds.any && now_ns >= t->folds.due_ns))
+		folds_end(t);
+	t->behind = sweep(t, safe_time(t), budget);
+	return t->behind;
+}
+
 static void evict_flow(struct weir_flow_table *t, uint32_t flow, uint16_t flags)
 {
-	report_close(t, flow, weir_flow_close_type(flow_at(t, flow)), flags);
+	if ((flags & WEIR_REC_FOLD) == 0 || !fold_take(t, flow))
+		report_close(t, flow, weir_flow_close_type(flow_at(t, flow)), flags);
 	flow_free(t, flow);
 }
 
@@ -201,20 +210,16 @@ static void prefetch_victims(const struct weir_flow_table *t, const struct chunk
 /* Take references from the front of a queue until one of its flows was evicted. */
 static bool evict_from(struct weir_flow_table *t, struct victims v)
 {
-	struct chunk *c;
+	const struct chunk *c;
 	bool freed = false;
 
-	while (!freed && v.looks > 0 && (c = queue_take(&t->queues, v.q)) != NULL) {
+	while (!freed && v.looks > 0 && (c = queue_front(&t->queues, v.q)) != NULL) {
+		const uint64_t due_ns = c->due_ns;
+
 		if (c->first == 0)
 			prefetch_victims(t, c);
-		while (!freed && v.looks > 0 && c->first < c->end) {
-			freed = evict_ref(t, &v, c->ref[c->first++], c->due_ns);
-			v.looks--;
-		}
-		if (c->first < c->end)
-			queue_put_back(&t->queues, v.q, c);
-		else
-			chunk_free(&t->queues, c);
+		freed = evict_ref(t, &v, queue_pop(&t->queues, v.q), due_ns);
+		v.looks--;
 	}
 	t->counters.evicted_half_open += freed && v.q == QUEUE_HALF_OPEN;
 	t->counters.evicted_one_way += freed && v.q == QUEUE_ONE_WAY;
@@ -272,7 +277,8 @@ static bool evict_idle(struct weir_flow_table *t)
 
 bool evict(struct weir_flow_table *t, bool by_syn)
 {
-	weir_flow_table_expire(t, t->now_ns, CHUNK_REFS);
+	if (weir_unlikely(t->behind))
+		t->behind = sweep(t, safe_time(t), CHUNK_REFS);
 	return t->size < t->capacity ||
 	       evict_from(t, (struct victims){ QUEUE_HALF_OPEN, false, UINT_MAX }) ||
 	       evict_from(t, (struct victims){ QUEUE_ONE_WAY, false, UINT_MAX }) ||
@@ -306,9 +312,10 @@ static void flush_flow(struct weir_flow_table *t, uint32_t flow, enum weir_flush
 void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_reason reason,
 			   uint64_t now_ns)
 {
-	const uint64_t delay = t->conf->delay_ns;
-	const uint64_t safe_ns = now_ns > delay ? now_ns - delay : 0;
+	uint64_t safe_ns;
 
+	t->now_ns = now_ns;
+	safe_ns = safe_time(t);
 	for (uint32_t flow = 0; flow < t->fresh; flow++) {
 		if (flow + 16 < t->fresh)
 			flow_prefetch(t, flow + 16);
@@ -318,6 +325,7 @@ void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_r
 		    (tap == WEIR_FLOW_ALL_TAPS || flow_at(t, flow)->tap == tap))
 			flush_flow(t, flow, reason, safe_ns);
 	}
+	folds_end(t);
 	/* Time may begin anew, earlier: nothing waits behind references that are due in the old one. */
 	if (t->size > 0)
 		return;

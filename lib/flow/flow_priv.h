@@ -109,6 +109,14 @@ union flow_key {
 };
 static_assert(sizeof(union flow_key) == 16, "compared as two words");
 
+/* What was counted, by side. */
+union flow_sums {
+	struct {
+		uint32_t packet[2], byte[2], l3[2], l4[2];
+	};
+	uint32_t all[8];
+};
+
 struct weir_flow {
 	/* line 0: match and count */
 	union {
@@ -121,9 +129,9 @@ struct weir_flow {
 	uint8_t ends;    /* bits: l2_end of side 0, 1, l3_end of side 0, 1 */
 	uint8_t queue;   /* expiry queue its valid reference is in */
 	uint8_t gen;     /* of that reference */
-	uint32_t second; /* epoch, of the counters below; 0 = nothing yet */
+	uint32_t second; /* epoch, of `sec`; 0 = nothing yet */
 	uint64_t start_ns;
-	uint32_t sec_packet[2], sec_byte[2], sec_l3[2], sec_l4[2]; /* the current second */
+	union flow_sums sec; /* the current second's */
 
 	/* line 1: time and TCP */
 	uint64_t last_ns[2]; /* last packet of each side, 0 = none */
@@ -176,7 +184,7 @@ struct tcp_meter {
 };
 
 struct weir_flow_cold {
-	uint32_t packet[2], byte[2], l3[2], l4[2]; /* the report's seconds that are over */
+	union flow_sums sum; /* of the report's seconds that are over */
 	union {
 		struct segment seg[2];    /* highest received of each side; lower: EXT_SEGMENTS */
 		uint64_t handshake_ns[2]; /* while TCP_HANDSHAKE: first SYN or SYN-ACK, 0 = none */

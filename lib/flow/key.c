@@ -29,8 +29,11 @@ static uint64_t ip_end(uint32_t ip, uint16_t port)
 static uint64_t hash_key(const struct weir_flow_table *t, const union flow_key *key,
 			 uint32_t erspan)
 {
-	return hash_ends(t, ip_end(key->ip[0], key->port[0]), ip_end(key->ip[1], key->port[1]),
-			 (key->proto | (uint32_t)key->tap << 8) ^ erspan ^ erspan >> 16);
+	const uint64_t ips = key->word[0], rest = key->word[1];
+
+	return hash_ends(t, ip_end((uint32_t)ips, (uint16_t)rest),
+			 ip_end((uint32_t)(ips >> 32), (uint16_t)(rest >> 16)),
+			 (uint16_t)(rest >> 32) ^ erspan ^ erspan >> 16);
 }
 
 static uint64_t mac_end(const struct weir_flow_table *t, const uint8_t mac[6], uint32_t ip)
@@ -68,16 +71,14 @@ static uint32_t swapped16(uint32_t v)
 	return v << 16 | v >> 16;
 }
 
-/* Both orientations, made of whole words: a packet pays for this. */
+/* Both orientations, made of whole words: a packet pays for this. `back` are the ports as the other side sends. */
 static void fill_keys(struct probe *probe, uint32_t src, uint32_t dst, uint32_t ports,
-		      uint32_t common)
+		      uint32_t back, uint32_t common)
 {
-	const bool is_ip = (common >> 24 & FORM_NOT_IP) == 0;
-
 	probe->there.word[0] = (uint64_t)dst << 32 | src;
 	probe->there.word[1] = (uint64_t)common << 32 | ports;
 	probe->back.word[0] = (uint64_t)src << 32 | dst;
-	probe->back.word[1] = (uint64_t)common << 32 | (is_ip ? swapped16(ports) : ports);
+	probe->back.word[1] = (uint64_t)common << 32 | back;
 }
 
 /* Nothing beside the key is to be compared: most packets of most networks. */
@@ -87,23 +88,33 @@ static bool is_whole(const struct weir_flow_table *t, uint8_t form, const struct
 	       !t->conf->ignore_l2_end && (a->l2_end[0] | a->l2_end[1]) == 0;
 }
 
+static void init_not_ip(const struct weir_flow_table *t, const struct weir_pkt *p, uint32_t common,
+			uint32_t erspan, struct probe *probe)
+{
+	fill_keys(probe, p->ip[0].w[0], p->ip[1].w[0], p->eth_type, p->eth_type, common);
+	probe->hash = hash_not_ip(t, &probe->there, p->mac, erspan);
+}
+
 void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 		const struct weir_attr *a, struct probe *probe)
 {
 	const uint8_t form = form_of(p, a);
-
 	const uint32_t common = p->proto | (uint32_t)a->tap << 8 |
 				(uint32_t)(uint8_t)a->network_type << 16 | (uint32_t)form << 24;
+	const uint32_t ports = pair16(p->port), erspan = capture_id(a) >> 8;
+	uint32_t src = p->ip[0].w[0], dst = p->ip[1].w[0];
 
-	if (weir_unlikely(form & FORM_IPV6))
-		fill_keys(probe, ipv6_word(t, &p->ip[0]), ipv6_word(t, &p->ip[1]), pair16(p->port),
-			  common);
-	else
-		fill_keys(probe, p->ip[0].w[0], p->ip[1].w[0],
-			  form & FORM_NOT_IP ? p->eth_type : pair16(p->port), common);
 	probe->whole = is_whole(t, form, a);
-	probe->hash = form & FORM_NOT_IP ? hash_not_ip(t, &probe->there, p->mac, capture_id(a) >> 8)
-					 : hash_key(t, &probe->there, capture_id(a) >> 8);
+	if (weir_unlikely(form & FORM_NOT_IP)) {
+		init_not_ip(t, p, common, erspan, probe);
+		return;
+	}
+	if (weir_unlikely(form & FORM_IPV6)) {
+		src = ipv6_word(t, &p->ip[0]);
+		dst = ipv6_word(t, &p->ip[1]);
+	}
+	fill_keys(probe, src, dst, ports, swapped16(ports), common);
+	probe->hash = hash_key(t, &probe->there, erspan);
 }
 
 /* The hash again, from the entry: what probe_init() said of its first packet. */

@@ -71,12 +71,12 @@ void chunk_free(struct queues *qs, struct chunk *c)
 	qs->free = (uint32_t)(c - qs->chunks);
 }
 
-void queue_put_back(struct queues *qs, enum flow_queue q, struct chunk *c)
+uint32_t queue_pop(struct queues *qs, enum flow_queue q)
 {
-	struct queue *queue = &qs->q[q];
+	struct chunk *c = queue_front(qs, q);
+	const uint32_t ref = c->ref[c->first++];
 
-	c->next = queue->head;
-	queue->head = (uint32_t)(c - qs->chunks);
-	if (queue->tail == 0)
-		queue->tail = queue->head;
+	if (c->first == c->end)
+		chunk_free(qs, queue_take(qs, q));
+	return ref;
 }

@@ -81,13 +81,13 @@ bool queue_push(struct queues *qs, enum flow_queue q, uint32_t ref, uint64_t due
 /* Take the first chunk of a queue out; its references are the caller's until chunk_free(). */
 struct chunk *queue_take(struct queues *qs, enum flow_queue q);
 void chunk_free(struct queues *qs, struct chunk *c);
-/* Make a taken chunk the first of its queue again. */
-void queue_put_back(struct queues *qs, enum flow_queue q, struct chunk *c);
-
 /* The first chunk, NULL = empty queue. */
 static inline struct chunk *queue_front(const struct queues *qs, enum flow_queue q)
 {
 	return qs->q[q].head != 0 ? &qs->chunks[qs->q[q].head] : NULL;
 }
+
+/* The first reference of a queue that is not empty. */
+uint32_t queue_pop(struct queues *qs, enum flow_queue q);
 
 #endif

@@ -11,10 +11,10 @@ static void tell_second(struct weir_flow_table *t, const struct weir_flow *f)
 	struct weir_flow_second delta = { .second = f->second };
 
 	for (unsigned int role = 0; role < 2; role++) {
-		delta.packet[role] = f->sec_packet[client ^ role];
-		delta.byte[role] = f->sec_byte[client ^ role];
-		delta.l3_byte[role] = f->sec_l3[client ^ role];
-		delta.l4_byte[role] = f->sec_l4[client ^ role];
+		delta.packet[role] = f->sec.packet[client ^ role];
+		delta.byte[role] = f->sec.byte[client ^ role];
+		delta.l3_byte[role] = f->sec.l3[client ^ role];
+		delta.l4_byte[role] = f->sec.l4[client ^ role];
 	}
 	t->hooks.on_second(t->hooks.ctx, f, &delta);
 }
@@ -28,10 +28,10 @@ static void fill_counters(const struct weir_flow_table *t, const struct weir_flo
 	for (unsigned int role = 0; role < 2; role++) {
 		const unsigned int side = client ^ role;
 
-		rec->packet[role] = c->packet[side];
-		rec->byte[role] = c->byte[side];
-		rec->l3_byte[role] = c->l3[side];
-		rec->l4_byte[role] = c->l4[side];
+		rec->packet[role] = c->sum.packet[side];
+		rec->byte[role] = c->sum.byte[side];
+		rec->l3_byte[role] = c->sum.l3[side];
+		rec->l4_byte[role] = c->sum.l4[side];
 		if (weir_unlikely(x != NULL)) {
 			rec->byte[role] += (uint64_t)x->wraps[side] << 32;
 			rec->l3_byte[role] += (uint64_t)x->wraps[2 + side] << 32;
@@ -123,10 +123,7 @@ static void clear_report(struct weir_flow_table *t, uint32_t flow)
 
 	f->flags |= FLOW_REPORTED;
 	memset(f->tcp_flags, 0, sizeof(f->tcp_flags));
-	memset(c->packet, 0, sizeof(c->packet));
-	memset(c->byte, 0, sizeof(c->byte));
-	memset(c->l3, 0, sizeof(c->l3));
-	memset(c->l4, 0, sizeof(c->l4));
+	c->sum = (union flow_sums){ 0 };
 	if (x != NULL)
 		memset(x->wraps, 0, sizeof(x->wraps));
 	weir_perf_clear(c, &t->ext);
@@ -141,9 +138,15 @@ static struct weir_flow_rec *reserve(struct weir_flow_table *t)
 	return rec;
 }
 
+static void commit(struct weir_flow_table *t)
+{
+	t->hooks.rec_commit(t->hooks.ctx);
+	t->counters.reports++;
+}
+
 static bool has_packets(const struct weir_flow_cold *c)
 {
-	return (c->packet[0] | c->packet[1]) != 0;
+	return (c->sum.packet[0] | c->sum.packet[1]) != 0;
 }
 
 static void report_forced(struct weir_flow_table *t, uint32_t flow)
@@ -157,8 +160,7 @@ static void report_forced(struct weir_flow_table *t, uint32_t flow)
 		rec->start_ns = f->start_ns + index * WEIR_REPORT_NS;
 		rec->end_ns = rec->start_ns + WEIR_REPORT_NS;
 		rec->close_type = WEIR_CLOSE_FORCED_REPORT;
-		t->hooks.rec_commit(t->hooks.ctx);
-		t->counters.reports++;
+		commit(t);
 	}
 	clear_report(t, flow);
 }
@@ -171,49 +173,58 @@ static struct ext *wide_counters(struct weir_flow_table *t, struct weir_flow_col
 	return x != NULL ? x : detail_add(t, c, EXT_BYTES);
 }
 
-/* report += second */
-static void add_bytes(uint32_t *sum, uint32_t second, struct ext *wide, unsigned int which)
+/* Neither has its top bit set: no sum of two can wrap. */
+static bool is_small(const struct weir_flow *f, const struct weir_flow_cold *c)
 {
-	if (weir_unlikely(__builtin_add_overflow(*sum, second, sum)) && wide != NULL)
-		wide->wraps[which]++;
+	uint32_t bits = 0;
+
+	for (unsigned int i = 0; i < WEIR_ARRAY_SIZE(f->sec.all); i++)
+		bits |= f->sec.all[i] | c->sum.all[i];
+	return bits >> 31 == 0;
 }
 
-static bool is_too_much(const struct weir_flow *f, const struct weir_flow_cold *c)
+static bool wraps(const struct weir_flow *f, const struct weir_flow_cold *c)
 {
-	uint64_t sums = 0;
+	bool any = false;
 
-	for (unsigned int side = 0; side < 2; side++)
-		sums |= ((uint64_t)c->byte[side] + f->sec_byte[side]) |
-			((uint64_t)c->l3[side] + f->sec_l3[side]) |
-			((uint64_t)c->l4[side] + f->sec_l4[side]);
-	return sums >> 32 != 0;
+	for (unsigned int i = 0; i < WEIR_ARRAY_SIZE(f->sec.all); i++)
+		any |= f->sec.all[i] > UINT32_MAX - c->sum.all[i];
+	return any;
+}
+
+/* Packets are too few to wrap within a minute; their bytes are not. */
+static void add_large(struct weir_flow_table *t, uint32_t flow)
+{
+	const struct weir_flow *f = flow_at(t, flow);
+	struct weir_flow_cold *c = cold_at(t, flow);
+	struct ext *wide = NULL;
+
+	if (wraps(f, c)) {
+		wide = wide_counters(t, c);
+		if (wide == NULL) /* exact all the same, in two records of one minute */
+			report_forced(t, flow);
+	}
+	for (unsigned int i = 0; i < WEIR_ARRAY_SIZE(f->sec.all); i++)
+		if (__builtin_add_overflow(c->sum.all[i], f->sec.all[i], &c->sum.all[i]) &&
+		    wide != NULL)
+			wide->wraps[i - 2]++;
 }
 
 void second_end(struct weir_flow_table *t, uint32_t flow)
 {
 	struct weir_flow *f = flow_at(t, flow);
 	struct weir_flow_cold *c = cold_at(t, flow);
-	struct ext *wide = NULL;
 
-	if ((f->sec_packet[0] | f->sec_packet[1]) == 0)
+	if ((f->sec.packet[0] | f->sec.packet[1]) == 0)
 		return;
 	if (t->hooks.on_second != NULL)
 		tell_second(t, f);
-	if (weir_unlikely(is_too_much(f, c))) {
-		wide = wide_counters(t, c);
-		if (wide == NULL) /* exact all the same, in two records of one minute */
-			report_forced(t, flow);
-	}
-	for (unsigned int side = 0; side < 2; side++) {
-		c->packet[side] += f->sec_packet[side];
-		add_bytes(&c->byte[side], f->sec_byte[side], wide, side);
-		add_bytes(&c->l3[side], f->sec_l3[side], wide, 2 + side);
-		add_bytes(&c->l4[side], f->sec_l4[side], wide, 4 + side);
-	}
-	memset(f->sec_packet, 0, sizeof(f->sec_packet));
-	memset(f->sec_byte, 0, sizeof(f->sec_byte));
-	memset(f->sec_l3, 0, sizeof(f->sec_l3));
-	memset(f->sec_l4, 0, sizeof(f->sec_l4));
+	if (weir_likely(is_small(f, c)))
+		for (unsigned int i = 0; i < WEIR_ARRAY_SIZE(f->sec.all); i++)
+			c->sum.all[i] += f->sec.all[i];
+	else
+		add_large(t, flow);
+	f->sec = (union flow_sums){ 0 };
 }
 
 void report_turn(struct weir_flow_table *t, uint32_t flow, uint64_t index)
@@ -224,16 +235,12 @@ void report_turn(struct weir_flow_table *t, uint32_t flow, uint64_t index)
 	flow_at(t, flow)->report = (uint16_t)index;
 }
 
-void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags)
+void report_fill(const struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags,
+		 struct weir_flow_rec *rec)
 {
 	const struct weir_flow *f = flow_at(t, flow);
 	const uint64_t last = weir_max_u64(flow_last_ns(f), f->start_ns);
-	struct weir_flow_rec *rec;
 
-	second_end(t, flow);
-	rec = reserve(t);
-	if (rec == NULL)
-		return;
 	fill(t, flow, rec);
 	rec->start_ns = has_packets(cold_at(t, flow))
 				? f->start_ns + flow_report_index(f, last) * WEIR_REPORT_NS
@@ -241,6 +248,26 @@ void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, 
 	rec->end_ns = weir_max_u64(last, rec->start_ns); /* all of them may have been late */
 	rec->close_type = close_type;
 	rec->flags |= flags;
-	t->hooks.rec_commit(t->hooks.ctx);
-	t->counters.reports++;
+}
+
+void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags)
+{
+	struct weir_flow_rec *rec;
+
+	second_end(t, flow);
+	rec = reserve(t);
+	if (rec == NULL)
+		return;
+	report_fill(t, flow, close_type, flags, rec);
+	commit(t);
+}
+
+void report_folded(struct weir_flow_table *t, const struct weir_flow_rec *rec)
+{
+	struct weir_flow_rec *to = reserve(t);
+
+	if (to == NULL)
+		return;
+	*to = *rec;
+	commit(t);
 }

@@ -136,6 +136,8 @@ static enum segment_place add(struct list *l, const struct segment *s)
 
 static void forget_lower(const struct perf *m, unsigned int side)
 {
+	if (weir_likely(m->c->ext == FLOW_NONE))
+		return;
 	for (unsigned int part = 0; part < PARTS; part++) {
 		const struct ext *e = part_of(m, side, part);
 

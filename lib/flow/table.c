@@ -154,14 +154,14 @@ static void count_second(struct weir_flow_table *t, uint32_t flow, struct weir_f
 {
 	const uint32_t second = (uint32_t)(p->ts_ns / WEIR_NS_PER_S);
 
-	if (second != f->second || f->sec_byte[side] > UINT32_MAX - p->packet_len) {
+	if (second != f->second || f->sec.byte[side] > UINT32_MAX - p->packet_len) {
 		second_end(t, flow);
 		f->second = second;
 	}
-	f->sec_packet[side]++;
-	f->sec_byte[side] += p->packet_len;
-	f->sec_l3[side] += p->l3_payload_len;
-	f->sec_l4[side] += p->l4_payload_len;
+	f->sec.packet[side]++;
+	f->sec.byte[side] += p->packet_len;
+	f->sec.l3[side] += p->l3_payload_len;
+	f->sec.l4[side] += p->l4_payload_len;
 }
 
 static void update_tcp(struct weir_flow_table *t, struct weir_flow *f, struct weir_flow_cold *c,

@@ -9,11 +9,28 @@
 
 #include <weir_flow_service.h>
 
+#include <netinet/in.h>
+
 /* A packet as the table sees it: its key in packet orientation, and the symmetric hash. */
 struct probe {
 	uint64_t hash;
 	union flow_key there, back; /* the key of a flow whose side 0, or side 1, sent the packet */
 	bool whole;                 /* the key says it all */
+};
+
+#define FOLD_SETS 16 /* a power of two */
+#define FOLD_WAYS 4
+
+struct fold_set {
+	uint32_t oldest;                     /* the sum that leaves for another one */
+	struct weir_flow_rec sum[FOLD_WAYS]; /* flow_count 0 = free */
+};
+
+/* Evicted half-open flows that have not left yet: fold.c. */
+struct folds {
+	bool any;
+	uint64_t due_ns; /* with `any`: all leave */
+	struct fold_set set[FOLD_SETS];
 };
 
 struct weir_flow_table {
@@ -33,9 +50,12 @@ struct weir_flow_table {
 	const struct weir_hints *hints; /* what earlier flows told, may be NULL */
 	struct weir_hint_log *hint_log; /* what flows of now tell, may be NULL */
 
+	bool behind; /* flows are due that no sweep has come to */
+
 	struct weir_flow_hooks hooks;
 	struct weir_flow_counters counters;
 	struct weir_flow_budget budget;
+	struct folds folds;
 };
 
 static inline struct weir_flow *flow_at(const struct weir_flow_table *t, uint32_t flow)
@@ -65,6 +85,13 @@ static inline uint64_t flow_last_ns(const struct weir_flow *f)
 static inline uint32_t capture_id(const struct weir_attr *a)
 {
 	return (uint32_t)a->capture_nic;
+}
+
+/* SYNs from one side and nothing else. */
+static inline bool flow_is_unanswered(const struct weir_flow *f)
+{
+	return f->proto == IPPROTO_TCP && f->state == ST_OPENING1 && flow_is_one_way(f) &&
+	       !(f->flags & FLOW_REPORTED);
 }
 
 /* When the flow ends unless a packet comes first. Spec 4.3: one direction alone has its own time. */
@@ -151,8 +178,19 @@ static inline void report_until(struct weir_flow_table *t, uint32_t flow, uint64
 	if (weir_unlikely(flow_report_is_before(flow_at(t, flow), index)))
 		report_turn(t, flow, index);
 }
-/* The flow's last record. */
+/* The flow's last record, of all seconds that are over. */
+void report_fill(const struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags,
+		 struct weir_flow_rec *rec);
+/* It leaves. */
 void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags);
+/* So does a record of many flows. */
+void report_folded(struct weir_flow_table *t, const struct weir_flow_rec *rec);
+
+/* fold.c */
+/* Fold an evicted half-open flow; false: it has to leave as a record of its own. */
+bool fold_take(struct weir_flow_table *t, uint32_t flow);
+/* All sums leave. */
+void folds_end(struct weir_flow_table *t);
 
 /* expire.c */
 enum flow_queue flow_queue_of(const struct weir_flow *f);
