@@ -16,10 +16,8 @@ static uint16_t mapped(const struct weir_attribute_conf *conf, uint16_t vid)
 	return conf->vlan_map[vid] != 0 ? conf->vlan_map[vid] : conf->default_type;
 }
 
-static uint16_t network_type(const struct weir_attribute_conf *conf, const struct weir_pkt *pkt)
+static uint16_t tagged_type(const struct weir_attribute_conf *conf, const struct weir_pkt *pkt)
 {
-	if (pkt->tags == 0)
-		return mapped(conf, 0);
 	switch (conf->pcp) {
 	case WEIR_PCP_OUTER_VLAN:
 		return mapped(conf, pkt->tci[0] & VID_MASK);
@@ -35,14 +33,18 @@ static uint16_t network_type(const struct weir_attribute_conf *conf, const struc
 void weir_attribute_burst(const struct weir_attribute_conf *conf, uint8_t tap,
 			  const struct weir_pkt *pkts, struct weir_attr *attrs, unsigned int n)
 {
+	const struct weir_attr plain = { .capture_nic = NIC_FROM_ID | tap,
+					 .network_type = mapped(conf, 0),
+					 .tap = tap };
+
 	for (unsigned int i = 0; i < n; i++) {
 		const struct weir_pkt *pkt = &pkts[i];
 
-		attrs[i] = (struct weir_attr){
-			.capture_nic = NIC_FROM_ID |
-				       (uint64_t)(pkt->erspan_src & ERSPAN_MASK) << 8 | tap,
-			.network_type = network_type(conf, pkt),
-			.tap = tap,
-		};
+		memcpy(&attrs[i], &plain,
+		       sizeof(plain)); /* in one go, where `=` goes by the fields */
+		if (weir_unlikely(pkt->erspan_src != 0))
+			attrs[i].capture_nic |= (uint64_t)(pkt->erspan_src & ERSPAN_MASK) << 8;
+		if (weir_unlikely(pkt->tags > 0))
+			attrs[i].network_type = tagged_type(conf, pkt);
 	}
 }
