@@ -52,24 +52,14 @@ static void forget(struct weir_pkt *pkt, enum weir_tunnel_type type)
 		pkt->erspan_src = weir_be32(pkt->ip[WEIR_SRC].b);
 }
 
-/* Keep what holds for the whole frame; an inner packet without a link header keeps the outer one. */
+/* What holds for the whole frame stays; an inner packet without a link header keeps the outer one. */
 static void start_anew(struct weir_pkt *pkt, bool keep_link)
 {
-	const struct weir_tunnel tunnel = pkt->tunnel;
-	const uint64_t ts_ns = pkt->ts_ns;
-	const uint32_t erspan_src = pkt->erspan_src;
-	const uint16_t tci[2] = { pkt->tci[0], pkt->tci[1] }, vlan = pkt->vlan;
-	const uint8_t tags = pkt->tags;
+	const uint16_t vlan = pkt->vlan;
 	uint8_t mac[2][6];
 
 	memcpy(mac, pkt->mac, sizeof(mac));
-	weir_pkt_clear(pkt);
-	pkt->ts_ns = ts_ns;
-	pkt->tags = tags;
-	pkt->tci[0] = tci[0];
-	pkt->tci[1] = tci[1];
-	pkt->erspan_src = erspan_src;
-	pkt->tunnel = tunnel;
+	weir_pkt_clear_inner(pkt);
 	if (keep_link) {
 		pkt->flags = WEIR_PKT_PSEUDO_MAC;
 		pkt->vlan = vlan;

@@ -124,45 +124,48 @@ enum weir_tcp_flag {
 
 #define WEIR_WSCALE_NONE 0xff
 
+/*
+ * The first part is of the innermost packet and starts anew in each tunnel, the second is of the
+ * frame as a whole. Fields stand so that those written or cleared together are next to each other.
+ */
 struct weir_pkt {
-	uint64_t ts_ns;
 	union weir_ip ip[2];
 	uint16_t port[2];        /* host order; 0 where there are none */
-	uint8_t proto;           /* IP protocol of the innermost header followed */
-	uint8_t tcp_flags;       /* the 8 bits of RFC 9293 */
 	uint16_t flags;          /* enum weir_pkt_flag */
 	uint16_t eth_type;       /* of what the innermost L2 header carries; 0 = LLC */
-	uint16_t vlan;           /* innermost VID of the innermost frame, 0 = none */
+	uint32_t ip_id;          /* IPv4 identification, or the IPv6 fragment header's */
+	uint32_t icmp_id;        /* echo: id << 16 | sequence */
 	uint32_t packet_len;     /* bytes of the innermost L2 frame without padding and FCS */
 	uint32_t l3_payload_len; /* bytes after the IP header, by its length field */
 	uint32_t l4_payload_len; /* bytes after the transport header, by the IP length field */
+	uint32_t payload_cap;    /* captured bytes at `payload` */
+	const uint8_t *payload;  /* after the transport header; borrowed with the frame */
+	const uint8_t *l3;       /* innermost IP header, for dedup; NULL = none */
+	const uint8_t *end;      /* one past the last captured byte of the innermost datagram */
 
 	/* TCP */
 	uint32_t seq, ack;
 	uint16_t win;        /* unscaled */
+	uint16_t mss;        /* 0 = no option */
 	uint8_t data_offset; /* 32-bit words as on the wire */
+	uint8_t tcp_flags;   /* the 8 bits of RFC 9293 */
 	uint8_t wscale;      /* shift, WEIR_WSCALE_NONE = no option */
 	uint8_t sack_permitted;
-	uint8_t ttl;
-	uint16_t mss; /* 0 = no option */
+	uint32_t nat_ip; /* host order */
+	uint16_t nat_port;
 
-	uint32_t icmp_id; /* echo: id << 16 | sequence */
-	uint8_t icmp_type;
-	uint8_t tags;    /* VLAN tags of the outermost frame: 0, 1, 2 (more are 2) */
-	uint16_t tci[2]; /* their TCI: outer, inner (inner = outer with one tag) */
-
-	uint32_t ip_id;    /* IPv4 identification, or the IPv6 fragment header's */
 	uint16_t frag_off; /* bytes / 8 */
 	uint8_t mac[2][6];
-	uint16_t nat_port;
-	uint32_t nat_ip;     /* host order */
+	uint16_t vlan; /* innermost VID of the innermost frame, 0 = none */
+	uint8_t ttl;
+	uint8_t proto; /* IP protocol of the innermost header followed */
+	uint8_t icmp_type;
+
+	/* The whole frame */
+	uint8_t tags;    /* VLAN tags of the outermost frame: 0, 1, 2 (more are 2) */
+	uint16_t tci[2]; /* their TCI: outer, inner (inner = outer with one tag) */
+	uint64_t ts_ns;
 	uint32_t erspan_src; /* outer IPv4 source of a trimmed ERSPAN, host order, 0 = none */
-
-	uint32_t payload_cap;   /* captured bytes at `payload` */
-	const uint8_t *payload; /* after the transport header; borrowed with the frame */
-	const uint8_t *l3;      /* innermost IP header, for dedup; NULL = none */
-	const uint8_t *end;     /* one past the last captured byte of the innermost datagram */
-
 	struct weir_tunnel tunnel;
 };
 
