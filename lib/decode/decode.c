@@ -7,9 +7,6 @@
  */
 #include "decode_priv.h"
 
-#define PREFETCH_AHEAD 8
-#define GRO_SLACK      16 /* bytes of padding and FCS a frame may have beyond its datagram */
-
 typedef enum weir_verdict (*decode_fn)(struct weir_decoding *d, struct weir_pkt *pkt);
 
 static const decode_fn decoders[WEIR_HDRS] = {
@@ -79,24 +76,21 @@ static void begin(const struct weir_frame *frame, struct weir_decoding *d, struc
 	if (frame->flags & WEIR_FRAME_VLAN) {
 		d->cut = weir_sub_floor(d->cut, WEIR_VLAN_TAG_LEN);
 		d->l2_len = WEIR_VLAN_TAG_LEN;
-		weir_decoding_tag(d, pkt, frame->vlan_tci);
+		pkt->vlan = frame->vlan_tci & 0x0fff;
+		weir_pkt_tag(pkt, frame->vlan_tci);
 	}
 }
 
 /* Follow headers until one stops; at most `max_tunnels` encapsulations. */
-static inline enum weir_verdict follow(const struct weir_frame *frame, struct weir_decoding *d,
-				       struct weir_pkt *pkt, uint8_t max_tunnels, bool fast)
+static enum weir_verdict follow(const struct weir_frame *frame, struct weir_decoding *d,
+				struct weir_pkt *pkt, uint8_t max_tunnels)
 {
 	enum weir_verdict v = WEIR_STOP_BAD;
 
 	begin(frame, d, pkt, max_tunnels);
 	while (d->next != WEIR_HDR_NONE && d->headers < WEIR_DECODE_HEADERS_MAX) {
 		d->headers++;
-		if (fast && d->next == WEIR_HDR_ETHER &&
-		    d->headers <= WEIR_DECODE_HEADERS_MAX - WEIR_DECODE_USUAL_MAX)
-			v = weir_decode_usual(d, pkt);
-		else
-			v = decoders[d->next](d, pkt);
+		v = decoders[d->next](d, pkt);
 		if (v != WEIR_MORE)
 			break;
 	}
@@ -111,24 +105,21 @@ static void finish(const struct weir_frame *frame, const struct weir_decoding *d
 		pkt->port[WEIR_SRC] = frame->ports[WEIR_SRC];
 		pkt->port[WEIR_DST] = frame->ports[WEIR_DST];
 	}
-	/* One frame of many segments, joined on receiving or not yet cut on sending. */
-	if (!d->inner && frame->link != WEIR_LINK_RADIOTAP &&
-	    pkt->packet_len + GRO_SLACK < frame->wirelen)
-		pkt->packet_len = frame->wirelen;
+	if (!d->inner && frame->link != WEIR_LINK_RADIOTAP)
+		weir_pkt_join(pkt, frame);
 }
 
-static inline enum weir_outcome decode(const struct weir_frame *frame,
-				       const struct weir_decode_conf *conf, struct weir_pkt *pkt,
-				       bool fast)
+enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
+				       const struct weir_decode_conf *conf, struct weir_pkt *pkt)
 {
 	struct weir_decoding d;
 	enum weir_verdict v;
 
 	d.conf = conf;
-	v = follow(frame, &d, pkt, conf->max_tunnels, fast);
+	v = follow(frame, &d, pkt, conf->max_tunnels);
 	if (weir_unlikely(!d.landed)) {
 		if (d.tunnels > 0)
-			v = follow(frame, &d, pkt, d.tunnels - 1, fast);
+			v = follow(frame, &d, pkt, d.tunnels - 1);
 		else if (weir_route_link(frame->link) == WEIR_HDR_NONE)
 			return WEIR_OUTCOME_LINKTYPE;
 	}
@@ -136,27 +127,4 @@ static inline enum weir_outcome decode(const struct weir_frame *frame,
 		return v == WEIR_STOP_SHORT ? WEIR_OUTCOME_SHORT : WEIR_OUTCOME_MALFORMED;
 	finish(frame, &d, pkt);
 	return WEIR_OUTCOME_FLOW;
-}
-
-enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
-				       const struct weir_decode_conf *conf, struct weir_pkt *pkt)
-{
-	return decode(frame, conf, pkt, false);
-}
-
-enum weir_outcome weir_decode(const struct weir_frame *frame, const struct weir_decode_conf *conf,
-			      struct weir_pkt *pkt)
-{
-	return decode(frame, conf, pkt, true);
-}
-
-void weir_decode_burst(const struct weir_frame *frames, unsigned int n,
-		       const struct weir_decode_conf *conf, struct weir_pkt *pkts,
-		       uint8_t *outcomes)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		if (i + PREFETCH_AHEAD < n)
-			weir_prefetch(frames[i + PREFETCH_AHEAD].data);
-		outcomes[i] = (uint8_t)decode(&frames[i], conf, &pkts[i], true);
-	}
 }

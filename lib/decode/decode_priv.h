@@ -10,9 +10,9 @@
 #include <weir_wire.h>
 
 #define WEIR_DECODE_HEADERS_MAX 40     /* of one packet, tunnels included; bounds every loop */
-#define WEIR_DECODE_USUAL_MAX   4      /* of them are taken by weir_decode_usual() at once */
 #define WEIR_ETHERTYPE_MIN      0x0600 /* below, the field is a length and LLC follows */
 #define WEIR_VLAN_TAG_LEN       4
+#define WEIR_GRO_SLACK          16 /* bytes of padding and FCS a frame may have beyond its datagram */
 
 enum weir_verdict {
 	WEIR_MORE,       /* d->next names the next header */
@@ -45,13 +45,9 @@ struct weir_decoding {
 enum weir_hdr weir_route_link(unsigned int link);
 enum weir_hdr weir_route_ethertype(unsigned int type);
 enum weir_hdr weir_route_ip_proto(unsigned int proto);
-enum weir_hdr weir_route_udp(unsigned int sport, unsigned int dport);
 enum weir_hdr weir_route_gre(unsigned int type);
 
-/* weir_decode_ether() and all that usually follows, in one go: the fast path. */
-enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pkt);
-
-/* weir_decode() by the table alone. The same to the byte: for tests and measurement. */
+/* weir_decode() by the table alone: for what is not usual. Of what is, the same to the byte. */
 enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
 				       const struct weir_decode_conf *conf, struct weir_pkt *pkt);
 
@@ -148,13 +144,9 @@ static inline void weir_decoding_payload(const struct weir_decoding *d, struct w
 	pkt->payload_cap = (uint32_t)weir_rd_left(&d->rd);
 }
 
-/* A VLAN tag, in the frame or taken out of it by the port. */
-static inline void weir_decoding_tag(const struct weir_decoding *d, struct weir_pkt *pkt,
-				     uint16_t tci)
+/* A VLAN tag of the outermost frame, in it or taken out of it by the port. */
+static inline void weir_pkt_tag(struct weir_pkt *pkt, uint16_t tci)
 {
-	pkt->vlan = tci & 0x0fff;
-	if (d->inner)
-		return;
 	/* The capture network type goes by the tags of the frame as the mirror sent it. */
 	if (pkt->tags == 0)
 		pkt->tci[0] = tci;
@@ -162,6 +154,13 @@ static inline void weir_decoding_tag(const struct weir_decoding *d, struct weir_
 		pkt->tci[1] = tci;
 		pkt->tags++;
 	}
+}
+
+/* One frame of many segments, joined on receiving or not yet cut on sending, is as long as they are. */
+static inline void weir_pkt_join(struct weir_pkt *pkt, const struct weir_frame *frame)
+{
+	if (weir_unlikely(pkt->packet_len + WEIR_GRO_SLACK < frame->wirelen))
+		pkt->packet_len = frame->wirelen;
 }
 
 static inline uint32_t weir_sub_floor(uint32_t a, uint32_t b)

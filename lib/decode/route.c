@@ -55,38 +55,6 @@ enum weir_hdr weir_route_ip_proto(unsigned int proto)
 	}
 }
 
-static enum weir_hdr udp_dst(unsigned int port)
-{
-	switch (port) {
-	default:
-		return WEIR_HDR_NONE;
-#define WEIR_DECODER ROW
-#define LINK(x)
-#define ETHERTYPE(x)
-#define IP_PROTO(x)
-#define UDP_DST(x)    case x:
-#define UDP_EITHER(x) case x:
-#define GRE(x)
-#include "decoders.def"
-	}
-}
-
-static enum weir_hdr udp_src(unsigned int port)
-{
-	switch (port) {
-	default:
-		return WEIR_HDR_NONE;
-#define WEIR_DECODER ROW
-#define LINK(x)
-#define ETHERTYPE(x)
-#define IP_PROTO(x)
-#define UDP_DST(x)
-#define UDP_EITHER(x) case x:
-#define GRE(x)
-#include "decoders.def"
-	}
-}
-
 enum weir_hdr weir_route_gre(unsigned int type)
 {
 	switch (type) {
@@ -101,11 +69,4 @@ enum weir_hdr weir_route_gre(unsigned int type)
 #define GRE(x) case x:
 #include "decoders.def"
 	}
-}
-
-enum weir_hdr weir_route_udp(unsigned int sport, unsigned int dport)
-{
-	enum weir_hdr hdr = udp_dst(dport);
-
-	return hdr != WEIR_HDR_NONE ? hdr : udp_src(sport);
 }

@@ -1,19 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP with the options that matter to a meter. RFC 9293, section 3.1; RFC 7323; RFC 2018. */
-#include "decode_priv.h"
-
-struct tcp_hdr {
-	uint8_t sport_be[2];
-	uint8_t dport_be[2];
-	uint8_t seq_be[4];
-	uint8_t ack_be[4];
-	uint8_t data_offset;
-	uint8_t flags;
-	uint8_t window_be[2];
-	uint8_t checksum_be[2];
-	uint8_t urgent_be[2];
-};
-static_assert(sizeof(struct tcp_hdr) == 20, "RFC 9293, figure 1");
+#include "tcp.h"
 
 enum {
 	OPT_END = 0,
@@ -64,8 +51,6 @@ static void learn_options(struct weir_rd rd, struct weir_pkt *pkt)
 {
 	const uint8_t *opt;
 
-	if (is_only_timestamps(&rd))
-		return;
 	while ((opt = weir_rd_peek(&rd, 1)) != NULL && opt[0] != OPT_END) {
 		if (opt[0] == OPT_NOP) {
 			rd.p++;
@@ -77,35 +62,23 @@ static void learn_options(struct weir_rd rd, struct weir_pkt *pkt)
 	}
 }
 
+void weir_tcp_learn_options(const struct tcp_hdr *h, const uint8_t *end, struct weir_pkt *pkt)
+{
+	struct weir_rd options = { (const uint8_t *)(h + 1), end };
+	uint32_t words = h->data_offset >> 4;
+
+	weir_rd_limit(&options, words * 4 - sizeof(*h));
+	weir_tcp_learn_payload(pkt, words, options.end, end);
+	if (!is_only_timestamps(&options))
+		learn_options(options, pkt);
+}
+
 enum weir_verdict weir_decode_tcp(struct weir_decoding *d, struct weir_pkt *pkt)
 {
 	const struct tcp_hdr *h = weir_rd_take(&d->rd, sizeof(*h));
-	struct weir_rd options;
-	uint32_t words;
 
 	if (h == NULL)
 		return weir_decode_ports(d, pkt);
-
-	pkt->flags |= WEIR_PKT_L4;
-	pkt->wscale = WEIR_WSCALE_NONE;
-	pkt->port[WEIR_SRC] = weir_be16(h->sport_be);
-	pkt->port[WEIR_DST] = weir_be16(h->dport_be);
-	pkt->seq = weir_be32(h->seq_be);
-	pkt->ack = weir_be32(h->ack_be);
-	pkt->tcp_flags = h->flags;
-	pkt->win = weir_be16(h->window_be);
-	words = h->data_offset >> 4;
-	if (words < 5)
-		words = 5;
-	pkt->data_offset = (uint8_t)words;
-	pkt->l4_payload_len = weir_sub_floor(pkt->l3_payload_len, words * 4);
-
-	if (words > 5) {
-		options = d->rd;
-		weir_rd_limit(&options, (size_t)(words - 5) * 4);
-		d->rd.p = options.end;
-		learn_options(options, pkt);
-	}
-	weir_decoding_payload(d, pkt);
+	weir_tcp_learn(h, d->rd.end, pkt);
 	return WEIR_STOP_DONE;
 }

@@ -20,6 +20,8 @@ enum weir_verdict weir_decode_vlan(struct weir_decoding *d, struct weir_pkt *pkt
 		return WEIR_STOP_SHORT;
 	}
 	d->l2_len += sizeof(*h);
-	weir_decoding_tag(d, pkt, weir_be16(h->tci_be));
+	pkt->vlan = weir_be16(h->tci_be) & 0x0fff;
+	if (!d->inner)
+		weir_pkt_tag(pkt, weir_be16(h->tci_be));
 	return weir_decode_payload_ether(d, pkt, weir_be16(h->type_be));
 }

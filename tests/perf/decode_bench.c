@@ -47,6 +47,12 @@ static const struct load loads[] = {
 	  104,
 	  { ETHER(0x0800), IPV4(70, 47), 0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 1, 0, 0, 0, 0,
 	    ETHER(0x0800), IPV4(20, 6),  TCP } },
+	/* Left to the table: the columns differ by what it costs to find that out. */
+	{ "GENEVE, IPv4 TCP",
+	  104,
+	  { ETHER(0x0800), IPV4(70, 17), UDP(6081, 62), 0, 0, 0x65, 0x58, 0, 0, 1, 0, ETHER(0x0800),
+	    IPV4(20, 6), TCP } },
+	{ "IPv4 ICMP", 42, { ETHER(0x0800), IPV4(8, 1), 8, 0, 0, 0, 0, 1, 0, 1 } },
 };
 
 typedef enum weir_outcome (*decode_fn)(const struct weir_frame *frame,

@@ -32,6 +32,30 @@ static void put_transport(struct build *b, bool tcp)
 		before_udp(b, 40000, 53);
 }
 
+/* VXLAN, or ERSPAN II with a sequence number, in IPv4 or IPv6, perhaps behind a tag. */
+static void put_tunnel(struct build *b)
+{
+	bool vxlan = next_random() % 2, v6 = next_random() % 4 == 0;
+	uint16_t type = v6 ? 0x86dd : 0x0800;
+
+	if (vxlan) {
+		BEFORE(b, 8, 0, 0, 0, 0x12, 0x34, 0x56, 0);
+		before_udp(b, 50000, 4789);
+	} else {
+		BEFORE(b, 0x10, 100, 0x12, 0x34, 0, 0, 0, 0);
+		BEFORE(b, 0x10, 0, 0x88, 0xbe, 0, 0, 0, 1);
+	}
+	if (v6)
+		before_ipv6(b, 2, vxlan ? 17 : 47);
+	else
+		before_ipv4(b, 2, vxlan ? 17 : 47);
+	if (next_random() % 4 == 0) {
+		BEFORE(b, 0xa0, 0xc8, type >> 8, type & 0xff);
+		type = 0x8100;
+	}
+	before_ether(b, 2, type);
+}
+
 /* Ethernet, perhaps a tag, IPv4 or IPv6, TCP or UDP; sometimes in a tunnel. */
 static void make(struct build *b)
 {
@@ -50,19 +74,15 @@ static void make(struct build *b)
 		type = 0x8100;
 	}
 	before_ether(b, 1, type);
-	if (next_random() % 4 == 0) {
-		BEFORE(b, 8, 0, 0, 0, 0, 0, 9, 0); /* VXLAN */
-		before_udp(b, 50000, 4789);
-		before_ipv4(b, 2, 17);
-		before_ether(b, 2, 0x0800);
-	}
+	if (next_random() % 3 == 0)
+		put_tunnel(b);
 }
 
 /* Change a few bytes, mostly among the headers, and cut the frame. */
 static void spoil(struct build *b, struct weir_frame *frame)
 {
 	for (uint64_t n = next_random() % 3; n > 0; n--)
-		built(b)[next_random() % weir_min_u64(b->len, 64)] = (uint8_t)next_random();
+		built(b)[next_random() % weir_min_u64(b->len, 112)] = (uint8_t)next_random();
 	frame->wirelen = (uint32_t)(b->len + next_random() % 2 * (next_random() % 60));
 	frame->caplen = (uint32_t)b->len;
 	if (next_random() % 4 == 0)
@@ -75,12 +95,18 @@ static void spoil(struct build *b, struct weir_frame *frame)
 
 static void test_the_fast_path_is_the_table(void)
 {
-	static const struct weir_decode_conf untrimmed = { .decap = UINT32_MAX, .max_tunnels = 2 };
+	static const struct weir_decode_conf confs[] = {
+		WEIR_DECODE_CONF_APPLIANCE,
+		{ .decap = UINT32_MAX, .max_tunnels = 2 },
+		{ .decap = UINT32_MAX, .trim = UINT32_MAX, .max_tunnels = 1 },
+		{ .decap = 1u << WEIR_TUNNEL_ERSPAN, .max_tunnels = 1 },
+		{ .decap = UINT32_MAX },
+	};
 	struct weir_frame frame = { .ts_ns = 77, .link = WEIR_LINK_ETHER };
-	unsigned int unlike = 0, flows = 0;
+	unsigned int unlike = 0, flows = 0, tunnels = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		const struct weir_decode_conf *conf = i % 2 ? &appliance : &untrimmed;
+		const struct weir_decode_conf *conf = &confs[(size_t)i % WEIR_ARRAY_SIZE(confs)];
 		enum weir_outcome of_fast, of_table;
 		struct weir_pkt fast, table;
 		struct build b;
@@ -93,10 +119,12 @@ static void test_the_fast_path_is_the_table(void)
 		of_fast = weir_decode(&frame, conf, &fast);
 		of_table = weir_decode_by_table(&frame, conf, &table);
 		flows += of_table == WEIR_OUTCOME_FLOW && (table.flags & WEIR_PKT_L4);
+		tunnels += table.tunnel.tier > 0 || table.erspan_src != 0;
 		unlike += of_fast != of_table || memcmp(&fast, &table, sizeof(fast)) != 0;
 	}
 	CU_ASSERT_EQUAL(unlike, 0);
 	CU_ASSERT(flows > ROUNDS / 3); /* the frames are not all nonsense */
+	CU_ASSERT(tunnels > ROUNDS / 10);
 }
 
 /* Ethernet in MPLS in Ethernet ... up to and past the most headers that are taken of a packet. */
