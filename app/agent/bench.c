@@ -181,6 +181,7 @@ static int start(struct bench *b, struct weir_err *err)
 	b->pipe = weir_pipe_create(&o, err);
 	if (b->pipe == NULL)
 		return -err->code;
+	weir_pipe_back(b->pipe);
 	rc = start_collector(b, err);
 	if (rc < 0)
 		return rc;

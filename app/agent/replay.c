@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+/* An input of so much is worth memory that is there from the start; a smaller one is over before. */
+#define BACK_BYTES ((uint64_t)16 << 20)
+
 enum {
 	OPT_MODE,
 	OPT_WORKERS,
@@ -244,6 +247,8 @@ static int run_files(struct replay *r, char *const *paths, size_t n, struct weir
 	if (rc == 0)
 		rc = src->ops->start(src, err);
 	if (rc == 0) {
+		if (src->bytes_total == 0 || src->bytes_total >= BACK_BYTES)
+			weir_pipe_back(r->pipe);
 		progress = progress_start(r->pipe, src);
 		rc = weir_pipe_run(r->pipe, &src, 1, r->stop, err);
 		progress_stop(progress);

@@ -54,6 +54,16 @@ void *weir_mem_map(size_t bytes)
 	return p != NULL ? p : map_aligned(len);
 }
 
+void weir_mem_back(void *p, size_t bytes)
+{
+	const uintptr_t from = (uintptr_t)p & ~(uintptr_t)4095;
+	const size_t len = ((uintptr_t)p + bytes - from + 4095) & ~(size_t)4095;
+
+	/* Neither has to work: an old kernel, no huge page free, reserved pages, which are huge already. */
+	madvise((void *)from, len, MADV_HUGEPAGE);
+	madvise((void *)from, len, MADV_POPULATE_WRITE);
+}
+
 void weir_mem_unmap(void *p, size_t bytes)
 {
 	if (p != NULL)

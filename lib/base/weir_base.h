@@ -47,6 +47,12 @@ void weir_log(enum weir_log_level level, const char *fmt, ...)
 void *weir_mem_map(size_t bytes);
 void weir_mem_unmap(void *p, size_t bytes);
 
+/*
+ * Have pages behind `bytes` at `p` now, huge ones where the system has them, so that who touches them
+ * does not wait. What is there keeps its content. Any thread.
+ */
+void weir_mem_back(void *p, size_t bytes);
+
 /* Nanoseconds: wall clock (epoch), and one that never jumps. Any thread. */
 uint64_t weir_clock_wall_ns(void);
 uint64_t weir_clock_mono_ns(void);

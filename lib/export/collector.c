@@ -3,17 +3,16 @@
  * The collector: one thread that empties the workers' rings into batches and hands each batch to
  * every sink. It never formats and never writes; what is slow is in the sinks' threads.
  *
- * It sleeps only when all rings are empty, for a millisecond, and is not woken: a ring holds what
- * comes in between. A batch that is not full is handed on after HOLD_NS.
+ * It sleeps only when all rings are empty, until one is half full or IDLE_NS are over. A batch that
+ * is not full is handed on after HOLD_NS.
  */
 #include "fold.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define RUN_RECS    64 /* most taken from one ring at once, so that none waits for another */
-#define IDLE_NS     1000000
+#define IDLE_NS     (20 * WEIR_NS_PER_MS)
 #define FOLD_GROUPS 16384 /* 8 MB */
 #define FOLD_FLOWS  65536 /* 30 MB; touched only as far as a flood needs it */
 #define HOLD_NS     (100 * WEIR_NS_PER_MS)
@@ -128,7 +127,6 @@ static uint32_t drain(struct weir_collector *c, bool *over)
 
 static void idle(struct weir_collector *c)
 {
-	const struct timespec nap = { .tv_nsec = IDLE_NS };
 	uint64_t now_ns = weir_clock_mono_ns();
 
 	if (c->idle_since_ns == 0)
@@ -140,7 +138,7 @@ static void idle(struct weir_collector *c)
 		c->batch_since_ns = now_ns;
 	if (now_ns - c->batch_since_ns >= HOLD_NS)
 		hand_over(c);
-	nanosleep(&nap, NULL);
+	weir_rings_wait(c->rings, c->n_rings, IDLE_NS);
 }
 
 static void *collector_main(void *arg)
@@ -193,6 +191,8 @@ struct weir_collector *weir_collector_start(const struct weir_collector_conf *co
 	}
 	c->rings = conf->rings;
 	c->n_rings = conf->n_rings;
+	for (uint32_t i = 1; i < c->n_rings; i++)
+		weir_ring_share_consumer(c->rings[i], c->rings[0]);
 	c->n_outlets = conf->n_outlets;
 	c->lossless = conf->lossless;
 	c->cpu = conf->cpu;

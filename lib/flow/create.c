@@ -12,7 +12,11 @@ static uint32_t entry_take(struct weir_flow_table *t)
 			weir_prefetch_w(flow_at(t, t->free_head));
 		return flow;
 	}
-	return t->fresh < t->capacity ? t->fresh++ : FLOW_NONE;
+	if (t->fresh == t->capacity)
+		return FLOW_NONE;
+	/* Written before it is read: to read a fresh page costs a fault of its own. */
+	flow_at(t, t->fresh)->queue = QUEUE_NONE;
+	return t->fresh++;
 }
 
 static void entry_give(struct weir_flow_table *t, uint32_t flow)

@@ -9,11 +9,12 @@
 
 #include <netinet/in.h>
 
+#define BACK_BYTES      ((size_t)2 << 20) /* of memory at once */
 #define SYN_ONLY(flags) (((flags) & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
 
 /* Where the parts lie in the one mapping of a table. */
 struct layout {
-	size_t self, entries, buckets, chunks, ext, total;
+	size_t self, buckets, chunks, entries, ext, total;
 };
 
 static size_t part(size_t *total, size_t bytes)
@@ -29,9 +30,9 @@ static struct layout layout_of(const struct weir_flow_budget *b)
 	struct layout l = { 0 };
 
 	l.self = part(&l.total, sizeof(struct weir_flow_table));
-	l.entries = part(&l.total, (size_t)b->flows * sizeof(struct flow_entry));
 	l.buckets = part(&l.total, (size_t)index_bucket_count(b->flows) * sizeof(struct bucket));
 	l.chunks = part(&l.total, (size_t)queue_chunk_count(b->flows) * sizeof(struct chunk));
+	l.entries = part(&l.total, (size_t)b->flows * sizeof(struct flow_entry));
 	l.ext = part(&l.total, (size_t)b->ext_blocks * sizeof(struct ext));
 	return l;
 }
@@ -71,6 +72,11 @@ void weir_flow_table_destroy(struct weir_flow_table *t)
 {
 	if (t != NULL)
 		weir_mem_unmap(t, weir_flow_table_bytes(&t->budget));
+}
+
+void weir_flow_table_back(struct weir_flow_table *t)
+{
+	weir_mem_back(t, weir_flow_table_bytes(&t->budget));
 }
 
 void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow_conf *conf)

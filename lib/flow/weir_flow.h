@@ -75,6 +75,9 @@ struct weir_flow_table *weir_flow_table_create(const struct weir_flow_budget *bu
 					       const struct weir_flow_hooks *hooks, uint64_t seed);
 void weir_flow_table_destroy(struct weir_flow_table *t);
 
+/* Have pages behind all of the table's memory, before packets come to it. */
+void weir_flow_table_back(struct weir_flow_table *t);
+
 /* Settings for what follows; borrowed until the next call. At the start of a burst. */
 void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow_conf *conf);
 

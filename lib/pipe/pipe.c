@@ -127,6 +127,13 @@ static void begin(struct weir_pipe *p)
 	}
 }
 
+void weir_pipe_back(struct weir_pipe *p)
+{
+	for (unsigned int i = 0; !p->backed && i < p->opt.workers; i++)
+		weir_flow_table_back(p->workers[i].table);
+	p->backed = true;
+}
+
 static void stop_workers(struct weir_pipe *p, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
@@ -162,6 +169,8 @@ int weir_pipe_run(struct weir_pipe *p, struct weir_source *const *sources, unsig
 {
 	int rc;
 
+	if (!p->opt.lossless)
+		weir_pipe_back(p);
 	begin(p);
 	if (p->opt.workers > 1 && n == 1 && sources[0]->queues == p->opt.workers)
 		return direct_run(p, sources[0], stop, err);

@@ -60,6 +60,7 @@ struct weir_pipe {
 	struct weir_accounting acc;      /* reader: rw; what it received, and did not pass on */
 	_Atomic uint32_t epoch;          /* of the tap: any thread: rw, who reads its sources: ro */
 	struct worker *workers;
+	bool backed;                                      /* their tables are */
 	struct weir_ring *records[WEIR_PIPE_WORKERS_MAX]; /* theirs, for the collector */
 };
 

@@ -33,6 +33,7 @@ struct weir_ring {
 	uint32_t slots; /* a power of two */
 	size_t slot_bytes;
 	size_t map_bytes;
+	struct bed *consumer; /* own, or that of another ring with the same consumer */
 
 	/* producer: rw; consumer: ro */
 	alignas(WEIR_CACHE_LINE) _Atomic uint32_t head; /* slots pushed */
@@ -44,7 +45,7 @@ struct weir_ring {
 	uint32_t head_seen;                             /* consumer only */
 
 	alignas(WEIR_CACHE_LINE) struct bed producer;
-	alignas(WEIR_CACHE_LINE) struct bed consumer;
+	alignas(WEIR_CACHE_LINE) struct bed own_consumer;
 
 	alignas(WEIR_CACHE_LINE) uint8_t data[];
 };
@@ -61,6 +62,7 @@ struct weir_ring *weir_ring_create(uint32_t slots, size_t slot_bytes)
 	r->slots = slots;
 	r->slot_bytes = slot_bytes;
 	r->map_bytes = bytes;
+	r->consumer = &r->own_consumer;
 	return r;
 }
 
@@ -83,20 +85,39 @@ static void call(struct bed *bed)
 }
 
 /*
- * Sleep until called, at most NAP_NS, unless `ready` says that there is no need. The flag goes up
- * before `ready` looks, and the bell is read before both: a call in between changes the bell, and the
- * kernel then refuses to sleep.
+ * The flag goes up before the sleeper looks whether it has to sleep, and the bell is read before both:
+ * a call in between changes the bell, and the kernel then refuses to sleep.
  */
-static void nap(struct weir_ring *r, struct bed *bed, bool (*ready)(struct weir_ring *))
+static uint32_t lie_down(struct bed *bed)
 {
-	const struct timespec limit = { .tv_nsec = NAP_NS };
-	uint32_t bell = atomic_load_explicit(&bed->bell, memory_order_acquire);
+	const uint32_t bell = atomic_load_explicit(&bed->bell, memory_order_acquire);
 
 	/* Sequentially consistent: pairs with the load in weir_ring_flush(). */
 	atomic_store_explicit(&bed->asleep, true, memory_order_seq_cst);
-	if (!ready(r))
-		syscall(SYS_futex, &bed->bell, FUTEX_WAIT_PRIVATE, bell, &limit, NULL, 0);
+	return bell;
+}
+
+static void sleep_in(struct bed *bed, uint32_t bell, uint64_t ns)
+{
+	const struct timespec limit = { .tv_sec = (time_t)(ns / WEIR_NS_PER_S),
+					.tv_nsec = (long)(ns % WEIR_NS_PER_S) };
+
+	syscall(SYS_futex, &bed->bell, FUTEX_WAIT_PRIVATE, bell, &limit, NULL, 0);
+}
+
+static void get_up(struct bed *bed)
+{
 	atomic_store_explicit(&bed->asleep, false, memory_order_relaxed);
+}
+
+/* Sleep until called, at most NAP_NS, unless `ready` says that there is no need. */
+static void nap(struct weir_ring *r, struct bed *bed, bool (*ready)(struct weir_ring *))
+{
+	const uint32_t bell = lie_down(bed);
+
+	if (!ready(r))
+		sleep_in(bed, bell, NAP_NS);
+	get_up(bed);
 }
 
 static bool spin(struct weir_ring *r, bool (*ready)(struct weir_ring *))
@@ -166,11 +187,11 @@ void weir_ring_push(struct weir_ring *r)
 	/* Release: pairs with the acquire in has_slots(). */
 	atomic_store_explicit(&r->head, head, memory_order_release);
 	if (weir_likely(head - r->tail_seen < (r->slots + 1) / 2 ||
-			!atomic_load_explicit(&r->consumer.asleep, memory_order_relaxed)))
+			!atomic_load_explicit(&r->consumer->asleep, memory_order_relaxed)))
 		return;
 	r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
 	if (head - r->tail_seen >= (r->slots + 1) / 2)
-		call(&r->consumer);
+		call(r->consumer);
 }
 
 void weir_ring_flush(struct weir_ring *r)
@@ -182,15 +203,15 @@ void weir_ring_flush(struct weir_ring *r)
 	 * the ring: one of the two sees the other.
 	 */
 	atomic_exchange_explicit(&r->head, head, memory_order_seq_cst);
-	if (atomic_load_explicit(&r->consumer.asleep, memory_order_seq_cst))
-		call(&r->consumer);
+	if (atomic_load_explicit(&r->consumer->asleep, memory_order_seq_cst))
+		call(r->consumer);
 }
 
 void weir_ring_close(struct weir_ring *r)
 {
 	/* Release: pairs with the acquire in has_slots_or_end(). */
 	atomic_store_explicit(&r->closed, true, memory_order_release);
-	call(&r->consumer);
+	call(r->consumer);
 }
 
 uint32_t weir_ring_peek(struct weir_ring *r, void **slot, uint32_t max)
@@ -223,7 +244,7 @@ void weir_ring_pop(struct weir_ring *r, uint32_t n)
 bool weir_ring_wait(struct weir_ring *r)
 {
 	while (!spin(r, has_slots_or_end))
-		nap(r, &r->consumer, has_slots_or_end);
+		nap(r, r->consumer, has_slots_or_end);
 	return has_slots(r);
 }
 
@@ -239,4 +260,22 @@ bool weir_ring_is_empty(struct weir_ring *r)
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
 
 	return atomic_load_explicit(&r->head, memory_order_acquire) == tail;
+}
+
+void weir_ring_share_consumer(struct weir_ring *r, struct weir_ring *with)
+{
+	r->consumer = with->consumer;
+}
+
+void weir_rings_wait(struct weir_ring *const *rings, uint32_t n, uint64_t ns)
+{
+	struct bed *bed = rings[0]->consumer;
+	const uint32_t bell = lie_down(bed);
+	bool ready = false;
+
+	for (uint32_t i = 0; i < n; i++)
+		ready |= has_slots(rings[i]);
+	if (!ready)
+		sleep_in(bed, bell, ns);
+	get_up(bed);
 }

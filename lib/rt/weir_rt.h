@@ -77,6 +77,12 @@ uint32_t weir_ring_peek(struct weir_ring *r, void **slot, uint32_t max);
 void weir_ring_pop(struct weir_ring *r, uint32_t n);
 /* Consumer: sleep until something is there or the ring is closed; false = closed and empty. */
 bool weir_ring_wait(struct weir_ring *r);
+/*
+ * One thread consumes many rings: before any use, each but the first shares the first one's. It sleeps
+ * until one of them is half full, flushed or closed, `ns` at most; not at all where something is there.
+ */
+void weir_ring_share_consumer(struct weir_ring *r, struct weir_ring *with);
+void weir_rings_wait(struct weir_ring *const *rings, uint32_t n, uint64_t ns);
 bool weir_ring_is_over(struct weir_ring *r);  /* the same, without sleeping: closed and empty */
 bool weir_ring_is_empty(struct weir_ring *r); /* either side; all pushed slots were popped */
 
