@@ -2,14 +2,16 @@
 /*
  * The table: a burst of packets meets its flows.
  *
- * Memory latency is what a packet costs, so a burst goes through in steps: hash all and ask for their
- * buckets, look up all and ask for their entries, then count all. By then the lines have come.
+ * Memory latency is what a packet costs. So a burst goes through twice: hash all and ask for their
+ * buckets; then look up one and ask for its entry, while the one AHEAD before it is counted. To look all
+ * up first would fill the processor's few places for lines on their way, and count nothing meanwhile.
  */
 #include "table_priv.h"
 
 #include <netinet/in.h>
 
 #define BACK_BYTES      ((size_t)2 << 20) /* of memory at once */
+#define AHEAD           8 /* flows on their way from memory while another one is counted */
 #define SYN_ONLY(flags) (((flags) & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
 
 /* Where the parts lie in the one mapping of a table. */
@@ -264,43 +266,40 @@ static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
 	return WEIR_OUTCOME_FLOW;
 }
 
-/* Ask for the entry a tag points to; FLOW_NONE when no tag matches: a new flow, most likely. */
-static uint32_t prefetch_candidate(const struct weir_flow_table *t, const struct probe *probe)
+/* Ask for the entry a tag points to; without one it is a new flow, and those take consecutive entries. */
+static void prefetch_flow(const struct weir_flow_table *t, const struct probe *probe,
+			  uint32_t *fresh)
 {
 	const struct bucket *b = &t->index.buckets[index_home(&t->index, probe->hash)];
 	const uint32_t m = bucket_match(b, index_tag(probe->hash));
-	uint32_t flow;
 
-	if (m == 0)
-		return FLOW_NONE;
-	flow = b->flow[__builtin_ctz(m)];
-	flow_prefetch(t, flow);
-	return flow;
-}
-
-/* New flows of a burst take consecutive entries. */
-static void prefetch_new(const struct weir_flow_table *t, unsigned int misses)
-{
-	for (unsigned int i = 0; i < misses && t->fresh + i < t->capacity; i++)
-		flow_prefetch(t, t->fresh + i);
+	if (m != 0)
+		flow_prefetch(t, b->flow[__builtin_ctz(m)]);
+	else if (*fresh < t->capacity)
+		flow_prefetch(t, (*fresh)++);
 }
 
 void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkts,
 			   const struct weir_attr *attrs, uint8_t *outcome, unsigned int n)
 {
 	struct probe probes[WEIR_BURST_MAX];
-	unsigned int misses = 0;
+	uint8_t which[WEIR_BURST_MAX];
+	uint32_t fresh = t->fresh;
+	unsigned int flows = 0;
 
 	for (unsigned int i = 0; i < n; i++)
 		if (outcome[i] == WEIR_OUTCOME_FLOW) {
-			probe_init(t, &pkts[i], &attrs[i], &probes[i]);
-			weir_prefetch(&t->index.buckets[index_home(&t->index, probes[i].hash)]);
+			probe_init(t, &pkts[i], &attrs[i], &probes[flows]);
+			weir_prefetch(&t->index.buckets[index_home(&t->index, probes[flows].hash)]);
+			which[flows++] = (uint8_t)i;
 		}
-	for (unsigned int i = 0; i < n; i++)
-		if (outcome[i] == WEIR_OUTCOME_FLOW)
-			misses += prefetch_candidate(t, &probes[i]) == FLOW_NONE;
-	prefetch_new(t, misses);
-	for (unsigned int i = 0; i < n; i++)
-		if (outcome[i] == WEIR_OUTCOME_FLOW)
-			outcome[i] = handle(t, &pkts[i], &attrs[i], &probes[i]);
+	for (unsigned int k = 0; k < flows + AHEAD; k++) {
+		if (k < flows)
+			prefetch_flow(t, &probes[k], &fresh);
+		if (k >= AHEAD) {
+			const unsigned int i = which[k - AHEAD];
+
+			outcome[i] = handle(t, &pkts[i], &attrs[i], &probes[k - AHEAD]);
+		}
+	}
 }
