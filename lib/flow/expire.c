@@ -114,7 +114,7 @@ static void prefetch_bucket(const struct weir_flow_table *t, uint32_t flow)
 {
 	const uint64_t hash = flow_hash(t, flow_at(t, flow), flow);
 
-	weir_prefetch_w(&t->index.buckets[index_home(&t->index, hash)]);
+	weir_prefetch_w(index_bucket(&t->index, hash));
 }
 
 static void visit_chunk(struct weir_flow_table *t, enum flow_queue q, uint64_t safe_ns)

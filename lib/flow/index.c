@@ -38,7 +38,7 @@ static bool bucket_put(struct bucket *b, uint8_t tag, uint32_t flow)
 
 bool index_insert(struct flow_index *ix, uint64_t hash, uint32_t flow)
 {
-	struct bucket *b = &ix->buckets[index_home(ix, hash)];
+	struct bucket *b = index_bucket(ix, hash);
 	const uint8_t tag = index_tag(hash);
 
 	while (!bucket_put(b, tag, flow)) {
@@ -86,7 +86,7 @@ static void fill_slot(struct flow_index *ix, struct bucket *prev, struct bucket 
 void index_remove(struct flow_index *ix, uint64_t hash, uint32_t flow)
 {
 	const uint8_t tag = index_tag(hash);
-	struct bucket *prev = NULL, *b = &ix->buckets[index_home(ix, hash)];
+	struct bucket *prev = NULL, *b = index_bucket(ix, hash);
 
 	for (;;) {
 		for (uint32_t m = bucket_match(b, tag); m != 0; m &= m - 1) {

@@ -38,6 +38,11 @@ static inline uint32_t index_home(const struct flow_index *ix, uint64_t hash)
 	return (uint32_t)(((hash & UINT32_MAX) * ix->home) >> 32);
 }
 
+static inline struct bucket *index_bucket(const struct flow_index *ix, uint64_t hash)
+{
+	return &ix->buckets[index_home(ix, hash)];
+}
+
 static inline uint32_t index_home_count(uint32_t flows)
 {
 	return flows / BUCKET_LOAD + 1;

@@ -12,28 +12,25 @@ static uint64_t mac_u64(const uint8_t mac[6])
 	return (uint64_t)weir_be16(mac) << 32 | weir_be32(mac + 2);
 }
 
-/* Both ends (48 bits), what they share, and the seed. */
+/* Both ends, what they share, and the seed. */
 static uint64_t hash_ends(const struct weir_flow_table *t, uint64_t x, uint64_t y, uint64_t common)
 {
 	const uint64_t lo = weir_min_u64(x, y), hi = weir_max_u64(x, y);
 
-	return weir_mix(lo ^ t->seed[0], hi ^ t->seed[1] ^ common << 48);
+	return weir_mix(lo ^ t->seed[0], hi ^ t->seed[1] ^ common << 16);
 }
 
 static uint64_t ip_end(uint32_t ip, uint16_t port)
 {
-	return (uint64_t)ip << 16 | port;
+	return (uint64_t)ip << 32 | port;
 }
 
 /* Copies of a conversation that many ERSPAN sources mirror are flows of their own. */
-static uint64_t hash_key(const struct weir_flow_table *t, const union flow_key *key,
-			 uint32_t erspan)
+static uint64_t hash_ip(const struct weir_flow_table *t, const uint32_t ip[2],
+			const uint16_t port[2], uint32_t proto_tap, uint32_t erspan)
 {
-	const uint64_t ips = key->word[0], rest = key->word[1];
-
-	return hash_ends(t, ip_end((uint32_t)ips, (uint16_t)rest),
-			 ip_end((uint32_t)(ips >> 32), (uint16_t)(rest >> 16)),
-			 (uint16_t)(rest >> 32) ^ erspan ^ erspan >> 16);
+	return hash_ends(t, ip_end(ip[0], port[0]), ip_end(ip[1], port[1]),
+			 (uint64_t)erspan << 16 ^ proto_tap);
 }
 
 static uint64_t mac_end(const struct weir_flow_table *t, const uint8_t mac[6], uint32_t ip)
@@ -102,7 +99,7 @@ void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 	const uint32_t common = p->proto | (uint32_t)a->tap << 8 |
 				(uint32_t)(uint8_t)a->network_type << 16 | (uint32_t)form << 24;
 	const uint32_t ports = pair16(p->port), erspan = capture_id(a) >> 8;
-	uint32_t src = p->ip[0].w[0], dst = p->ip[1].w[0];
+	uint32_t ip[2] = { p->ip[0].w[0], p->ip[1].w[0] };
 
 	probe->whole = is_whole(t, form, a);
 	if (weir_unlikely(form & FORM_NOT_IP)) {
@@ -110,11 +107,11 @@ void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 		return;
 	}
 	if (weir_unlikely(form & FORM_IPV6)) {
-		src = ipv6_word(t, &p->ip[0]);
-		dst = ipv6_word(t, &p->ip[1]);
+		ip[0] = ipv6_word(t, &p->ip[0]);
+		ip[1] = ipv6_word(t, &p->ip[1]);
 	}
-	fill_keys(probe, src, dst, ports, swapped16(ports), common);
-	probe->hash = hash_key(t, &probe->there, erspan);
+	fill_keys(probe, ip[0], ip[1], ports, swapped16(ports), common);
+	probe->hash = hash_ip(t, ip, p->port, (uint16_t)common, erspan);
 }
 
 /* The hash again, from the entry: what probe_init() said of its first packet. */
@@ -123,8 +120,9 @@ uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, u
 	const struct weir_flow_cold *c = cold_at(t, flow);
 	const uint32_t erspan = f->form & FORM_ERSPAN ? c->capture_id >> 8 : 0;
 
-	return f->form & FORM_NOT_IP ? hash_not_ip(t, &f->key, c->mac, erspan)
-				     : hash_key(t, &f->key, erspan);
+	return f->form & FORM_NOT_IP
+		       ? hash_not_ip(t, &f->key, c->mac, erspan)
+		       : hash_ip(t, f->ip, f->port, f->proto | (uint32_t)f->tap << 8, erspan);
 }
 
 static bool macs_equal(const uint8_t a[2][6], const uint8_t b[2][6], unsigned int turn)

@@ -10,7 +10,6 @@
 
 #include <netinet/in.h>
 
-#define BACK_BYTES      ((size_t)2 << 20) /* of memory at once */
 #define AHEAD           8 /* flows on their way from memory while another one is counted */
 #define SYN_ONLY(flags) (((flags) & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN)
 
@@ -110,11 +109,24 @@ const struct weir_flow_counters *weir_flow_table_counters(const struct weir_flow
 	return &t->counters;
 }
 
+/* The candidate is nearly always the one; it may have ended since. */
+static bool is_candidate(const struct weir_flow_table *t, const struct weir_pkt *p,
+			 const struct weir_attr *a, const struct probe *probe, unsigned int *side)
+{
+	int s;
+
+	if (probe->candidate == FLOW_NONE || flow_at(t, probe->candidate)->queue == QUEUE_NONE)
+		return false;
+	s = flow_match(t, probe->candidate, p, a, probe);
+	*side = (unsigned int)s;
+	return s >= 0;
+}
+
 /* The flow of a packet, and which side of it sent the packet. */
 static uint32_t find(const struct weir_flow_table *t, const struct weir_pkt *p,
 		     const struct weir_attr *a, const struct probe *probe, unsigned int *side)
 {
-	const struct bucket *b = &t->index.buckets[index_home(&t->index, probe->hash)];
+	const struct bucket *b = probe->bucket;
 	const uint8_t tag = index_tag(probe->hash);
 
 	for (;;) {
@@ -247,7 +259,8 @@ static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
 {
 	unsigned int side = 0;
 	bool first = false;
-	uint32_t flow = find(t, p, a, probe, &side);
+	uint32_t flow = is_candidate(t, p, a, probe, &side) ? probe->candidate
+							    : find(t, p, a, probe, &side);
 
 	if (flow != FLOW_NONE && p->ts_ns >= flow_deadline_ns(t, flow_at(t, flow))) {
 		flow_end(t, flow);
@@ -267,14 +280,13 @@ static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
 }
 
 /* Ask for the entry a tag points to; without one it is a new flow, and those take consecutive entries. */
-static void prefetch_flow(const struct weir_flow_table *t, const struct probe *probe,
-			  uint32_t *fresh)
+static void prefetch_flow(const struct weir_flow_table *t, struct probe *probe, uint32_t *fresh)
 {
-	const struct bucket *b = &t->index.buckets[index_home(&t->index, probe->hash)];
-	const uint32_t m = bucket_match(b, index_tag(probe->hash));
+	const uint32_t m = bucket_match(probe->bucket, index_tag(probe->hash));
 
+	probe->candidate = m != 0 ? probe->bucket->flow[__builtin_ctz(m)] : FLOW_NONE;
 	if (m != 0)
-		flow_prefetch(t, b->flow[__builtin_ctz(m)]);
+		flow_prefetch(t, probe->candidate);
 	else if (*fresh < t->capacity)
 		flow_prefetch(t, (*fresh)++);
 }
@@ -290,7 +302,8 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 	for (unsigned int i = 0; i < n; i++)
 		if (outcome[i] == WEIR_OUTCOME_FLOW) {
 			probe_init(t, &pkts[i], &attrs[i], &probes[flows]);
-			weir_prefetch(&t->index.buckets[index_home(&t->index, probes[flows].hash)]);
+			probes[flows].bucket = index_bucket(&t->index, probes[flows].hash);
+			weir_prefetch(probes[flows].bucket);
 			which[flows++] = (uint8_t)i;
 		}
 	for (unsigned int k = 0; k < flows + AHEAD; k++) {

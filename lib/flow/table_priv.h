@@ -14,6 +14,8 @@
 /* A packet as the table sees it: its key in packet orientation, and the symmetric hash. */
 struct probe {
 	uint64_t hash;
+	struct bucket *bucket;      /* home */
+	uint32_t candidate;         /* its flow whose tag is the same, FLOW_NONE = none */
 	union flow_key there, back; /* the key of a flow whose side 0, or side 1, sent the packet */
 	bool whole;                 /* the key says it all */
 };
