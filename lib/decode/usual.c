@@ -108,13 +108,13 @@ static ALWAYS_INLINE void learn_ip(const struct headers *h, struct weir_pkt *pkt
 	pkt->l3_payload_len = h->l3_payload_len;
 }
 
-static ALWAYS_INLINE enum learned learn_tcp(const struct headers *h, struct weir_pkt *pkt)
+static ALWAYS_INLINE bool learn_tcp(const struct headers *h, struct weir_pkt *pkt)
 {
 	if (h->end - h->l4 < (ptrdiff_t)sizeof(struct tcp_hdr))
-		return ODD;
+		return false;
 	learn_ip(h, pkt);
 	weir_tcp_learn((const struct tcp_hdr *)h->l4, h->end, pkt);
-	return PACKET;
+	return true;
 }
 
 static ALWAYS_INLINE enum learned learn_udp(const struct headers *h, struct weir_pkt *pkt)
@@ -157,7 +157,7 @@ static ALWAYS_INLINE enum learned learn_from(const uint8_t *ether, const uint8_t
 	if (!find(&h, end))
 		return ODD;
 	if (weir_likely(h.proto == PROTO_TCP))
-		return learn_tcp(&h, pkt);
+		return learn_tcp(&h, pkt) ? PACKET : ODD;
 	if (h.proto == PROTO_UDP)
 		learned = learn_udp(&h, pkt);
 	else if (h.proto == PROTO_GRE)
