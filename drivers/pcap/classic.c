@@ -39,6 +39,15 @@ static void order_lengths(const struct weir_pcap_reader *r, uint32_t *caplen, ui
 	}
 }
 
+/* A length of 0, which may stand for bytes that are lost, or one that is too long. */
+static bool is_bad(struct weir_pcap_reader *r, size_t header, uint32_t caplen)
+{
+	if (caplen == 0)
+		return weir_pcap_is_torn(r, header);
+	weir_pcap_fault(r, "record of %u bytes, at most %u are possible", caplen, WEIR_FRAME_MAX);
+	return true;
+}
+
 /* `usual`: our byte order, plain headers, no FCS; known at compile time in both uses. */
 static inline __attribute__((always_inline)) enum weir_pcap_step records(struct weir_pcap_reader *r,
 									 struct weir_frame *frames,
@@ -57,13 +66,13 @@ static inline __attribute__((always_inline)) enum weir_pcap_step records(struct 
 
 		if (left < header)
 			return WEIR_PCAP_MORE;
+		weir_pcap_run_ahead(r);
 		caplen = usual ? weir_le32(h->caplen) : weir_pcap_u32(r, h->caplen);
 		wirelen = usual ? weir_le32(h->wirelen) : weir_pcap_u32(r, h->wirelen);
 		if (!usual)
 			order_lengths(r, &caplen, &wirelen);
-		if (weir_unlikely(caplen > WEIR_FRAME_MAX))
-			return weir_pcap_fault(r, "record of %u bytes, at most %u are possible",
-					       caplen, WEIR_FRAME_MAX);
+		if (weir_unlikely(caplen - 1 >= WEIR_FRAME_MAX) && is_bad(r, header, caplen))
+			return WEIR_PCAP_FAULT;
 		if (left < header + caplen)
 			return WEIR_PCAP_MORE;
 		ts_ns = usual ? weir_le32(h->seconds) * WEIR_NS_PER_S +

@@ -29,6 +29,23 @@ static int file_open(const char *path, struct weir_err *err)
 	return fd;
 }
 
+void weir_pcap_input_pass(struct weir_pcap_input *in, uint64_t off)
+{
+	if (in->progress != NULL)
+		atomic_fetch_add_explicit(in->progress, off - in->off, memory_order_relaxed);
+	in->off = off;
+}
+
+int weir_pcap_input_size(const struct weir_pcap_input *in, uint64_t *size, struct weir_err *err)
+{
+	struct stat st;
+
+	if ((in->fd >= 0 ? fstat(in->fd, &st) : stat(in->path, &st)) != 0)
+		return weir_err_set(err, errno, "%s: %s", in->path, strerror(errno));
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
 /* As they are in the file. */
 static ssize_t raw_read(struct weir_pcap_input *in, uint8_t *buf, size_t n, struct weir_err *err)
 {
@@ -47,9 +64,7 @@ static ssize_t raw_read(struct weir_pcap_input *in, uint8_t *buf, size_t n, stru
 	if (got < 0)
 		return weir_err_set(err, code, "%s: byte %llu: %s", in->path,
 				    (unsigned long long)in->off, strerror(code));
-	in->off += (uint64_t)got;
-	if (in->progress != NULL)
-		atomic_fetch_add_explicit(in->progress, (uint64_t)got, memory_order_relaxed);
+	weir_pcap_input_pass(in, in->off + (uint64_t)got);
 	return got;
 }
 
@@ -143,7 +158,9 @@ int weir_pcap_input_open(struct weir_pcap_input *in, const char *path, bool keep
 		goto err_close;
 	}
 	in->size = (uint64_t)st.st_size;
+	in->is_mapped = keep && st.st_size > 0 && weir_pcap_window_fits(in->fd);
 	if (pread(in->fd, magic, sizeof(magic), 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
+		in->is_mapped = false;
 		rc = gz_open(in, err);
 		if (rc != 0)
 			goto err_close;

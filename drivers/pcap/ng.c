@@ -304,6 +304,7 @@ enum weir_pcap_step weir_pcap_ng_batch(struct weir_pcap_reader *r, struct weir_f
 
 		if (step != WEIR_PCAP_END)
 			return step;
+		weir_pcap_run_ahead(r);
 		if (is_read(r, type)) {
 			step = block(r, type, len, &pkt);
 			if (step != WEIR_PCAP_MORE)

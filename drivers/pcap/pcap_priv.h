@@ -26,16 +26,25 @@
 #define FILE_HEADER_BYTES 24 /* of pcap; the shortest section header of pcapng has 28 */
 #define FCS_PRESENT       0x04000000u
 
+/* README.md says how these were chosen. */
+#define FILES_MANY   64 /* files that may be open at once and are kept so; those are mapped */
+#define BLOCKS_LENT  32 /* blocks that may be lent out beside the ones being filled */
+#define WINDOWS_MAX  (FILES_MANY + BLOCKS_LENT)
+#define WINDOW_BYTES ((size_t)16 << 20)
+#define WINDOW_ALIGN ((size_t)2 << 20) /* of a window's begin, in memory and in the file */
+#define AHEAD_BYTES  2048              /* bytes of a window that are on their way to the cache */
+
 struct gz;
 
-/* The bytes of one file, unpacked where it is gzip. */
+/* The bytes of one file, unpacked where it is gzip. Mapped ones are not read, but passed. */
 struct weir_pcap_input {
 	const char *path;           /* borrowed */
 	_Atomic uint64_t *progress; /* bytes read of the file are added; may be NULL */
 	struct gz *gz;              /* NULL = plain */
 	uint64_t size;              /* bytes of the file */
-	uint64_t off;               /* bytes read of it */
+	uint64_t off;               /* bytes read or passed of it */
 	int fd;                     /* -1: opened for each read, when there are very many files */
+	bool is_mapped;
 };
 
 /* Look at the file. `keep` leaves it open between reads. */
@@ -44,31 +53,40 @@ int weir_pcap_input_open(struct weir_pcap_input *in, const char *path, bool keep
 /* Up to `n` bytes, fewer only before the end or damage; 0 = end, negative errno with `err`. */
 ssize_t weir_pcap_input_read(struct weir_pcap_input *in, uint8_t *buf, size_t n,
 			     struct weir_err *err);
+/* All bytes before `off` are done with. */
+void weir_pcap_input_pass(struct weir_pcap_input *in, uint64_t off);
+/* Bytes of the file by now. Negative errno with `err`. */
+int weir_pcap_input_size(const struct weir_pcap_input *in, uint64_t *size, struct weir_err *err);
 /* Accepts one that is not open. */
 void weir_pcap_input_close(struct weir_pcap_input *in);
 
 /*
- * A piece of memory that records are read into and frames point into. `out` counts the frames lent
- * from it; while a reader still fills frames from it, `out` is BLOCK_HELD too high.
+ * A piece of memory that records are read into, or of a file that is mapped, and frames point into.
+ * `out` counts the frames lent from it; while a reader still fills frames from it, `out` is BLOCK_HELD
+ * too high.
  */
 struct weir_pcap_block {
 	alignas(WEIR_CACHE_LINE) _Atomic uint32_t out; /* reader, done(): rw */
 	struct weir_pcap_block *next;                  /* in a list of free ones */
 	struct weir_pcap_pool *pool;
 	uint8_t *data;
+	size_t used;                    /* bytes that may be poisoned */
+	struct weir_pcap_reader *owner; /* windows: whose file it is ... */
+	uint64_t begin;                 /* ... and where in it `data` begins */
 };
 
 struct weir_pcap_pool {
 	struct weir_pcap_block *blocks;
+	size_t n_blocks;
 	uint8_t *memory;
 	size_t memory_bytes;
-	size_t chunk;                  /* bytes read at once */
-	size_t stride;                 /* bytes of a block: RECORD_MAX more */
+	uint8_t *base;                 /* of the first block, aligned to WINDOW_ALIGN */
 	struct weir_pcap_block *spare; /* reader only */
 	alignas(WEIR_CACHE_LINE) _Atomic(struct weir_pcap_block *) freed; /* anyone: push */
 };
 
-int weir_pcap_pool_init(struct weir_pcap_pool *pool, size_t n_blocks, size_t chunk);
+/* `stride`: bytes of a block, whole pages. `prot`: of their memory, as for mmap(). */
+int weir_pcap_pool_init(struct weir_pcap_pool *pool, size_t n_blocks, size_t stride, int prot);
 void weir_pcap_pool_fini(struct weir_pcap_pool *pool);
 /* A free block, held; NULL while all are lent. The reader's thread. */
 struct weir_pcap_block *weir_pcap_block_take(struct weir_pcap_pool *pool);
@@ -76,6 +94,18 @@ struct weir_pcap_block *weir_pcap_block_take(struct weir_pcap_pool *pool);
 void weir_pcap_block_leave(struct weir_pcap_block *b, uint32_t lent);
 /* `n` frames of it came back. Any thread. */
 void weir_pcap_block_put(struct weir_pcap_block *b, uint32_t n);
+
+/*
+ * A pool of windows: address space only, and from now on, whoever looks at a page of one that cannot be
+ * read sees zeros. Control thread.
+ */
+int weir_pcap_windows_init(struct weir_pcap_pool *pool);
+/* Accepts one that is zero. */
+void weir_pcap_windows_fini(struct weir_pcap_pool *pool);
+/* Can this file be mapped at all? */
+bool weir_pcap_window_fits(int fd);
+/* Map the owner's file from `begin` on, a multiple of WINDOW_ALIGN, also past its end. */
+int weir_pcap_window_map(struct weir_pcap_block *b, struct weir_pcap_reader *owner, uint64_t begin);
 
 /* Why a reader stopped. */
 enum weir_pcap_step {
@@ -105,8 +135,9 @@ struct weir_pcap_iface {
 
 struct weir_pcap_reader {
 	weir_pcap_batch_fn batch;
-	const uint8_t *p;   /* next byte */
-	const uint8_t *end; /* one past the last in memory */
+	const uint8_t *p;       /* next byte */
+	const uint8_t *end;     /* one past the last in memory */
+	const uint8_t *fetched; /* windows: up to here it is on its way to the cache */
 	struct weir_pcap_block *block;
 	uint32_t lent;                /* frames of `block` */
 	bool swap;                    /* other byte order than ours */
@@ -116,22 +147,28 @@ struct weir_pcap_reader {
 	uint64_t shift_ns;            /* added to all times */
 	uint64_t head_ns; /* see enum weir_pcap_step; before the first packet: its time, or 0 */
 	uint64_t last_ns; /* of the packet before */
+	_Atomic uint64_t torn; /* first byte lost of what is mapped; SIGBUS: wo. TORN_NOWHERE */
 
 	struct weir_pcap_iface *ifaces; /* pcapng: of this section */
 	uint32_t n_ifaces, ifaces_cap;
 	bool left_out; /* pcapng: this section is of an unknown version */
 
-	uint64_t base; /* offset of the block's first byte in the unpacked file */
-	uint64_t skip; /* bytes still to be left out */
-	struct weir_pcap_pool *pool;
-	char *path; /* given */
+	uint64_t base;                  /* offset of the block's first byte in the unpacked file */
+	uint64_t skip;                  /* bytes still to be left out */
+	struct weir_pcap_pool *pool;    /* of memory ... */
+	struct weir_pcap_pool *windows; /* ... and of these, NULL = none */
+	size_t chunk;                   /* bytes read at once, where it is not mapped */
+	char *path;                     /* given */
 	struct weir_pcap_input in;
 	struct weir_err fault;
 	uint64_t first_ns; /* time of the first packet, 0 = none */
 	uint32_t index;    /* order among files of equal time */
 	bool is_open;
 	bool is_empty; /* not one packet is in it */
+	bool is_noted; /* its damage */
 };
+
+#define TORN_NOWHERE UINT64_MAX
 
 /* From the first byte. `keep` and `progress`: see struct weir_pcap_input. */
 int weir_pcap_reader_open(struct weir_pcap_reader *r, bool keep, _Atomic uint64_t *progress,
@@ -147,6 +184,14 @@ void weir_pcap_reader_close(struct weir_pcap_reader *r);
  */
 enum weir_pcap_step weir_pcap_fault(struct weir_pcap_reader *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Zeros at r->p, or what makes no sense: are the `n` bytes from there still those of the file? It may
+ * have got shorter since it was mapped.
+ */
+bool weir_pcap_is_torn(const struct weir_pcap_reader *r, size_t n);
+/* Record in `fault` that the bytes from `at` on are lost, and why. */
+void weir_pcap_torn_fault(struct weir_pcap_reader *r, uint64_t at);
 
 /* Is this the start of a capture? `n` bytes are there. */
 bool weir_pcap_is_capture(const uint8_t *p, size_t n);
@@ -173,13 +218,20 @@ static inline uint16_t weir_pcap_u16(const struct weir_pcap_reader *r, const uin
 	return r->swap ? weir_be16(p) : weir_le16(p);
 }
 
+/* A page that is not there yet is not fetched: nothing is lost by that. */
+static inline void weir_pcap_run_ahead(struct weir_pcap_reader *r)
+{
+	if (r->fetched < r->p)
+		r->fetched = r->p;
+	for (; r->fetched < r->p + AHEAD_BYTES; r->fetched += WEIR_CACHE_LINE)
+		weir_prefetch(r->fetched);
+}
+
 /* Lend one frame of r->block. `wirelen` below `caplen` is raised to it. */
 static inline void weir_pcap_lend(struct weir_pcap_reader *r, struct weir_frame *f,
 				  const uint8_t *data, uint32_t caplen, uint32_t wirelen,
 				  uint64_t ts_ns, uint8_t link)
 {
-	weir_prefetch(data);
-	weir_prefetch(data + WEIR_CACHE_LINE);
 	*f = (struct weir_frame){
 		.data = data,
 		.ts_ns = ts_ns,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks of memory that frames are lent from. The reader takes them, whoever gives back the last
- * frame of one pushes it on a list, and the reader takes that list as a whole: many push, one pops
- * all, so that no block can come back between two looks at the head.
+ * Blocks that frames are lent from, of memory or mapped (window.c). The reader takes them, whoever
+ * gives back the last frame of one pushes it on a list, and the reader takes that list as a whole: many
+ * push, one pops all, so that no block can come back between two looks at the head.
  * Last in, first out: as long as frames come back at once, the same two or three blocks stay in the cache.
  */
 #include "pcap_priv.h"
@@ -13,32 +13,32 @@
 
 #define BLOCK_HELD (UINT32_C(1) << 31)
 
-int weir_pcap_pool_init(struct weir_pcap_pool *pool, size_t n_blocks, size_t chunk)
+int weir_pcap_pool_init(struct weir_pcap_pool *pool, size_t n_blocks, size_t stride, int prot)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	size_t stride = (chunk + RECORD_MAX + 4095) & ~(size_t)4095;
 
 	*pool = (struct weir_pcap_pool){
-		.chunk = chunk,
-		.stride = stride,
-		.memory_bytes = n_blocks * stride,
+		.n_blocks = n_blocks,
+		.memory_bytes = n_blocks * stride + WINDOW_ALIGN,
 	};
 	pool->blocks = aligned_alloc(WEIR_CACHE_LINE, n_blocks * sizeof(*pool->blocks));
 	/* Not touched, so not there, until a file needs it: most blocks of many files never are. */
 	/* cppcheck-suppress invalidFunctionArg ; anonymous memory has no file */
-	pool->memory = mmap(NULL, pool->memory_bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+	pool->memory = mmap(NULL, pool->memory_bytes, prot, flags, -1, 0);
 	if (pool->memory == MAP_FAILED)
 		pool->memory = NULL;
 	if (pool->blocks == NULL || pool->memory == NULL) {
+		pool->n_blocks = 0;
 		weir_pcap_pool_fini(pool);
 		return -ENOMEM;
 	}
+	pool->base = pool->memory + (-(uintptr_t)pool->memory & (WINDOW_ALIGN - 1));
 	for (size_t i = n_blocks; i-- > 0;) {
 		struct weir_pcap_block *b = &pool->blocks[i];
 
 		*b = (struct weir_pcap_block){ .next = pool->spare,
 					       .pool = pool,
-					       .data = pool->memory + i * stride };
+					       .data = pool->base + i * stride };
 		pool->spare = b;
 	}
 	return 0;
@@ -46,7 +46,8 @@ int weir_pcap_pool_init(struct weir_pcap_pool *pool, size_t n_blocks, size_t chu
 
 void weir_pcap_pool_fini(struct weir_pcap_pool *pool)
 {
-	ASAN_UNPOISON_MEMORY_REGION(pool->memory, pool->memory_bytes);
+	for (size_t i = 0; pool->blocks != NULL && i < pool->n_blocks; i++)
+		ASAN_UNPOISON_MEMORY_REGION(pool->blocks[i].data, pool->blocks[i].used);
 	if (pool->memory != NULL)
 		munmap(pool->memory, pool->memory_bytes);
 	free(pool->blocks);
@@ -78,7 +79,7 @@ struct weir_pcap_block *weir_pcap_block_take(struct weir_pcap_pool *pool)
 		return NULL;
 	pool->spare = b->next;
 	atomic_store_explicit(&b->out, BLOCK_HELD, memory_order_relaxed);
-	ASAN_UNPOISON_MEMORY_REGION(b->data, pool->stride);
+	ASAN_UNPOISON_MEMORY_REGION(b->data, b->used);
 	return b;
 }
 

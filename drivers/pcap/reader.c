@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One capture file on its way to frames. The format's code sees what is in memory and says when it
- * needs more; then the unfinished record moves to the start of a fresh block and a chunk is read
- * behind it. Blocks are left to the frames lent from them.
+ * needs more. Of a plain file that is the next window, which begins before the unfinished record; else
+ * that record moves to the start of a fresh block and a chunk is read behind it. Blocks are left to
+ * the frames lent from them.
  */
 #include "pcap_priv.h"
 
@@ -18,6 +19,9 @@ static const uint8_t magics[][4] = {
 };
 
 #define MAGIC_NG 6
+static const uint8_t nothing[1]; /* what is in memory before the first block is */
+
+#define RED_ZONE 65536 /* bytes past a file that AddressSanitizer guards */
 
 static size_t magic_of(const uint8_t *p, size_t n)
 {
@@ -55,9 +59,19 @@ int weir_pcap_refuse(const char *path, const uint8_t *p, size_t n, struct weir_e
 		path, hex, text);
 }
 
+/* Offsets in the unpacked file: of the next byte, and of the end of what is in memory. */
+static uint64_t position(const struct weir_pcap_reader *r)
+{
+	return r->block == NULL ? r->base : r->base + (uint64_t)(r->p - r->block->data);
+}
+
+static uint64_t seen(const struct weir_pcap_reader *r)
+{
+	return position(r) + (uint64_t)(r->end - r->p);
+}
+
 enum weir_pcap_step weir_pcap_fault(struct weir_pcap_reader *r, const char *fmt, ...)
 {
-	uint64_t at = r->base + (uint64_t)(r->p - r->block->data);
 	char what[200];
 	va_list ap;
 
@@ -67,8 +81,40 @@ enum weir_pcap_step weir_pcap_fault(struct weir_pcap_reader *r, const char *fmt,
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	weir_err_set(&r->fault, EBADMSG, "%s: damaged at byte %llu%s: %s", r->path,
-		     (unsigned long long)at, r->in.gz != NULL ? " of the unpacked file" : "", what);
+		     (unsigned long long)position(r),
+		     r->in.gz != NULL ? " of the unpacked file" : "", what);
 	return WEIR_PCAP_FAULT;
+}
+
+/* The first byte that is lost of what was mapped. A page is lost as a whole, a file ends anywhere. */
+static uint64_t torn_at(const struct weir_pcap_reader *r)
+{
+	const uint64_t torn = atomic_load_explicit(&r->torn, memory_order_relaxed);
+	uint64_t size;
+
+	if (weir_pcap_input_size(&r->in, &size, NULL) != 0 || size >= seen(r))
+		return torn;
+	return weir_min_u64(torn, size);
+}
+
+bool weir_pcap_is_torn(const struct weir_pcap_reader *r, size_t n)
+{
+	return r->in.is_mapped && torn_at(r) < position(r) + n;
+}
+
+void weir_pcap_torn_fault(struct weir_pcap_reader *r, uint64_t at)
+{
+	struct weir_pcap_input in = { .path = r->path, .fd = r->in.fd, .off = at };
+	uint64_t size = 0;
+	uint8_t byte;
+
+	if (weir_pcap_input_size(&in, &size, &r->fault) != 0)
+		return;
+	/* If it is still as long, it is the disk, which says why. */
+	if (size > at && weir_pcap_input_read(&in, &byte, 1, &r->fault) < 0)
+		return;
+	weir_err_set(&r->fault, EBADMSG, "%s: damaged at byte %llu: the file %s while it was read",
+		     r->path, (unsigned long long)at, size > at ? "changed" : "got shorter");
 }
 
 enum weir_pcap_step weir_pcap_start(struct weir_pcap_reader *r, struct weir_frame *frames,
@@ -98,9 +144,10 @@ int weir_pcap_reader_open(struct weir_pcap_reader *r, bool keep, _Atomic uint64_
 	if (rc != 0)
 		return rc;
 	r->in.progress = progress;
+	r->in.is_mapped = r->in.is_mapped && r->windows != NULL;
 	r->batch = weir_pcap_start;
-	r->p = NULL;
-	r->end = NULL;
+	r->p = nothing;
+	r->end = nothing;
 	r->base = 0;
 	r->skip = 0;
 	r->last_ns = r->shift_ns;
@@ -133,8 +180,57 @@ static enum weir_pcap_step at_end(struct weir_pcap_reader *r)
 	return WEIR_PCAP_FAULT;
 }
 
+static void block_change(struct weir_pcap_reader *r, struct weir_pcap_block *b)
+{
+	if (r->block != NULL)
+		weir_pcap_block_leave(r->block, r->lent);
+	r->block = b;
+	r->lent = 0;
+}
+
+/* What is to be left out is passed over before it is mapped: the position moves, r->p does not. */
+static void skip_unmapped(struct weir_pcap_reader *r, uint64_t size)
+{
+	uint64_t n = weir_min_u64(r->skip, size - seen(r));
+
+	r->base += n;
+	r->skip -= n;
+}
+
+/* The window that the next record begins in. The file may have grown; if it got shorter, that is damage. */
+static enum weir_pcap_step fill_window(struct weir_pcap_reader *r)
+{
+	struct weir_pcap_block *b;
+	uint64_t size, at, begin;
+
+	if (weir_pcap_input_size(&r->in, &size, &r->fault) != 0 || size < seen(r))
+		return WEIR_PCAP_FAULT;
+	skip_unmapped(r, size);
+	if (size == seen(r))
+		return at_end(r);
+	b = weir_pcap_block_take(r->windows);
+	if (b == NULL)
+		return WEIR_PCAP_WAIT;
+	at = position(r);
+	begin = at & ~(uint64_t)(WINDOW_ALIGN - 1);
+	if (weir_pcap_window_map(b, r, begin) != 0) {
+		weir_pcap_block_leave(b, 0);
+		weir_pcap_input_pass(&r->in, seen(r));
+		r->in.is_mapped = false;
+		return WEIR_PCAP_MORE;
+	}
+	block_change(r, b);
+	r->base = begin;
+	r->p = b->data + (at - begin);
+	r->end = b->data + weir_min_u64(WINDOW_BYTES, size - begin);
+	r->fetched = r->p;
+	b->used = weir_min_u64(WINDOW_BYTES, (size_t)(r->end - b->data) + RED_ZONE);
+	ASAN_POISON_MEMORY_REGION(r->end, (size_t)(b->data + b->used - r->end));
+	return WEIR_PCAP_MORE;
+}
+
 /* A fresh block with what is left of this one and a chunk of the file behind it. */
-static enum weir_pcap_step fill(struct weir_pcap_reader *r)
+static enum weir_pcap_step fill_block(struct weir_pcap_reader *r)
 {
 	struct weir_pcap_block *b = weir_pcap_block_take(r->pool);
 	size_t left = (size_t)(r->end - r->p);
@@ -143,17 +239,15 @@ static enum weir_pcap_step fill(struct weir_pcap_reader *r)
 	assert(left <= RECORD_MAX);
 	if (b == NULL)
 		return WEIR_PCAP_WAIT;
-	if (r->block != NULL && r->p != NULL) {
-		memcpy(b->data, r->p, left);
-		r->base += (uint64_t)(r->p - r->block->data);
-		weir_pcap_block_leave(r->block, r->lent);
-	}
-	r->block = b;
-	r->lent = 0;
-	got = weir_pcap_input_read(&r->in, b->data + left, r->pool->chunk, &r->fault);
+	memcpy(b->data, r->p, left);
+	r->base = position(r);
+	block_change(r, b);
+	got = weir_pcap_input_read(&r->in, b->data + left, r->chunk, &r->fault);
 	r->p = b->data;
 	r->end = b->data + left + (got > 0 ? got : 0);
-	ASAN_POISON_MEMORY_REGION(r->end, (size_t)(b->data + r->pool->stride - r->end));
+	r->fetched = (const uint8_t *)UINTPTR_MAX; /* was just written */
+	b->used = r->chunk + RECORD_MAX;
+	ASAN_POISON_MEMORY_REGION(r->end, (size_t)(b->data + b->used - r->end));
 	if (got < 0)
 		return WEIR_PCAP_FAULT;
 	if (got == 0)
@@ -162,15 +256,54 @@ static enum weir_pcap_step fill(struct weir_pcap_reader *r)
 	return WEIR_PCAP_MORE;
 }
 
+static enum weir_pcap_step fill(struct weir_pcap_reader *r)
+{
+	return r->in.is_mapped ? fill_window(r) : fill_block(r);
+}
+
+/* Frames of r->block that were not yet handed out, and reach past what is lost: zeros are in them. */
+static void take_back(struct weir_pcap_reader *r, const struct weir_frame *frames, uint16_t *n,
+		      uint64_t torn)
+{
+	while (*n > 0 && frames[*n - 1].opaque == r->block &&
+	       r->base + (uint64_t)(frames[*n - 1].data - r->block->data) + frames[*n - 1].caplen >
+		       torn) {
+		(*n)--;
+		r->lent--;
+	}
+}
+
+/* A step with mapped memory is over: was it what the file holds? */
+static enum weir_pcap_step check_torn(struct weir_pcap_reader *r, const struct weir_frame *frames,
+				      uint16_t *n, enum weir_pcap_step step)
+{
+	uint64_t torn = atomic_load_explicit(&r->torn, memory_order_relaxed);
+
+	if (weir_likely(step != WEIR_PCAP_FAULT && torn >= position(r)))
+		return step;
+	torn = torn_at(r);
+	if (torn < position(r) + RECORD_MAX) {
+		take_back(r, frames, n, torn);
+		weir_pcap_torn_fault(r, torn);
+	} else if (r->fault.code == 0) { /* whole again by now */
+		weir_pcap_fault(r, "the file changed while it was read");
+	}
+	return WEIR_PCAP_FAULT;
+}
+
 enum weir_pcap_step weir_pcap_reader_batch(struct weir_pcap_reader *r, struct weir_frame *frames,
 					   uint16_t max, uint64_t limit_ns, uint16_t *n)
 {
-	enum weir_pcap_step step = r->p == NULL ? fill(r) : WEIR_PCAP_MORE;
+	enum weir_pcap_step step = r->block == NULL ? fill(r) : WEIR_PCAP_MORE;
 
 	while (step == WEIR_PCAP_MORE) {
 		step = r->batch(r, frames, max, limit_ns, n);
 		if (step == WEIR_PCAP_MORE)
 			step = fill(r);
+	}
+	if (r->in.is_mapped) {
+		weir_pcap_input_pass(&r->in, position(r));
+		step = check_torn(r, frames, n, step);
 	}
 	return step;
 }

@@ -11,12 +11,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #define CHUNK          ((size_t)128 << 10) /* README.md says how it was chosen */
 #define CHUNK_SMALL    ((size_t)32 << 10)  /* when very many files may be open at once */
-#define FILES_MANY     64
-#define BLOCKS_LENT    32 /* blocks that may be lent out beside the ones being filled */
 #define SLEEP_MAX_NS   WEIR_NS_PER_MS
 #define SLEEP_BLOCK_NS (50 * WEIR_NS_PER_US)
 
@@ -24,21 +23,20 @@ struct pcap_source {
 	struct weir_source src;
 	struct weir_pcap_reader *readers;
 	struct weir_pcap_reader **heap; /* top = next packet */
-	size_t n_readers, n_heap;
+	size_t n_readers, n_heap, n_open;
 	double speed;
 	uint32_t loop, round;
-	bool keep_open;
 	bool over; /* the last round is read */
 	char label[256];
 
-	uint32_t damaged;        /* files, in the first round */
+	uint32_t damaged;        /* files */
 	uint64_t round_frames;   /* of this round */
 	uint64_t min_ns, max_ns; /* of the first round, when there are others */
 	uint64_t shift_ns;       /* of this round */
 	uint64_t pace_ts_ns;     /* time of the first packet ... */
 	uint64_t pace_mono_ns;   /* ... and when it was due; 0 = not yet */
 
-	struct weir_pcap_pool pool;
+	struct weir_pcap_pool pool, windows;
 };
 
 static bool is_before(const struct weir_pcap_reader *a, const struct weir_pcap_reader *b)
@@ -125,14 +123,37 @@ static void pace_sleep(const struct pcap_source *s, uint64_t limit_ns)
 	sleep_ns(ahead < (double)SLEEP_MAX_NS ? (uint64_t)ahead : SLEEP_MAX_NS);
 }
 
-static void fault_note(struct pcap_source *s, const struct weir_err *fault)
+/* Each file's once: later rounds meet it again. */
+static void fault_note(struct pcap_source *s, struct weir_pcap_reader *r)
 {
-	if (s->round > 0)
+	if (r->is_noted)
 		return;
+	r->is_noted = true;
 	if (s->damaged++ == 0)
-		s->src.fault = *fault;
+		s->src.fault = r->fault;
 	else
-		weir_log(WEIR_LOG_WARN, "%s", fault->msg);
+		weir_log(WEIR_LOG_WARN, "%s", r->fault.msg);
+}
+
+/* What was lost after its reader had passed it. */
+static void torn_note(struct pcap_source *s, struct weir_pcap_reader *r)
+{
+	const uint64_t torn = atomic_load_explicit(&r->torn, memory_order_relaxed);
+
+	if (torn == TORN_NOWHERE || r->is_noted)
+		return;
+	weir_pcap_torn_fault(r, torn);
+	fault_note(s, r);
+}
+
+/* As long as not too many are, a file stays open until its end. */
+static int top_open(struct pcap_source *s)
+{
+	struct weir_pcap_reader *r = s->heap[0];
+	int rc = weir_pcap_reader_open(r, s->n_open < FILES_MANY, &s->src.bytes_done, &r->fault);
+
+	s->n_open += rc == 0;
+	return rc;
 }
 
 /* The top is over: give back what it has, count what of it was not read as done. */
@@ -143,6 +164,7 @@ static void top_close(struct pcap_source *s)
 	atomic_fetch_add_explicit(&s->src.bytes_done,
 				  r->in.size - weir_min_u64(r->in.off, r->in.size),
 				  memory_order_relaxed);
+	s->n_open -= r->is_open;
 	weir_pcap_reader_close(r);
 	heap_pop(s);
 }
@@ -183,8 +205,7 @@ static bool rx_step(struct pcap_source *s, struct weir_frame *frames, uint16_t m
 	struct weir_pcap_reader *r = s->heap[0];
 	enum weir_pcap_step step;
 
-	if (!r->is_open &&
-	    weir_pcap_reader_open(r, s->keep_open, &s->src.bytes_done, &r->fault) != 0)
+	if (!r->is_open && top_open(s) != 0)
 		step = WEIR_PCAP_FAULT;
 	else
 		step = weir_pcap_reader_batch(r, frames, max, weir_min_u64(merge_limit(s), pace_ns),
@@ -194,7 +215,7 @@ static bool rx_step(struct pcap_source *s, struct weir_frame *frames, uint16_t m
 		heap_sift(s, 0);
 		return s->heap[0]->head_ns <= pace_ns;
 	case WEIR_PCAP_FAULT:
-		fault_note(s, &r->fault);
+		fault_note(s, r);
 		top_close(s);
 		return true;
 	case WEIR_PCAP_END:
@@ -279,21 +300,29 @@ static void release(struct pcap_source *s)
 		s->readers[i].ifaces = NULL;
 		s->readers[i].ifaces_cap = 0;
 	}
+	weir_pcap_windows_fini(&s->windows);
 	weir_pcap_pool_fini(&s->pool);
 }
 
 static int pcap_open(struct weir_source *src, struct weir_err *err)
 {
 	struct pcap_source *s = (struct pcap_source *)src;
-	size_t chunk = s->keep_open ? CHUNK : CHUNK_SMALL;
-	int rc = weir_pcap_pool_init(&s->pool, s->n_readers + BLOCKS_LENT, chunk);
+	const size_t chunk = s->n_readers <= FILES_MANY ? CHUNK : CHUNK_SMALL;
+	const size_t stride = (chunk + RECORD_MAX + 4095) & ~(size_t)4095;
+	const bool can_map = weir_pcap_windows_init(&s->windows) == 0;
+	int rc = weir_pcap_pool_init(&s->pool, s->n_readers + BLOCKS_LENT, stride,
+				     PROT_READ | PROT_WRITE);
 
-	if (rc != 0)
+	if (rc != 0) {
+		weir_pcap_windows_fini(&s->windows);
 		return weir_err_set(err, -rc, "%s: no memory for %zu files", s->label,
 				    s->n_readers);
+	}
 	src->bytes_total = 0;
 	for (size_t i = 0; i < s->n_readers && rc == 0; i++) {
 		s->readers[i].pool = &s->pool;
+		s->readers[i].windows = can_map ? &s->windows : NULL;
+		s->readers[i].chunk = chunk;
 		rc = probe(s, &s->readers[i], err);
 	}
 	if (rc != 0)
@@ -314,6 +343,8 @@ static void pcap_stop(struct weir_source *src)
 
 	while (s->n_heap > 0)
 		top_close(s);
+	for (size_t i = 0; i < s->n_readers; i++)
+		torn_note(s, &s->readers[i]);
 	s->over = true;
 }
 
@@ -351,6 +382,7 @@ static bool copy_paths(struct pcap_source *s, const struct weir_pcap_options *o)
 
 		r->index = (uint32_t)s->n_readers;
 		r->in.fd = -1;
+		r->torn = TORN_NOWHERE;
 		r->path = strdup(o->paths[s->n_readers]);
 		if (r->path == NULL)
 			return false;
@@ -376,7 +408,6 @@ struct weir_source *weir_source_pcap_create(const struct weir_pcap_options *o, s
 			.src = { .ops = &ops, .label = s->label, .queues = 1, .lossless = true },
 			.speed = o->speed,
 			.loop = o->loop,
-			.keep_open = o->n_paths <= FILES_MANY,
 			.min_ns = UINT64_MAX,
 		};
 	if (s == NULL || !copy_paths(s, o)) {

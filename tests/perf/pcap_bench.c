@@ -2,7 +2,7 @@
 /*
  * pcap_bench [FILE]: what a packet costs to get at, user and system time, from a pcap file in the page cache
  * (without FILE one of 400,000 IMIX packets is made): by the source; by the plainest loops of read() and of
- * mmap() over the same bytes, which is how the source's way was chosen. The peer to compare
+ * mmap() over the same bytes, the latter being what the source can at best come to. The peer to compare
  * with is tools/dev/pcap_loop FILE. One line each, the median of nine turns.
  */
 #include <weir_source_pcap.h>

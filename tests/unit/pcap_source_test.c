@@ -2,6 +2,9 @@
 /* Several files, rounds, pace, and blocks that come back late or from elsewhere. */
 #include "pcap_file.h"
 
+#include <zlib.h>
+
+#include <fcntl.h>
 #include <pthread.h>
 
 #define FILES 5
@@ -185,27 +188,29 @@ static size_t check(const struct weir_frame *frames, size_t n, size_t seq)
 	return seq;
 }
 
-static void big_file_make(void)
+/* `mode` as for gzopen(): "a1" packed, "aT" plain. */
+static void big_file_make(const char *mode)
 {
-	FILE *out;
+	gzFile out;
 
 	m.be = false;
 	m.n = 0;
-	put_header(&m, 0xa1b2c3d4, 1);
 	made_write(&m, paths[0]);
-	out = fopen(paths[0], "a");
+	out = gzopen(paths[0], mode);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+	put_header(&m, 0xa1b2c3d4, 1);
+	gzwrite(out, m.b, (unsigned int)m.n);
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		m.n = 0;
 		put_record(&m, 1, i, 99, 99);
 		m.n = 16;
 		put(&m, i, 4);
-		fwrite(m.b, 1, 16 + 99, out);
+		gzwrite(out, m.b, 16 + 99);
 	}
-	fclose(out);
+	gzclose(out);
 }
 
-static void test_frames_stay_until_the_last_is_given_back(void)
+static void frames_stay(const char *mode)
 {
 	struct weir_pcap_options o = options(1);
 	struct weir_frame frames[WEIR_BURST_MAX];
@@ -213,7 +218,7 @@ static void test_frames_stay_until_the_last_is_given_back(void)
 	pthread_t threads[2];
 	uint16_t got;
 
-	big_file_make();
+	big_file_make(mode);
 	shared = weir_source_pcap_create(&o, &err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(shared);
 	CU_ASSERT_EQUAL_FATAL(shared->ops->open(shared, &err), 0);
@@ -237,6 +242,12 @@ static void test_frames_stay_until_the_last_is_given_back(void)
 	files_remove(1);
 }
 
+static void test_frames_stay_until_the_last_is_given_back(void)
+{
+	frames_stay("aT");
+	frames_stay("a1");
+}
+
 static void test_with_all_blocks_lent_rx_waits_and_loses_nothing(void)
 {
 	static struct weir_frame all[PACKETS];
@@ -244,7 +255,7 @@ static void test_with_all_blocks_lent_rx_waits_and_loses_nothing(void)
 	size_t n = 0, waits = 0;
 	uint16_t got;
 
-	big_file_make();
+	big_file_make("a1");
 	shared = weir_source_pcap_create(&o, &err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(shared);
 	CU_ASSERT_EQUAL_FATAL(shared->ops->open(shared, &err), 0);
@@ -271,6 +282,94 @@ static void test_with_all_blocks_lent_rx_waits_and_loses_nothing(void)
 	files_remove(1);
 }
 
+/* Packets as long as they may be, with holes for data: the file takes a page for each. */
+#define LONG_PACKETS 8000
+
+static void long_file_make(void)
+{
+	int fd;
+
+	m.be = false;
+	m.n = 0;
+	put_header(&m, 0xa1b2c3d4, 1);
+	made_write(&m, paths[0]);
+	fd = open(paths[0], O_WRONLY);
+	for (uint32_t i = 0; i < LONG_PACKETS; i++) {
+		m.n = 0;
+		put(&m, 1, 4);
+		put(&m, i, 4);
+		put(&m, WEIR_FRAME_MAX, 4);
+		put(&m, WEIR_FRAME_MAX, 4);
+		put(&m, i, 4);
+		CU_ASSERT_EQUAL(pwrite(fd, m.b, 20, 24 + (off_t)i * (16 + WEIR_FRAME_MAX)), 20);
+	}
+	CU_ASSERT_EQUAL(ftruncate(fd, 24 + (off_t)LONG_PACKETS * (16 + WEIR_FRAME_MAX)), 0);
+	close(fd);
+}
+
+static void test_with_all_windows_lent_rx_waits_and_loses_nothing(void)
+{
+	static struct weir_frame all[LONG_PACKETS];
+	struct weir_pcap_options o = options(1);
+	size_t n = 0, back = 0;
+	uint16_t got;
+
+	long_file_make();
+	shared = weir_source_pcap_create(&o, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(shared);
+	CU_ASSERT_EQUAL_FATAL(shared->ops->open(shared, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(shared->ops->start(shared, &err), 0);
+	while (!atomic_load(&shared->ended)) {
+		got = shared->ops->rx(shared, 0, all + n,
+				      (uint16_t)weir_min_u64(LONG_PACKETS + 1 - n, 64));
+		n += got;
+		if (got == 0 && n < LONG_PACKETS) {
+			check(all + back, n - back, back);
+			for (; back < n; back++)
+				shared->ops->done(shared, all + back, 1);
+		}
+	}
+	CU_ASSERT(back > 0);
+	CU_ASSERT_EQUAL(n, LONG_PACKETS);
+	check(all + back, n - back, back);
+	for (; back < n; back++)
+		shared->ops->done(shared, all + back, 1);
+	shared->ops->stop(shared);
+	CU_ASSERT_EQUAL(shared->fault.code, 0);
+	CU_ASSERT_EQUAL(atomic_load(&shared->bytes_done), shared->bytes_total);
+	shared->ops->close(shared);
+	files_remove(1);
+}
+
+#define MANY 100
+
+/* More than are mapped, one second apart in turns: all are open at once. */
+static void test_very_many_files_are_one_stream_too(void)
+{
+	static char names[MANY][32];
+	const char *list[MANY];
+	struct weir_pcap_options o = { .paths = list, .n_paths = MANY, .loop = 2 };
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		m.n = 0;
+		put_header(&m, 0xa1b2c3d4, 1);
+		for (uint32_t k = 0; k < 10; k++)
+			put_record(&m, 1000 + k * MANY + i, 0, 20, 20);
+		made_write(&m, names[i]);
+		list[i] = names[i];
+	}
+	CU_ASSERT_EQUAL_FATAL(see(&seen, &o, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(seen.n, 2 * 10 * MANY);
+	for (uint32_t i = 0; i < 2 * 10 * MANY; i++) {
+		CU_ASSERT_EQUAL(seen.frames[i].ts_ns, (1000 + i) * WEIR_NS_PER_S);
+		CU_ASSERT_EQUAL(seen.byte[i], (uint8_t)(1000 + i % (10 * MANY)));
+	}
+	CU_ASSERT_EQUAL(seen.fault.code, 0);
+	CU_ASSERT_EQUAL(seen.bytes_done, seen.bytes_total);
+	for (uint32_t i = 0; i < MANY; i++)
+		unlink(names[i]);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -290,6 +389,9 @@ int main(void)
 		  test_frames_stay_until_the_last_is_given_back },
 		{ "with all blocks lent rx waits and loses nothing",
 		  test_with_all_blocks_lent_rx_waits_and_loses_nothing },
+		{ "with all windows lent rx waits and loses nothing",
+		  test_with_all_windows_lent_rx_waits_and_loses_nothing },
+		{ "very many files are one stream too", test_very_many_files_are_one_stream_too },
 		CU_TEST_INFO_NULL,
 	};
 
