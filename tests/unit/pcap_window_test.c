@@ -309,13 +309,13 @@ static void look_past_a_file(void)
 
 	strcpy(other, P_tmpdir "/weir-test-XXXXXX");
 	fd = mkstemp(other);
+	unlink(other);
 	p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 	CU_ASSERT_PTR_NOT_EQUAL_FATAL(p, MAP_FAILED);
 	if (sigsetjmp(back, 1) == 0)
 		(void)*(volatile uint8_t *)p;
 	munmap(p, 4096);
 	close(fd);
-	unlink(other);
 }
 
 static void test_a_sigbus_of_others_goes_to_the_handler_before(void)
