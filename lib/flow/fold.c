@@ -65,6 +65,7 @@ static void begin(struct weir_flow_table *t, uint32_t flow, struct weir_flow_rec
 	if (!t->folds.any)
 		t->folds.due_ns = t->now_ns + WEIR_NS_PER_S;
 	t->folds.any = true;
+	second_end(t, flow);
 	report_fill(t, flow, weir_flow_close_type(flow_at(t, flow)), WEIR_REC_FOLD, sum);
 	weir_flow_rec_fold_start(sum);
 }
@@ -103,10 +104,10 @@ static void add(const struct weir_flow_table *t, uint32_t flow, struct weir_flow
 	sum->flow_start_ns = sum->start_ns;
 	sum->end_ns = weir_max_u64(sum->end_ns, last_ns);
 	sum->duration_ns = weir_max_u64(sum->duration_ns, last_ns - f->start_ns);
-	sum->packet[0] += c->sum.packet[0];
-	sum->byte[0] += c->sum.byte[0];
-	sum->l3_byte[0] += c->sum.l3[0];
-	sum->l4_byte[0] += c->sum.l4[0];
+	sum->packet[0] += (uint64_t)c->sum.packet[0] + f->sec.packet[0];
+	sum->byte[0] += (uint64_t)c->sum.byte[0] + f->sec.byte[0];
+	sum->l3_byte[0] += (uint64_t)c->sum.l3[0] + f->sec.l3[0];
+	sum->l4_byte[0] += (uint64_t)c->sum.l4[0] + f->sec.l4[0];
 	sum->tcp_flags[0] |= f->tcp_flags[0];
 	sum->syn_count += c->meter.count[CN_SYN];
 	sum->retrans_syn += c->meter.count[CN_RETRANS_SYN];
@@ -122,7 +123,8 @@ bool fold_take(struct weir_flow_table *t, uint32_t flow)
 
 	if (!is_plain(flow_at(t, flow), cold_at(t, flow)))
 		return false;
-	second_end(t, flow);
+	if (t->hooks.on_second != NULL)
+		second_end(t, flow);
 	sum = sum_of(t, flow_at(t, flow), cold_at(t, flow));
 	if (sum->flow_count == 0)
 		begin(t, flow, sum);
