@@ -136,8 +136,6 @@ static enum segment_place add(struct list *l, const struct segment *s)
 
 static void forget_lower(const struct perf *m, unsigned int side)
 {
-	if (weir_likely(m->c->ext == FLOW_NONE))
-		return;
 	for (unsigned int part = 0; part < PARTS; part++) {
 		const struct ext *e = part_of(m, side, part);
 
@@ -148,8 +146,10 @@ static void forget_lower(const struct perf *m, unsigned int side)
 
 void weir_segments_forget(const struct perf *m)
 {
-	for (unsigned int side = 0; side < 2; side++)
-		forget_lower(m, side);
+	const struct ext *e;
+
+	while ((e = ext_find(m->pool, m->c->ext, EXT_SEGMENTS)) != NULL)
+		weir_ext_remove(m->pool, &m->c->ext, e);
 	memset(m->c->seg, 0, sizeof(m->c->seg));
 }
 
@@ -174,6 +174,8 @@ enum segment_place weir_segment_place(const struct perf *m, unsigned int side, u
 	}
 	if (seq > HIGH_QUARTER && end_of(top) < LOW_QUARTER)
 		return SEG_UNKNOWN;
+	if (seq >= top->seq && seq < end_of(top))
+		return SEG_AGAIN;
 	load(m, side, &l);
 	place = add(&l, &s);
 	store(m, side, &l);
