@@ -4,6 +4,7 @@
 
 #include <rte_rcu_qsbr.h>
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -92,6 +93,7 @@ void weir_views_publish(struct weir_views *vs, struct weir_view *next)
 
 	old = atomic_exchange_explicit(&vs->current, next, memory_order_acq_rel);
 	token = rte_rcu_qsbr_start(vs->qsbr); /* inline: seen by ThreadSanitizer */
-	rte_rcu_qsbr_check(vs->qsbr, token, true);
+	while (rte_rcu_qsbr_check(vs->qsbr, token, false) == 0)
+		sched_yield(); /* the reader that is waited for may want this very core */
 	vs->view_free(old);
 }
