@@ -109,12 +109,15 @@ static void visit(struct weir_flow_table *t, uint32_t flow, uint64_t safe_ns)
 	flow_requeue(t, flow, safe_ns);
 }
 
-/* The entry is near; its bucket will be wanted when it ends. */
-static void prefetch_bucket(const struct weir_flow_table *t, uint32_t flow)
+/* The entry is near; its bucket and its extension will be wanted when it ends. */
+static void prefetch_rest(const struct weir_flow_table *t, uint32_t flow)
 {
 	const uint64_t hash = flow_hash(t, flow_at(t, flow), flow);
+	const uint32_t ext = cold_at(t, flow)->ext;
 
 	weir_prefetch_w(index_bucket(&t->index, hash));
+	if (ext != FLOW_NONE)
+		weir_prefetch_w(&t->ext.block[ext]);
 }
 
 static void visit_chunk(struct weir_flow_table *t, enum flow_queue q, uint64_t safe_ns)
@@ -127,7 +130,7 @@ static void visit_chunk(struct weir_flow_table *t, enum flow_queue q, uint64_t s
 		flow_prefetch(t, ref_flow(copy.ref[i]));
 	for (unsigned int i = copy.first; i < copy.end; i++)
 		if (ref_is_valid(t, copy.ref[i], q))
-			prefetch_bucket(t, ref_flow(copy.ref[i]));
+			prefetch_rest(t, ref_flow(copy.ref[i]));
 	for (unsigned int i = copy.first; i < copy.end; i++)
 		if (ref_is_valid(t, copy.ref[i], q))
 			visit(t, ref_flow(copy.ref[i]), safe_ns);
@@ -202,7 +205,7 @@ static void prefetch_victims(const struct weir_flow_table *t, const struct chunk
 	const struct chunk *next = &t->queues.chunks[c->next];
 
 	for (unsigned int i = 0; i < c->end; i++)
-		prefetch_bucket(t, ref_flow(c->ref[i]));
+		prefetch_rest(t, ref_flow(c->ref[i]));
 	for (unsigned int i = 0; c->next != 0 && i < next->end; i++)
 		flow_prefetch(t, ref_flow(next->ref[i]));
 }
@@ -320,7 +323,7 @@ void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_r
 		if (flow + 16 < t->fresh)
 			flow_prefetch(t, flow + 16);
 		if (flow + 8 < t->fresh)
-			prefetch_bucket(t, flow + 8);
+			prefetch_rest(t, flow + 8);
 		if (flow_at(t, flow)->queue != QUEUE_NONE &&
 		    (tap == WEIR_FLOW_ALL_TAPS || flow_at(t, flow)->tap == tap))
 			flush_flow(t, flow, reason, safe_ns);

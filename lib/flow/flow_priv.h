@@ -59,6 +59,8 @@ enum flow_flag {
 	FLOW_NAT = 1 << 7,    /* has a NAT extension */
 };
 
+#define TUNNEL_KNOWN (1 << 4) /* in `ends`: the tunnel of this side's packets is noted */
+
 enum tcp_side_bit {
 	TCP_ISN = 1 << 0,           /* seq_threshold is known */
 	TCP_SYN_SENT = 1 << 1,      /* it has sent a SYN without ACK */
@@ -126,7 +128,7 @@ struct weir_flow {
 		};
 	};
 	uint8_t flags;   /* enum flow_flag */
-	uint8_t ends;    /* bits: l2_end of side 0, 1, l3_end of side 0, 1 */
+	uint8_t ends;    /* bits: l2_end of side 0, 1, l3_end of side 0, 1; TUNNEL_KNOWN << side */
 	uint8_t queue;   /* expiry queue its valid reference is in */
 	uint8_t gen;     /* of that reference */
 	uint32_t second; /* epoch, of `sec`; 0 = nothing yet */

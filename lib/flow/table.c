@@ -145,13 +145,14 @@ static uint32_t find(const struct weir_flow_table *t, const struct weir_pkt *p,
 	}
 }
 
-static void note_tunnel(struct weir_flow_table *t, const struct weir_flow_cold *c,
-			const struct weir_pkt *p, unsigned int side)
+/* Of each side's first packet. The extension is far away: later ones do not look there. */
+static void note_tunnel(struct weir_flow_table *t, struct weir_flow *f,
+			const struct weir_flow_cold *c, const struct weir_pkt *p, unsigned int side)
 {
-	struct ext *x = ext_find(&t->ext, c->ext, EXT_TUNNEL);
-
-	if (x->tunnel[side].type == WEIR_TUNNEL_NONE)
-		x->tunnel[side] = p->tunnel;
+	if (weir_likely((f->ends & TUNNEL_KNOWN << side) != 0))
+		return;
+	f->ends |= (uint8_t)(TUNNEL_KNOWN << side);
+	ext_find(&t->ext, c->ext, EXT_TUNNEL)->tunnel[side] = p->tunnel;
 }
 
 /* TCP option address: what lies behind the proxy that sent this packet. */
@@ -236,7 +237,7 @@ static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_p
 	count_second(t, flow, f, p, side);
 	f->flags |= side == 0 ? FLOW_SEEN_0 : FLOW_SEEN_1;
 	if (f->flags & FLOW_TUNNEL)
-		note_tunnel(t, c, p, side);
+		note_tunnel(t, f, c, p, side);
 	if (p->proto == IPPROTO_TCP)
 		update_tcp(t, f, c, p, side, first);
 	else
@@ -291,6 +292,15 @@ static void prefetch_flow(const struct weir_flow_table *t, struct probe *probe, 
 		flow_prefetch(t, (*fresh)++);
 }
 
+/* The addresses of an IPv6 flow are compared in its extension, which its entry names. */
+static void prefetch_addresses(const struct weir_flow_table *t, const struct probe *probe)
+{
+	if (weir_likely((probe->there.form & FORM_IPV6) == 0) || probe->candidate == FLOW_NONE ||
+	    cold_at(t, probe->candidate)->ext == FLOW_NONE)
+		return;
+	weir_prefetch(&t->ext.block[cold_at(t, probe->candidate)->ext]);
+}
+
 void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkts,
 			   const struct weir_attr *attrs, uint8_t *outcome, unsigned int n)
 {
@@ -309,6 +319,8 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 	for (unsigned int k = 0; k < flows + AHEAD; k++) {
 		if (k < flows)
 			prefetch_flow(t, &probes[k], &fresh);
+		if (k >= AHEAD / 2 && k < flows + AHEAD / 2)
+			prefetch_addresses(t, &probes[k - AHEAD / 2]);
 		if (k >= AHEAD) {
 			const unsigned int i = which[k - AHEAD];
 
