@@ -71,7 +71,6 @@ static void begin(const struct weir_frame *frame, struct weir_decoding *d, struc
 	d->max_tunnels = max_tunnels;
 	d->inner = false;
 	d->landed = false;
-	weir_pkt_clear(pkt);
 	pkt->ts_ns = frame->ts_ns;
 	if (frame->flags & WEIR_FRAME_VLAN) {
 		d->cut = weir_sub_floor(d->cut, WEIR_VLAN_TAG_LEN);
@@ -81,18 +80,33 @@ static void begin(const struct weir_frame *frame, struct weir_decoding *d, struc
 	}
 }
 
-/* Follow headers until one stops; at most `max_tunnels` encapsulations. */
-static enum weir_verdict follow(const struct weir_frame *frame, struct weir_decoding *d,
-				struct weir_pkt *pkt, uint8_t max_tunnels)
+/* The outermost Ethernet header is not: it has been looked at. */
+static inline bool may_be_usual(const struct weir_decoding *d)
 {
-	enum weir_verdict v = WEIR_STOP_BAD;
+	return (d->next == WEIR_HDR_RAW_IP || (d->next == WEIR_HDR_ETHER && d->inner)) &&
+	       d->headers < WEIR_DECODE_HEADERS_MAX - WEIR_DECODE_USUAL_MAX;
+}
+
+/*
+ * Follow headers until one stops; at most `max_tunnels` encapsulations. The packet is all zero.
+ * `fast`, `usual_ip`: see weir_decode_rest().
+ */
+static inline enum weir_verdict follow(const struct weir_frame *frame, struct weir_decoding *d,
+				       struct weir_pkt *pkt, uint8_t max_tunnels, bool fast,
+				       const uint8_t *usual_ip)
+{
+	enum weir_verdict v = WEIR_MORE;
 
 	begin(frame, d, pkt, max_tunnels);
-	while (d->next != WEIR_HDR_NONE && d->headers < WEIR_DECODE_HEADERS_MAX) {
-		d->headers++;
-		v = decoders[d->next](d, pkt);
-		if (v != WEIR_MORE)
-			break;
+	if (usual_ip != NULL)
+		v = weir_decode_usual_ip(d, usual_ip, pkt);
+	while (v == WEIR_MORE && d->next != WEIR_HDR_NONE && d->headers < WEIR_DECODE_HEADERS_MAX) {
+		if (fast && may_be_usual(d)) {
+			v = weir_decode_usual(d, pkt);
+		} else {
+			d->headers++;
+			v = decoders[d->next](d, pkt);
+		}
 	}
 	return v;
 }
@@ -109,22 +123,39 @@ static void finish(const struct weir_frame *frame, const struct weir_decoding *d
 		weir_pkt_join(pkt, frame);
 }
 
-enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
-				       const struct weir_decode_conf *conf, struct weir_pkt *pkt)
+static inline enum weir_outcome decode(const struct weir_frame *frame,
+				       const struct weir_decode_conf *conf, struct weir_pkt *pkt,
+				       bool fast, const uint8_t *usual_ip)
 {
 	struct weir_decoding d;
 	enum weir_verdict v;
 
 	d.conf = conf;
-	v = follow(frame, &d, pkt, conf->max_tunnels);
+	v = follow(frame, &d, pkt, conf->max_tunnels, fast, usual_ip);
 	if (weir_unlikely(!d.landed)) {
-		if (d.tunnels > 0)
-			v = follow(frame, &d, pkt, d.tunnels - 1);
-		else if (weir_route_link(frame->link) == WEIR_HDR_NONE)
+		if (d.tunnels > 0) {
+			weir_pkt_clear(pkt);
+			v = follow(frame, &d, pkt, d.tunnels - 1, fast, usual_ip);
+		} else if (weir_route_link(frame->link) == WEIR_HDR_NONE) {
 			return WEIR_OUTCOME_LINKTYPE;
+		}
 	}
 	if (weir_unlikely(!d.landed))
 		return v == WEIR_STOP_SHORT ? WEIR_OUTCOME_SHORT : WEIR_OUTCOME_MALFORMED;
 	finish(frame, &d, pkt);
 	return WEIR_OUTCOME_FLOW;
+}
+
+enum weir_outcome weir_decode_rest(const struct weir_frame *frame,
+				   const struct weir_decode_conf *conf, const uint8_t *usual_ip,
+				   struct weir_pkt *pkt)
+{
+	return decode(frame, conf, pkt, true, usual_ip);
+}
+
+enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
+				       const struct weir_decode_conf *conf, struct weir_pkt *pkt)
+{
+	weir_pkt_clear(pkt);
+	return decode(frame, conf, pkt, false, NULL);
 }

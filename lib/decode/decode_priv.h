@@ -10,6 +10,7 @@
 #include <weir_wire.h>
 
 #define WEIR_DECODE_HEADERS_MAX 40     /* of one packet, tunnels included; bounds every loop */
+#define WEIR_DECODE_USUAL_MAX   4      /* of them are taken by weir_decode_usual() at once */
 #define WEIR_ETHERTYPE_MIN      0x0600 /* below, the field is a length and LLC follows */
 #define WEIR_VLAN_TAG_LEN       4
 #define WEIR_GRO_SLACK          16 /* bytes of padding and FCS a frame may have beyond its datagram */
@@ -47,7 +48,22 @@ enum weir_hdr weir_route_ethertype(unsigned int type);
 enum weir_hdr weir_route_ip_proto(unsigned int proto);
 enum weir_hdr weir_route_gre(unsigned int type);
 
-/* weir_decode() by the table alone: for what is not usual. Of what is, the same to the byte. */
+/* weir_decode_ether() or weir_decode_raw_ip(), and as many headers behind as are usual, in one go. */
+enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pkt);
+
+/* The same up to the IP header at `ip`, where all this has been found to be usual. */
+enum weir_verdict weir_decode_usual_ip(struct weir_decoding *d, const uint8_t *ip,
+				       struct weir_pkt *pkt);
+
+/*
+ * weir_decode() where something in the frame is not usual. The packet is all zero. `usual_ip` is the
+ * outermost IP header if that and all before it are usual, else NULL. Inner packets are tried again.
+ */
+enum weir_outcome weir_decode_rest(const struct weir_frame *frame,
+				   const struct weir_decode_conf *conf, const uint8_t *usual_ip,
+				   struct weir_pkt *pkt);
+
+/* weir_decode() by the table alone. The same to the byte: for tests and measurement. */
 enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
 				       const struct weir_decode_conf *conf, struct weir_pkt *pkt);
 

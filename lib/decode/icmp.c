@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ICMP and ICMPv6: type, the id of an echo, neighbour advertisements. RFC 792; RFC 4443; RFC 4861. */
-#include "decode_priv.h"
-
-struct icmp_hdr {
-	uint8_t type;
-	uint8_t code;
-	uint8_t checksum_be[2];
-	uint8_t rest_be[4]; /* of an echo: id, sequence */
-};
-static_assert(sizeof(struct icmp_hdr) == 8, "RFC 792");
+#include "icmp.h"
 
 enum {
 	V4_ECHO_REPLY = 0,
@@ -61,13 +53,8 @@ static void learn_v6(const struct icmp_hdr *h, struct weir_pkt *pkt)
 	}
 }
 
-enum weir_verdict weir_decode_icmp(struct weir_decoding *d, struct weir_pkt *pkt)
+void weir_icmp_learn(const struct icmp_hdr *h, const uint8_t *end, struct weir_pkt *pkt)
 {
-	const struct icmp_hdr *h = weir_rd_take(&d->rd, sizeof(*h));
-
-	if (h == NULL)
-		return WEIR_STOP_SHORT;
-
 	pkt->flags |= WEIR_PKT_L4;
 	pkt->icmp_type = h->type;
 	pkt->l4_payload_len = weir_sub_floor(pkt->l3_payload_len, sizeof(*h));
@@ -77,6 +64,16 @@ enum weir_verdict weir_decode_icmp(struct weir_decoding *d, struct weir_pkt *pkt
 		learn_v4(h, pkt);
 	if (pkt->flags & (WEIR_PKT_ECHO_REQUEST | WEIR_PKT_ECHO_REPLY))
 		pkt->icmp_id = weir_be32(h->rest_be);
-	weir_decoding_payload(d, pkt);
+	pkt->payload = (const uint8_t *)(h + 1);
+	pkt->payload_cap = (uint32_t)(end - pkt->payload);
+}
+
+enum weir_verdict weir_decode_icmp(struct weir_decoding *d, struct weir_pkt *pkt)
+{
+	const struct icmp_hdr *h = weir_rd_take(&d->rd, sizeof(*h));
+
+	if (h == NULL)
+		return WEIR_STOP_SHORT;
+	weir_icmp_learn(h, d->rd.end, pkt);
 	return WEIR_STOP_DONE;
 }

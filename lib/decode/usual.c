@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The fast path: Ethernet, at most one 802.1Q tag, unfragmented IPv4 without options or IPv6, then
- * TCP or UDP, and that once more in VXLAN or ERSPAN II. All is looked at before anything is written,
- * and of an outer packet only the tunnel is. What is written is exactly what the table's decoders
- * write; a frame with anything else in it is left to them, so they stay the only place where a rule is.
+ * TCP, UDP, ICMP or what is not followed; and that in one or two tunnels of Ethernet frames. All is
+ * looked at before anything is written, and of an outer packet only the tunnel is. What is written is
+ * exactly what the table's decoders write, so they stay the only place where a rule is: whatever is
+ * not usual is left to them, from behind the IP header on if that is; their inner frames come back.
  */
+#include "icmp.h"
 #include "route_udp.h"
 #include "tcp.h"
 
@@ -13,28 +15,44 @@
 #define IPV4_LEN       20
 #define IPV6_LEN       40
 #define UDP_LEN        8
-#define TUNNEL_LEN     16 /* UDP and VXLAN; GRE with a sequence number and ERSPAN II */
+#define TUNNEL_LEN     20 /* looked at from UDP or GRE on: GRE and ERSPAN III, but for its subheader */
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_VLAN 0x8100
 #define ETHERTYPE_IPV6 0x86dd
+#define ETHERTYPE_TEB  0x6558
 #define IPV4_PLAIN     0x45   /* version 4, no options */
 #define FRAGMENT       0x3fff /* more fragments, or an offset */
+#define PROTO_ICMP     1
 #define PROTO_TCP      6
 #define PROTO_UDP      17
 #define PROTO_GRE      47
+#define PROTO_ICMPV6   58
 #define VXLAN_FLAGS    0x08
-#define GRE_ERSPAN     0x100088be /* a sequence number and nothing else */
-#define ERSPAN2        1
-#define ERSPAN_SESSION 0x03ff
+#define GENEVE_WORDS   0x3f /* of options; above them the version, 0 */
 
-#define ALWAYS_INLINE  inline __attribute__((always_inline))
-#define NEVER_INLINE   __attribute__((noinline))
+/* GRE: which fields there are, and the type of what it carries. */
+#define GRE_TEB            0x00006558
+#define GRE_TEB_KEY        0x20006558
+#define GRE_ERSPAN1        0x000088be
+#define GRE_ERSPAN2        0x100088be /* with a sequence number */
+#define GRE_ERSPAN3        0x100022eb
+#define ERSPAN2            1
+#define ERSPAN3            2
+#define ERSPAN_SESSION     0x03ff
+#define ERSPAN3_FRAME_TYPE 0x7c /* 0: Ethernet */
+#define ERSPAN3_SUBHEADER  0x01
+
+#define ALWAYS_INLINE      inline __attribute__((always_inline))
+#define NEVER_INLINE       __attribute__((noinline))
 
 enum learned {
 	PACKET, /* the frame's own */
-	VXLAN,  /* only where the outer packet is: a VXLAN header may be in it */
-	GRE,    /* the same with a GRE header */
-	ODD,    /* nothing, the frame is for the table */
+	VXLAN,  /* only where the outer packet is: VXLAN may be in it */
+	GENEVE, /* the same with GENEVE */
+	GRE,    /* the same with GRE */
+	OTHER,  /* the same with none of these, nor TCP or UDP */
+	TABLE,  /* the same with something that only the table knows */
+	ODD,    /* nothing */
 };
 
 /* An outer packet. */
@@ -44,9 +62,16 @@ struct outer {
 	const uint8_t *end;
 };
 
+/* What is in it. */
+struct tunnel {
+	const uint8_t *inner; /* the Ethernet header, perhaps past the end of what there is */
+	uint32_t id;
+	enum weir_tunnel_type type;
+};
+
 /* Where the headers are. */
 struct headers {
-	const uint8_t *ether;
+	const uint8_t *ether; /* `ip` where there is no link header */
 	const uint8_t *ip;
 	const uint8_t *l4;
 	const uint8_t *end;      /* of the datagram, so far as it was captured */
@@ -82,17 +107,18 @@ static ALWAYS_INLINE void learn_ip(const struct headers *h, struct weir_pkt *pkt
 {
 	const uint8_t *ip = h->ip;
 
-	weir_pkt_clear(pkt);
-	memcpy(pkt->mac[WEIR_DST], h->ether, 6);
-	memcpy(pkt->mac[WEIR_SRC], h->ether + 6, 6);
+	if (h->ether != h->ip) {
+		memcpy(pkt->mac[WEIR_DST], h->ether, 6);
+		memcpy(pkt->mac[WEIR_SRC], h->ether + 6, 6);
+	}
+	pkt->flags = WEIR_PKT_IP | (h->is_ipv6 ? WEIR_PKT_IPV6 : 0) |
+		     (h->ether == h->ip ? pkt->flags : 0);
 	if (h->is_ipv6) {
-		pkt->flags = WEIR_PKT_IP | WEIR_PKT_L4 | WEIR_PKT_IPV6;
 		pkt->eth_type = ETHERTYPE_IPV6;
 		pkt->ttl = ip[7];
 		memcpy(pkt->ip[WEIR_SRC].b, ip + 8, 16);
 		memcpy(pkt->ip[WEIR_DST].b, ip + 24, 16);
 	} else {
-		pkt->flags = WEIR_PKT_IP | WEIR_PKT_L4;
 		pkt->eth_type = ETHERTYPE_IPV4;
 		pkt->ttl = ip[8];
 		pkt->ip_id = weir_be16(ip + 4);
@@ -117,19 +143,36 @@ static ALWAYS_INLINE bool learn_tcp(const struct headers *h, struct weir_pkt *pk
 	return true;
 }
 
+static ALWAYS_INLINE bool learn_icmp(const struct headers *h, struct weir_pkt *pkt)
+{
+	if (h->end - h->l4 < (ptrdiff_t)sizeof(struct icmp_hdr))
+		return false;
+	learn_ip(h, pkt);
+	weir_icmp_learn((const struct icmp_hdr *)h->l4, h->end, pkt);
+	return true;
+}
+
 static ALWAYS_INLINE enum learned learn_udp(const struct headers *h, struct weir_pkt *pkt)
 {
+	const uint8_t *mac = h->ether != h->ip ? h->ether : pkt->mac[WEIR_DST];
 	uint16_t sport, dport;
-	enum weir_hdr tunnel;
 
 	if (h->end - h->l4 < UDP_LEN)
-		return ODD;
+		return TABLE;
 	sport = weir_be16(h->l4);
 	dport = weir_be16(h->l4 + 2);
-	tunnel = weir_route_udp(sport, dport, h->ether);
-	if (tunnel != WEIR_HDR_NONE)
-		return tunnel == WEIR_HDR_VXLAN ? VXLAN : ODD;
+	switch (weir_route_udp(sport, dport, mac)) {
+	case WEIR_HDR_NONE:
+		break;
+	case WEIR_HDR_VXLAN:
+		return VXLAN;
+	case WEIR_HDR_GENEVE:
+		return GENEVE;
+	default:
+		return TABLE;
+	}
 	learn_ip(h, pkt);
+	pkt->flags |= WEIR_PKT_L4;
 	pkt->port[WEIR_SRC] = sport;
 	pkt->port[WEIR_DST] = dport;
 	pkt->l4_payload_len = h->l3_payload_len - UDP_LEN;
@@ -146,28 +189,50 @@ static ALWAYS_INLINE bool find(struct headers *h, const uint8_t *end)
 	return true;
 }
 
+/* ICMP, and what is not followed. By itself, so that it takes no registers from TCP and UDP. */
+static NEVER_INLINE enum learned learn_other(const uint8_t *ether, const struct outer *outer,
+					     struct weir_pkt *pkt)
+{
+	struct headers h = { .ether = ether, .ip = outer->ip };
+
+	h.is_ipv6 = outer->l4 - outer->ip == IPV6_LEN;
+	find(&h, outer->end);
+	if (h.proto == PROTO_ICMP || h.proto == PROTO_ICMPV6)
+		return learn_icmp(&h, pkt) ? PACKET : TABLE;
+	if (weir_route_ip_proto(h.proto) != WEIR_HDR_NONE)
+		return TABLE;
+	learn_ip(&h, pkt);
+	pkt->l4_payload_len = h.l3_payload_len;
+	pkt->payload = h.l4;
+	pkt->payload_cap = (uint32_t)(h.end - h.l4);
+	return PACKET;
+}
+
 /* Each use is compiled with the place of `ip` in the frame and its kind known: loads and no sums. */
 static ALWAYS_INLINE enum learned learn_from(const uint8_t *ether, const uint8_t *ip, bool is_ipv6,
 					     const uint8_t *end, struct weir_pkt *pkt,
 					     struct outer *outer)
 {
 	struct headers h = { .ether = ether, .ip = ip, .is_ipv6 = is_ipv6 };
-	enum learned learned = ODD;
+	enum learned learned;
 
 	if (!find(&h, end))
 		return ODD;
 	if (weir_likely(h.proto == PROTO_TCP))
-		return learn_tcp(&h, pkt) ? PACKET : ODD;
-	if (h.proto == PROTO_UDP)
+		learned = learn_tcp(&h, pkt) ? PACKET : TABLE;
+	else if (h.proto == PROTO_UDP)
 		learned = learn_udp(&h, pkt);
 	else if (h.proto == PROTO_GRE)
 		learned = GRE;
-	if (learned != PACKET)
-		*outer = (struct outer){ .ip = h.ip, .l4 = h.l4, .end = h.end };
-	return learned;
+	else
+		learned = OTHER;
+	if (learned == PACKET)
+		return PACKET;
+	*outer = (struct outer){ .ip = h.ip, .l4 = h.l4, .end = h.end };
+	return learned == OTHER ? learn_other(ether, outer, pkt) : learned;
 }
 
-/* By themselves, so that they take no registers from the most usual of all. */
+/* By themselves too. */
 static NEVER_INLINE enum learned learn_tagged_or_ipv6(const uint8_t *ether, const uint8_t *end,
 						      struct weir_pkt *pkt, struct outer *outer)
 {
@@ -176,8 +241,6 @@ static NEVER_INLINE enum learned learn_tagged_or_ipv6(const uint8_t *ether, cons
 
 	if (type == ETHERTYPE_IPV6)
 		return learn_from(ether, ip, true, end, pkt, outer);
-	if (type != ETHERTYPE_VLAN)
-		return ODD;
 	ip += WEIR_VLAN_TAG_LEN;
 	type = weir_be16(ip - 2);
 	if (type == ETHERTYPE_IPV4)
@@ -185,17 +248,33 @@ static NEVER_INLINE enum learned learn_tagged_or_ipv6(const uint8_t *ether, cons
 	return type == ETHERTYPE_IPV6 ? learn_from(ether, ip, true, end, pkt, outer) : ODD;
 }
 
-/* The frame from `ether` to `end` by itself, whatever is around it. */
+/* The frame from `ether` to `end` by itself, whatever is around it. Only a PACKET is written. */
 static NEVER_INLINE enum learned learn(const uint8_t *ether, const uint8_t *end,
 				       struct weir_pkt *pkt, struct outer *outer)
 {
 	const uint8_t *ip = ether + ETHER_LEN;
+	uint16_t type;
 
 	if (weir_unlikely(end - ether < ETHER_LEN + IPV4_LEN + UDP_LEN))
 		return ODD;
-	if (weir_unlikely(weir_be16(ip - 2) != ETHERTYPE_IPV4))
+	type = weir_be16(ip - 2);
+	if (weir_unlikely(type != ETHERTYPE_IPV4)) {
+		if (type != ETHERTYPE_IPV6 && type != ETHERTYPE_VLAN)
+			return ODD;
 		return learn_tagged_or_ipv6(ether, end, pkt, outer);
+	}
 	return learn_from(ether, ip, false, end, pkt, outer);
+}
+
+/* The same of a packet without a link header. */
+static NEVER_INLINE enum learned learn_raw(const uint8_t *ip, const uint8_t *end,
+					   struct weir_pkt *pkt, struct outer *outer)
+{
+	if (end - ip < IPV4_LEN + UDP_LEN)
+		return ODD;
+	if (ip[0] == IPV4_PLAIN)
+		return learn_from(ip, ip, false, end, pkt, outer);
+	return learn_from(ip, ip, true, end, pkt, outer);
 }
 
 /* What the outermost frame says for all that is in it. */
@@ -210,18 +289,78 @@ static inline void learn_frame(const struct weir_frame *frame, struct weir_pkt *
 		weir_pkt_tag(pkt, weir_be16(type + 2));
 }
 
-/* There are TUNNEL_LEN bytes at `l4`. */
-static inline enum weir_tunnel_type tunnel_type(enum learned learned, const uint8_t *l4)
+static ALWAYS_INLINE void finish(const struct weir_frame *frame, struct weir_pkt *pkt)
 {
-	if (learned == VXLAN && l4[UDP_LEN] == VXLAN_FLAGS)
-		return WEIR_TUNNEL_VXLAN;
-	if (learned == GRE && weir_be32(l4) == GRE_ERSPAN && l4[8] >> 4 == ERSPAN2)
-		return WEIR_TUNNEL_ERSPAN;
-	return WEIR_TUNNEL_NONE;
+	learn_frame(frame, pkt);
+	if (weir_unlikely(frame->flags & WEIR_FRAME_VLAN)) {
+		pkt->vlan = pkt->tci[1] & 0x0fff;
+		pkt->packet_len += WEIR_VLAN_TAG_LEN;
+	}
+	weir_pkt_join(pkt, frame);
 }
 
+/* ERSPAN III: types of frame other than Ethernet are for the table. */
+static inline bool find_erspan3(const uint8_t *h, struct tunnel *t)
+{
+	if (h[0] >> 4 != ERSPAN3 || (h[10] & ERSPAN3_FRAME_TYPE) != 0)
+		return false;
+	t->inner = h + 12 + (h[11] & ERSPAN3_SUBHEADER ? 8 : 0);
+	t->id = weir_be16(h + 2) & ERSPAN_SESSION;
+	return true;
+}
+
+static inline bool find_in_gre(const uint8_t *gre, struct tunnel *t)
+{
+	const uint8_t *h = gre + 8;
+
+	t->type = WEIR_TUNNEL_ERSPAN;
+	switch (weir_be32(gre)) {
+	case GRE_ERSPAN1:
+		t->inner = gre + 4;
+		t->id = 0;
+		return true;
+	case GRE_ERSPAN2:
+		t->inner = h + 8;
+		t->id = weir_be16(h + 2) & ERSPAN_SESSION;
+		return h[0] >> 4 == ERSPAN2;
+	case GRE_ERSPAN3:
+		return find_erspan3(h, t);
+	case GRE_TEB:
+		t->type = WEIR_TUNNEL_TEB;
+		t->inner = gre + 4;
+		t->id = 0;
+		return true;
+	case GRE_TEB_KEY:
+		t->type = WEIR_TUNNEL_TEB;
+		t->inner = h;
+		t->id = weir_be32(gre + 4);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The tunnel whose header begins at `l4`; there are TUNNEL_LEN bytes. */
+static inline bool find_tunnel(enum learned learned, const uint8_t *l4, struct tunnel *t)
+{
+	const uint8_t *h = l4 + UDP_LEN;
+
+	if (learned == GRE)
+		return find_in_gre(l4, t);
+	t->inner = h + 8;
+	t->id = weir_be32(h + 4) >> 8;
+	if (learned == VXLAN) {
+		t->type = WEIR_TUNNEL_VXLAN;
+		return h[0] == VXLAN_FLAGS;
+	}
+	t->type = WEIR_TUNNEL_GENEVE;
+	t->inner += (h[0] & GENEVE_WORDS) * 4;
+	return h[0] <= GENEVE_WORDS && weir_be16(h + 2) == ETHERTYPE_TEB;
+}
+
+/* Of two tunnels, the outer one last: it is the one to be remembered. */
 static inline void learn_tunnel(const uint8_t *ether, const struct outer *outer,
-				enum weir_tunnel_type type, struct weir_tunnel *t)
+				const struct tunnel *found, struct weir_tunnel *t)
 {
 	const bool is_ipv6 = outer->l4 - outer->ip == IPV6_LEN;
 
@@ -229,32 +368,92 @@ static inline void learn_tunnel(const uint8_t *ether, const struct outer *outer,
 	t->ip[WEIR_DST] = weir_be32(outer->ip + (is_ipv6 ? 36 : 16));
 	t->mac[WEIR_SRC] = weir_be32(ether + 8);
 	t->mac[WEIR_DST] = weir_be32(ether + 2);
-	t->id = type == WEIR_TUNNEL_VXLAN ? weir_be32(outer->l4 + 12) >> 8
-					  : weir_be16(outer->l4 + 10) & ERSPAN_SESSION;
-	t->type = type;
-	t->tier = 1;
+	t->id = found->id;
+	t->type = (uint8_t)found->type;
+	t->tier++;
 	t->is_ipv6 = is_ipv6;
+}
+
+/* The tunnel in what learn() found, if it is there and is to be followed. */
+static inline bool may_enter(const struct weir_decode_conf *conf, enum learned learned,
+			     const struct outer *outer, struct tunnel *t)
+{
+	return outer->end - outer->l4 >= TUNNEL_LEN && find_tunnel(learned, outer->l4, t) &&
+	       (conf->decap >> t->type & 1);
+}
+
+/* A tunnel in a tunnel. One that is trimmed makes the one around it forgotten: for the table. */
+static NEVER_INLINE bool decode_nested(const uint8_t *ether, const struct weir_decode_conf *conf,
+				       enum learned learned, const struct outer *outer,
+				       struct weir_pkt *pkt)
+{
+	struct outer inner;
+	struct tunnel t;
+
+	if (learned > GRE || conf->max_tunnels < 2 || !may_enter(conf, learned, outer, &t) ||
+	    (conf->trim >> t.type & 1) || learn(t.inner, outer->end, pkt, &inner) != PACKET)
+		return false;
+	learn_tunnel(ether, outer, &t, &pkt->tunnel);
+	return true;
 }
 
 static NEVER_INLINE bool decode_inner(const struct weir_frame *frame,
 				      const struct weir_decode_conf *conf, enum learned learned,
 				      const struct outer *outer, struct weir_pkt *pkt)
 {
-	enum weir_tunnel_type type;
 	struct outer inner;
+	struct tunnel t;
 
-	if (learned == ODD || outer->end - outer->l4 < TUNNEL_LEN || conf->max_tunnels == 0)
+	if (conf->max_tunnels == 0 || !may_enter(conf, learned, outer, &t))
 		return false;
-	type = tunnel_type(learned, outer->l4);
-	if (type == WEIR_TUNNEL_NONE || !(conf->decap >> type & 1) ||
-	    learn(outer->l4 + TUNNEL_LEN, outer->end, pkt, &inner) != PACKET)
+	learned = learn(t.inner, outer->end, pkt, &inner);
+	if (weir_unlikely(learned != PACKET) && !decode_nested(t.inner, conf, learned, &inner, pkt))
 		return false;
 	learn_frame(frame, pkt);
-	if (!(conf->trim >> type & 1))
-		learn_tunnel(frame->data, outer, type, &pkt->tunnel);
-	else if (type == WEIR_TUNNEL_ERSPAN && outer->l4 - outer->ip == IPV4_LEN)
+	if (!(conf->trim >> t.type & 1))
+		learn_tunnel(frame->data, outer, &t, &pkt->tunnel);
+	else if (t.type == WEIR_TUNNEL_ERSPAN && outer->l4 - outer->ip == IPV4_LEN)
 		pkt->erspan_src = weir_be32(outer->ip + 12);
 	return true;
+}
+
+enum weir_verdict weir_decode_usual_ip(struct weir_decoding *d, const uint8_t *ip,
+				       struct weir_pkt *pkt)
+{
+	struct headers h = { .ether = d->rd.p, .ip = ip, .is_ipv6 = ip[0] >> 4 == 6 };
+	const bool tagged = ip - h.ether > ETHER_LEN;
+
+	find(&h, d->rd.end);
+	learn_ip(&h, pkt);
+	pkt->packet_len += d->l2_len; /* of a tag that the port took out */
+	if (tagged && !d->inner)
+		weir_pkt_tag(pkt, weir_be16(ip - WEIR_VLAN_TAG_LEN));
+	d->headers += tagged ? 3 : 2;
+	d->l2_len += (uint32_t)(ip - h.ether);
+	d->rd.p = h.l4;
+	weir_decoding_limit(d, h.l3_payload_len);
+	d->landed = true;
+	return weir_decode_payload_ip(d, pkt, h.proto);
+}
+
+enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pkt)
+{
+	struct outer outer;
+	enum learned learned;
+
+	if (d->next == WEIR_HDR_ETHER)
+		learned = learn(d->rd.p, d->rd.end, pkt, &outer);
+	else
+		learned = learn_raw(d->rd.p, d->rd.end, pkt, &outer);
+	if (learned == PACKET) {
+		pkt->packet_len += d->l2_len;
+		d->landed = true;
+		return WEIR_STOP_DONE;
+	}
+	if (learned != ODD)
+		return weir_decode_usual_ip(d, outer.ip, pkt);
+	d->headers++;
+	return d->next == WEIR_HDR_ETHER ? weir_decode_ether(d, pkt) : weir_decode_raw_ip(d, pkt);
 }
 
 static ALWAYS_INLINE enum weir_outcome decode(const struct weir_frame *frame,
@@ -264,19 +463,15 @@ static ALWAYS_INLINE enum weir_outcome decode(const struct weir_frame *frame,
 	enum learned learned = ODD;
 	struct outer outer;
 
+	weir_pkt_clear(pkt);
 	if (weir_likely(frame->link == WEIR_LINK_ETHER))
 		learned = learn(frame->data, frame->data + frame->caplen, pkt, &outer);
 	if (weir_unlikely(learned != PACKET)) {
-		if (decode_inner(frame, conf, learned, &outer, pkt))
+		if (learned <= GRE && decode_inner(frame, conf, learned, &outer, pkt))
 			return WEIR_OUTCOME_FLOW;
-		return weir_decode_by_table(frame, conf, pkt);
+		return weir_decode_rest(frame, conf, learned == ODD ? NULL : outer.ip, pkt);
 	}
-	learn_frame(frame, pkt);
-	if (weir_unlikely(frame->flags & WEIR_FRAME_VLAN)) {
-		pkt->vlan = pkt->tci[1] & 0x0fff;
-		pkt->packet_len += WEIR_VLAN_TAG_LEN;
-	}
-	weir_pkt_join(pkt, frame);
+	finish(frame, pkt);
 	return WEIR_OUTCOME_FLOW;
 }
 

@@ -32,6 +32,8 @@ struct load {
 	0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 1, 0, 0, 0, 2, 0x80, 0x10, 0xfa, 0xf0, 0, 0, 0, 0, 1, 1, \
 		8, 10, 0, 0, 0, 1, 0, 0, 0, 2
 #define UDP(dport, len) 0x9c, 0x40, (dport) >> 8, (dport)&0xff, 0, 8 + (len), 0, 0
+#define VXLAN           8, 0, 0, 0, 0, 0, 1, 0
+#define ERSPAN2         0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 1, 0, 0, 0, 0
 
 static const struct load loads[] = {
 	{ "IPv4 TCP", 54, { ETHER(0x0800), IPV4(20, 6), TCP } },
@@ -41,18 +43,27 @@ static const struct load loads[] = {
 	{ "IPv6 TCP", 74, { ETHER(0x86dd), IPV6(20, 6), TCP } },
 	{ "VXLAN, IPv4 TCP",
 	  104,
-	  { ETHER(0x0800), IPV4(70, 17), UDP(4789, 62), 8, 0, 0, 0, 0, 0, 1, 0, ETHER(0x0800),
-	    IPV4(20, 6), TCP } },
+	  { ETHER(0x0800), IPV4(70, 17), UDP(4789, 62), VXLAN, ETHER(0x0800), IPV4(20, 6), TCP } },
 	{ "ERSPAN II, IPv4 TCP",
 	  104,
-	  { ETHER(0x0800), IPV4(70, 47), 0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 1, 0, 0, 0, 0,
-	    ETHER(0x0800), IPV4(20, 6),  TCP } },
-	/* Left to the table: the columns differ by what it costs to find that out. */
+	  { ETHER(0x0800), IPV4(70, 47), ERSPAN2, ETHER(0x0800), IPV4(20, 6), TCP } },
 	{ "GENEVE, IPv4 TCP",
 	  104,
 	  { ETHER(0x0800), IPV4(70, 17), UDP(6081, 62), 0, 0, 0x65, 0x58, 0, 0, 1, 0, ETHER(0x0800),
 	    IPV4(20, 6), TCP } },
 	{ "IPv4 ICMP", 42, { ETHER(0x0800), IPV4(8, 1), 8, 0, 0, 0, 0, 1, 0, 1 } },
+	/* Left to the table, in part or wholly. */
+	{ "GTP-U, IPv4 TCP",
+	  90,
+	  { ETHER(0x0800), IPV4(56, 17), UDP(2152, 48), 0x30, 0xff, 0, 40, 0, 0, 0, 1, IPV4(20, 6),
+	    TCP } },
+	{ "ERSPAN II, VXLAN, TCP",
+	  154,
+	  { ETHER(0x0800), IPV4(120, 47), ERSPAN2, ETHER(0x0800), IPV4(70, 17), UDP(4789, 62),
+	    VXLAN, ETHER(0x0800), IPV4(20, 6), TCP } },
+	{ "two tags, IPv4 TCP",
+	  62,
+	  { ETHER(0x8100), 0, 100, 0x81, 0, 0, 100, 8, 0, IPV4(20, 6), TCP } },
 };
 
 typedef enum weir_outcome (*decode_fn)(const struct weir_frame *frame,

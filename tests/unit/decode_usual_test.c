@@ -18,71 +18,143 @@ static uint64_t next_random(void)
 	return state;
 }
 
-static void put_transport(struct build *b, bool tcp)
+static void put_options(struct build *b, uint8_t len)
 {
-	uint8_t options = (uint8_t)(next_random() % 4 * 4), opts[12];
+	uint8_t opts[12];
 
-	for (int i = 0; i < options; i++)
+	for (int i = 0; i < len; i++)
 		opts[i] = (uint8_t)(next_random() % 12);
-	before(b, opts, options);
-	if (tcp)
+	before(b, opts, len);
+}
+
+/* TCP or UDP, now and then ICMP or SCTP. Returns the IP protocol. */
+static uint8_t put_transport(struct build *b, bool v6)
+{
+	static const uint8_t icmp_types[] = { 0, 3, 8, 11, 128, 129, 136 };
+	uint8_t options = (uint8_t)(next_random() % 4 * 4);
+	uint64_t kind = next_random() % 8;
+
+	if (kind < 3) {
+		put_options(b, options);
 		BEFORE(b, 0x9c, 0x40, 0x01, 0xbb, 1, 2, 3, 4, 5, 6, 7, 8,
 		       (uint8_t)((5 + options / 4) << 4), 0x18, 0xfa, 0xf0, 0, 0, 0, 0);
-	else
+		return 6;
+	}
+	if (kind < 6) {
 		before_udp(b, 40000, 53);
+		return 17;
+	}
+	if (kind == 6) {
+		BEFORE(b, icmp_types[next_random() % sizeof(icmp_types)], 0, 0, 0, 1, 2, 3, 4);
+		return v6 ? 58 : 1;
+	}
+	BEFORE(b, 0x0b, 0x59, 0x0b, 0x59, 1, 2, 3, 4, 0, 0, 0, 0);
+	return 132;
 }
 
-/* VXLAN, or ERSPAN II with a sequence number, in IPv4 or IPv6, perhaps behind a tag. */
-static void put_tunnel(struct build *b)
+/* The header of a tunnel of Ethernet frames, one that the fast path knows. Returns the IP protocol. */
+static uint8_t put_ether_tunnel(struct build *b)
 {
-	bool vxlan = next_random() % 2, v6 = next_random() % 4 == 0;
-	uint16_t type = v6 ? 0x86dd : 0x0800;
+	uint8_t words = (uint8_t)(next_random() % 3);
 
-	if (vxlan) {
+	switch (next_random() % 8) {
+	case 0: /* VXLAN */
+	case 1:
 		BEFORE(b, 8, 0, 0, 0, 0x12, 0x34, 0x56, 0);
 		before_udp(b, 50000, 4789);
-	} else {
+		return 17;
+	case 2: /* GENEVE */
+		put_options(b, words * 4);
+		BEFORE(b, words, 0, 0x65, 0x58, 0x12, 0x34, 0x56, 0);
+		before_udp(b, 50000, 6081);
+		return 17;
+	case 3: /* ERSPAN I */
+		BEFORE(b, 0, 0, 0x88, 0xbe);
+		return 47;
+	case 4: /* ERSPAN II, with a sequence number */
 		BEFORE(b, 0x10, 100, 0x12, 0x34, 0, 0, 0, 0);
 		BEFORE(b, 0x10, 0, 0x88, 0xbe, 0, 0, 0, 1);
+		return 47;
+	case 5: /* ERSPAN III, perhaps with a subheader */
+		put_options(b, words > 0 ? 8 : 0);
+		BEFORE(b, 0x20, 100, 0x12, 0x34, 0, 0, 0, 9, 0, 0, 0, words > 0);
+		BEFORE(b, 0x10, 0, 0x22, 0xeb, 0, 0, 0, 1);
+		return 47;
+	case 6: /* TEB */
+		BEFORE(b, 0, 0, 0x65, 0x58);
+		return 47;
+	default: /* with a key */
+		BEFORE(b, 0x20, 0, 0x65, 0x58, 0, 0, 0, 7);
+		return 47;
 	}
-	if (v6)
-		before_ipv6(b, 2, vxlan ? 17 : 47);
-	else
-		before_ipv4(b, 2, vxlan ? 17 : 47);
-	if (next_random() % 4 == 0) {
-		BEFORE(b, 0xa0, 0xc8, type >> 8, type & 0xff);
-		type = 0x8100;
-	}
-	before_ether(b, 2, type);
 }
 
-/* Ethernet, perhaps a tag, IPv4 or IPv6, TCP or UDP; sometimes in a tunnel. */
-static void make(struct build *b)
+/* The header of a tunnel of IP packets. Returns the IP protocol. */
+static uint8_t put_ip_tunnel(struct build *b, bool v6)
 {
-	bool v6 = next_random() % 3 == 0, tcp = next_random() % 2;
+	switch (next_random() % 4) {
+	case 0: /* IP in IP */
+		return v6 ? 41 : 4;
+	case 1: /* GRE */
+		BEFORE(b, 0, 0, v6 ? 0x86 : 0x08, v6 ? 0xdd : 0x00);
+		return 47;
+	case 2: /* with a key */
+		BEFORE(b, 0x20, 0, v6 ? 0x86 : 0x08, v6 ? 0xdd : 0x00, 0, 0, 0, 7);
+		return 47;
+	default: /* GTP-U */
+		BEFORE(b, 0x30, 0xff, (uint8_t)(b->len >> 8), b->len & 0xff, 0, 0, 0, 7);
+		before_udp(b, 2152, 2152);
+		return 17;
+	}
+}
+
+static bool put_ip(struct build *b, uint8_t net, bool v6, uint8_t proto)
+{
+	if (v6)
+		before_ipv6(b, net, proto);
+	else
+		before_ipv4(b, net, proto);
+	return v6;
+}
+
+/* Perhaps with a tag. */
+static void put_ether(struct build *b, uint8_t net, bool v6)
+{
 	uint16_t type = v6 ? 0x86dd : 0x0800;
 
-	b->len = next_random() % 40;
-	memset(built(b), 0x5a, b->len);
-	put_transport(b, tcp);
-	if (v6)
-		before_ipv6(b, 1, tcp ? 6 : 17);
-	else
-		before_ipv4(b, 1, tcp ? 6 : 17);
 	if (next_random() % 3 == 0) {
 		BEFORE(b, 0x20, 0x64, type >> 8, type & 0xff);
 		type = 0x8100;
 	}
-	before_ether(b, 1, type);
-	if (next_random() % 3 == 0)
-		put_tunnel(b);
+	before_ether(b, net, type);
+}
+
+/* A packet, sometimes in a tunnel or two. */
+static void make(struct build *b)
+{
+	bool v6 = next_random() % 3 == 0;
+
+	b->len = next_random() % 40;
+	memset(built(b), 0x5a, b->len);
+	put_ip(b, 1, v6, put_transport(b, v6));
+	if (next_random() % 6 == 0) {
+		uint8_t proto = put_ip_tunnel(b, v6);
+
+		v6 = put_ip(b, 2, next_random() % 4 == 0, proto);
+	}
+	put_ether(b, 1, v6);
+	for (uint8_t net = 3; net < 5 && next_random() % 3 == 0; net++) {
+		uint8_t proto = put_ether_tunnel(b);
+
+		put_ether(b, net, put_ip(b, net, next_random() % 4 == 0, proto));
+	}
 }
 
 /* Change a few bytes, mostly among the headers, and cut the frame. */
 static void spoil(struct build *b, struct weir_frame *frame)
 {
 	for (uint64_t n = next_random() % 3; n > 0; n--)
-		built(b)[next_random() % weir_min_u64(b->len, 112)] = (uint8_t)next_random();
+		built(b)[next_random() % weir_min_u64(b->len, 160)] = (uint8_t)next_random();
 	frame->wirelen = (uint32_t)(b->len + next_random() % 2 * (next_random() % 60));
 	frame->caplen = (uint32_t)b->len;
 	if (next_random() % 4 == 0)
