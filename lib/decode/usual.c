@@ -6,54 +6,16 @@
  * exactly what the table's decoders write, so they stay the only place where a rule is: whatever is
  * not usual is left to them, from behind the IP header on if that is; their inner frames come back.
  */
-#include "icmp.h"
-#include "route_udp.h"
-#include "tcp.h"
+#include "usual_tunnel.h"
 
 #define PREFETCH_AHEAD 8
-#define ETHER_LEN      14
-#define IPV4_LEN       20
-#define IPV6_LEN       40
-#define UDP_LEN        8
-#define TUNNEL_LEN     20 /* looked at from UDP or GRE on: GRE and ERSPAN III, but for its subheader */
-#define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_IPV6 0x86dd
-#define ETHERTYPE_TEB  0x6558
-#define IPV4_PLAIN     0x45   /* version 4, no options */
-#define FRAGMENT       0x3fff /* more fragments, or an offset */
 #define PROTO_ICMP     1
 #define PROTO_TCP      6
 #define PROTO_UDP      17
 #define PROTO_GRE      47
 #define PROTO_ICMPV6   58
-#define VXLAN_FLAGS    0x08
-#define GENEVE_WORDS   0x3f /* of options; above them the version, 0 */
-
-/* GRE: which fields there are, and the type of what it carries. */
-#define GRE_TEB            0x00006558
-#define GRE_TEB_KEY        0x20006558
-#define GRE_ERSPAN1        0x000088be
-#define GRE_ERSPAN2        0x100088be /* with a sequence number */
-#define GRE_ERSPAN3        0x100022eb
-#define ERSPAN2            1
-#define ERSPAN3            2
-#define ERSPAN_SESSION     0x03ff
-#define ERSPAN3_FRAME_TYPE 0x7c /* 0: Ethernet */
-#define ERSPAN3_SUBHEADER  0x01
-
-#define ALWAYS_INLINE      inline __attribute__((always_inline))
-#define NEVER_INLINE       __attribute__((noinline))
-
-enum learned {
-	PACKET, /* the frame's own */
-	VXLAN,  /* only where the outer packet is: VXLAN may be in it */
-	GENEVE, /* the same with GENEVE */
-	GRE,    /* the same with GRE */
-	OTHER,  /* the same with none of these, nor TCP or UDP */
-	TABLE,  /* the same with something that only the table knows */
-	ODD,    /* nothing */
-};
+#define NEVER_INLINE   __attribute__((noinline))
 
 /* An outer packet. */
 struct outer {
@@ -61,133 +23,6 @@ struct outer {
 	const uint8_t *l4;
 	const uint8_t *end;
 };
-
-/* What is in it. */
-struct tunnel {
-	const uint8_t *inner; /* the Ethernet header, perhaps past the end of what there is */
-	uint32_t id;
-	enum weir_tunnel_type type;
-};
-
-/* Where the headers are. */
-struct headers {
-	const uint8_t *ether; /* `ip` where there is no link header */
-	const uint8_t *ip;
-	const uint8_t *l4;
-	const uint8_t *end;      /* of the datagram, so far as it was captured */
-	uint32_t l3_payload_len; /* by the IP header's length field */
-	uint8_t proto;
-	bool is_ipv6;
-};
-
-/* There are IPV4_LEN bytes. */
-static ALWAYS_INLINE bool find_ipv4(struct headers *h)
-{
-	uint32_t total = weir_be16(h->ip + 2);
-
-	if (h->ip[0] != IPV4_PLAIN || (weir_be16(h->ip + 6) & FRAGMENT) != 0 || total < IPV4_LEN)
-		return false;
-	h->l4 = h->ip + IPV4_LEN;
-	h->l3_payload_len = total - IPV4_LEN;
-	h->proto = h->ip[9];
-	return true;
-}
-
-static ALWAYS_INLINE bool find_ipv6(struct headers *h, const uint8_t *end)
-{
-	if (end - h->ip < IPV6_LEN || h->ip[0] >> 4 != 6)
-		return false;
-	h->l4 = h->ip + IPV6_LEN;
-	h->l3_payload_len = weir_be16(h->ip + 4);
-	h->proto = h->ip[6];
-	return h->l3_payload_len > 0;
-}
-
-static ALWAYS_INLINE void learn_ip(const struct headers *h, struct weir_pkt *pkt)
-{
-	const uint8_t *ip = h->ip;
-
-	if (h->ether != h->ip) {
-		memcpy(pkt->mac[WEIR_DST], h->ether, 6);
-		memcpy(pkt->mac[WEIR_SRC], h->ether + 6, 6);
-	}
-	pkt->flags = WEIR_PKT_IP | (h->is_ipv6 ? WEIR_PKT_IPV6 : 0) |
-		     (h->ether == h->ip ? pkt->flags : 0);
-	if (h->is_ipv6) {
-		pkt->eth_type = ETHERTYPE_IPV6;
-		pkt->ttl = ip[7];
-		memcpy(pkt->ip[WEIR_SRC].b, ip + 8, 16);
-		memcpy(pkt->ip[WEIR_DST].b, ip + 24, 16);
-	} else {
-		pkt->eth_type = ETHERTYPE_IPV4;
-		pkt->ttl = ip[8];
-		pkt->ip_id = weir_be16(ip + 4);
-		memcpy(pkt->ip[WEIR_SRC].b, ip + 12, 4);
-		memcpy(pkt->ip[WEIR_DST].b, ip + 16, 4);
-	}
-	if (ip - h->ether > ETHER_LEN)
-		pkt->vlan = weir_be16(ip - WEIR_VLAN_TAG_LEN) & 0x0fff;
-	pkt->proto = h->proto;
-	pkt->l3 = ip;
-	pkt->end = h->end;
-	pkt->packet_len = (uint32_t)(h->l4 - h->ether) + h->l3_payload_len;
-	pkt->l3_payload_len = h->l3_payload_len;
-}
-
-static ALWAYS_INLINE bool learn_tcp(const struct headers *h, struct weir_pkt *pkt)
-{
-	if (h->end - h->l4 < (ptrdiff_t)sizeof(struct tcp_hdr))
-		return false;
-	learn_ip(h, pkt);
-	weir_tcp_learn((const struct tcp_hdr *)h->l4, h->end, pkt);
-	return true;
-}
-
-static ALWAYS_INLINE bool learn_icmp(const struct headers *h, struct weir_pkt *pkt)
-{
-	if (h->end - h->l4 < (ptrdiff_t)sizeof(struct icmp_hdr))
-		return false;
-	learn_ip(h, pkt);
-	weir_icmp_learn((const struct icmp_hdr *)h->l4, h->end, pkt);
-	return true;
-}
-
-static ALWAYS_INLINE enum learned learn_udp(const struct headers *h, struct weir_pkt *pkt)
-{
-	const uint8_t *mac = h->ether != h->ip ? h->ether : pkt->mac[WEIR_DST];
-	uint16_t sport, dport;
-
-	if (h->end - h->l4 < UDP_LEN)
-		return TABLE;
-	sport = weir_be16(h->l4);
-	dport = weir_be16(h->l4 + 2);
-	switch (weir_route_udp(sport, dport, mac)) {
-	case WEIR_HDR_NONE:
-		break;
-	case WEIR_HDR_VXLAN:
-		return VXLAN;
-	case WEIR_HDR_GENEVE:
-		return GENEVE;
-	default:
-		return TABLE;
-	}
-	learn_ip(h, pkt);
-	pkt->flags |= WEIR_PKT_L4;
-	pkt->port[WEIR_SRC] = sport;
-	pkt->port[WEIR_DST] = dport;
-	pkt->l4_payload_len = h->l3_payload_len - UDP_LEN;
-	pkt->payload = h->l4 + UDP_LEN;
-	pkt->payload_cap = (uint32_t)(h->end - pkt->payload);
-	return PACKET;
-}
-
-static ALWAYS_INLINE bool find(struct headers *h, const uint8_t *end)
-{
-	if (h->is_ipv6 ? !find_ipv6(h, end) : !find_ipv4(h))
-		return false;
-	h->end = h->l3_payload_len < end - h->l4 ? h->l4 + h->l3_payload_len : end;
-	return true;
-}
 
 /* ICMP, and what is not followed. By itself, so that it takes no registers from TCP and UDP. */
 static NEVER_INLINE enum learned learn_other(const uint8_t *ether, const struct outer *outer,
@@ -297,65 +132,6 @@ static ALWAYS_INLINE void finish(const struct weir_frame *frame, struct weir_pkt
 		pkt->packet_len += WEIR_VLAN_TAG_LEN;
 	}
 	weir_pkt_join(pkt, frame);
-}
-
-/* ERSPAN III: types of frame other than Ethernet are for the table. */
-static inline bool find_erspan3(const uint8_t *h, struct tunnel *t)
-{
-	if (h[0] >> 4 != ERSPAN3 || (h[10] & ERSPAN3_FRAME_TYPE) != 0)
-		return false;
-	t->inner = h + 12 + (h[11] & ERSPAN3_SUBHEADER ? 8 : 0);
-	t->id = weir_be16(h + 2) & ERSPAN_SESSION;
-	return true;
-}
-
-static inline bool find_in_gre(const uint8_t *gre, struct tunnel *t)
-{
-	const uint8_t *h = gre + 8;
-
-	t->type = WEIR_TUNNEL_ERSPAN;
-	switch (weir_be32(gre)) {
-	case GRE_ERSPAN1:
-		t->inner = gre + 4;
-		t->id = 0;
-		return true;
-	case GRE_ERSPAN2:
-		t->inner = h + 8;
-		t->id = weir_be16(h + 2) & ERSPAN_SESSION;
-		return h[0] >> 4 == ERSPAN2;
-	case GRE_ERSPAN3:
-		return find_erspan3(h, t);
-	case GRE_TEB:
-		t->type = WEIR_TUNNEL_TEB;
-		t->inner = gre + 4;
-		t->id = 0;
-		return true;
-	case GRE_TEB_KEY:
-		t->type = WEIR_TUNNEL_TEB;
-		t->inner = h;
-		t->id = weir_be32(gre + 4);
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* The tunnel whose header begins at `l4`; there are TUNNEL_LEN bytes. */
-static inline bool find_tunnel(enum learned learned, const uint8_t *l4, struct tunnel *t)
-{
-	const uint8_t *h = l4 + UDP_LEN;
-
-	if (learned == GRE)
-		return find_in_gre(l4, t);
-	t->inner = h + 8;
-	t->id = weir_be32(h + 4) >> 8;
-	if (learned == VXLAN) {
-		t->type = WEIR_TUNNEL_VXLAN;
-		return h[0] == VXLAN_FLAGS;
-	}
-	t->type = WEIR_TUNNEL_GENEVE;
-	t->inner += (h[0] & GENEVE_WORDS) * 4;
-	return h[0] <= GENEVE_WORDS && weir_be16(h + 2) == ETHERTYPE_TEB;
 }
 
 /* Of two tunnels, the outer one last: it is the one to be remembered. */
