@@ -3,8 +3,9 @@
  * The table: a burst of packets meets its flows.
  *
  * Memory latency is what a packet costs. So a burst goes through twice: hash all and ask for their
- * buckets; then look up one and ask for its entry, while the one AHEAD before it is counted. To look all
- * up first would fill the processor's few places for lines on their way, and count nothing meanwhile.
+ * buckets; then look up AHEAD of them at once, ask for one's entry, and count the one AHEAD before it. To
+ * ask for all first would fill the processor's few places for lines on their way, and count nothing
+ * meanwhile.
  */
 #include "table_priv.h"
 
@@ -280,16 +281,25 @@ static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
 	return WEIR_OUTCOME_FLOW;
 }
 
-/* Ask for the entry a tag points to; without one it is a new flow, and those take consecutive entries. */
-static void prefetch_flow(const struct weir_flow_table *t, struct probe *probe, uint32_t *fresh)
+/*
+ * Ask for the first line of the entry a tag points to; without one it is a new flow, and those take
+ * consecutive entries. Many at once: with millions of flows it is the address that takes its time, and
+ * a few of them are translated side by side.
+ */
+static void look_up(struct weir_flow_table *t, struct probe *probes, unsigned int from,
+		    unsigned int to)
 {
-	const uint32_t m = bucket_match(probe->bucket, index_tag(probe->hash));
+	for (unsigned int i = from; i < to; i++) {
+		struct probe *p = &probes[i];
+		const uint32_t m = bucket_match(p->bucket, index_tag(p->hash));
 
-	probe->candidate = m != 0 ? probe->bucket->flow[__builtin_ctz(m)] : FLOW_NONE;
-	if (m != 0)
-		flow_prefetch(t, probe->candidate);
-	else if (*fresh < t->capacity)
-		flow_prefetch(t, (*fresh)++);
+		p->candidate = m != 0 ? p->bucket->flow[__builtin_ctz(m)] : FLOW_NONE;
+		p->near = p->candidate;
+		if (m == 0 && t->coming < t->capacity)
+			p->near = t->coming++;
+		if (p->near != FLOW_NONE)
+			weir_prefetch_w(flow_at(t, p->near));
+	}
 }
 
 /* The addresses of an IPv6 flow are compared in its extension, which its entry names. */
@@ -306,7 +316,6 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 {
 	struct probe probes[WEIR_BURST_MAX];
 	uint8_t which[WEIR_BURST_MAX];
-	uint32_t fresh = t->fresh;
 	unsigned int flows = 0;
 
 	for (unsigned int i = 0; i < n; i++)
@@ -316,9 +325,14 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 			weir_prefetch(probes[flows].bucket);
 			which[flows++] = (uint8_t)i;
 		}
+	t->coming = t->fresh;
+	look_up(t, probes, 0, (unsigned int)weir_min_u64(AHEAD, flows));
 	for (unsigned int k = 0; k < flows + AHEAD; k++) {
-		if (k < flows)
-			prefetch_flow(t, &probes[k], &fresh);
+		if (k % AHEAD == 0 && k + AHEAD < flows)
+			look_up(t, probes, k + AHEAD,
+				(unsigned int)weir_min_u64(k + 2 * AHEAD, flows));
+		if (k < flows && probes[k].near != FLOW_NONE)
+			flow_prefetch(t, probes[k].near);
 		if (k >= AHEAD / 2 && k < flows + AHEAD / 2)
 			prefetch_addresses(t, &probes[k - AHEAD / 2]);
 		if (k >= AHEAD) {

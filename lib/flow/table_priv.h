@@ -14,8 +14,9 @@
 /* A packet as the table sees it: its key in packet orientation, and the symmetric hash. */
 struct probe {
 	uint64_t hash;
-	struct bucket *bucket;      /* home */
-	uint32_t candidate;         /* its flow whose tag is the same, FLOW_NONE = none */
+	struct bucket *bucket; /* home */
+	uint32_t candidate;    /* its flow whose tag is the same, FLOW_NONE = none */
+	uint32_t near;         /* the entry asked for: the candidate's, or that of a new flow */
 	union flow_key there, back; /* the key of a flow whose side 0, or side 1, sent the packet */
 	bool whole;                 /* the key says it all */
 };
@@ -43,6 +44,7 @@ struct weir_flow_table {
 	uint32_t capacity;
 	uint32_t size;
 	uint32_t fresh;     /* entries never used begin here */
+	uint32_t coming;    /* entries asked for in this burst end here */
 	uint32_t free_head; /* chain of freed entries through ip[0], FLOW_NONE = none */
 	uint64_t seed[2];
 
