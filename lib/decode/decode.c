@@ -5,7 +5,7 @@
  * then the outermost frame is SHORT or MALFORMED, and an inner one was no tunnel: the frame is read
  * once more and the tunnel around it is left closed.
  */
-#include "decode_priv.h"
+#include "route.h"
 
 typedef enum weir_verdict (*decode_fn)(struct weir_decoding *d, struct weir_pkt *pkt);
 

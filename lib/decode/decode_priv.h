@@ -42,12 +42,6 @@ struct weir_decoding {
 	enum weir_verdict weir_decode_##fn(struct weir_decoding *d, struct weir_pkt *pkt);
 #include "decoders.def"
 
-/* Which header a number announces; WEIR_HDR_NONE when that is not followed. */
-enum weir_hdr weir_route_link(unsigned int link);
-enum weir_hdr weir_route_ethertype(unsigned int type);
-enum weir_hdr weir_route_ip_proto(unsigned int proto);
-enum weir_hdr weir_route_gre(unsigned int type);
-
 /* weir_decode_ether() or weir_decode_raw_ip(), and as many headers behind as are usual, in one go. */
 enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pkt);
 

@@ -3,7 +3,7 @@
  * GRE: the fields that may or may not be there; what it carries has decoders of its own.
  * RFC 2784; RFC 2890; version 1 of PPTP: RFC 2637, section 4.1.
  */
-#include "decode_priv.h"
+#include "route.h"
 
 struct gre_hdr {
 	uint8_t flags_be[2];

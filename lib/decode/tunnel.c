@@ -4,7 +4,7 @@
  * anew. Of several tunnels the outermost one is remembered, with the number of them; one that is
  * trimmed was only the way to us, and everything outside it is forgotten too.
  */
-#include "decode_priv.h"
+#include "route.h"
 
 /* Room that the smallest datagram through any tunnel takes, outer IP header included. */
 #define MIN_L3_IPV4     44

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* UDP. RFC 768. */
-#include "route_udp.h"
+#include "route.h"
 
 struct udp_hdr {
 	uint8_t sport_be[2];

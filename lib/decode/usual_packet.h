@@ -4,7 +4,7 @@
 #define USUAL_PACKET_H
 
 #include "icmp.h"
-#include "route_udp.h"
+#include "route.h"
 #include "tcp.h"
 
 #define ETHER_LEN      14
