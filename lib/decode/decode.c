@@ -7,11 +7,33 @@
  */
 #include "route.h"
 
+#define ETHERTYPE_VLAN 0x8100
+
 typedef enum weir_verdict (*decode_fn)(struct weir_decoding *d, struct weir_pkt *pkt);
 
-static const decode_fn decoders[WEIR_HDRS] = {
+/* What is not followed has no decoder. */
+static enum weir_verdict none(struct weir_decoding *d, struct weir_pkt *pkt)
+{
+	(void)d;
+	(void)pkt;
+	return WEIR_STOP_BAD;
+}
+
+static const decode_fn by_table[WEIR_HDRS] = {
+	[WEIR_HDR_NONE] = none,
 #define WEIR_DECODER(id, fn, spec, routes) [WEIR_HDR_##id] = weir_decode_##fn,
 #include "decoders.def"
+};
+
+/* The same, with the fast path wherever a packet may begin. */
+static const decode_fn usual_first[WEIR_HDRS] = {
+	[WEIR_HDR_NONE] = none,
+#define weir_decode_ether                  weir_decode_usual
+#define weir_decode_raw_ip                 weir_decode_usual
+#define WEIR_DECODER(id, fn, spec, routes) [WEIR_HDR_##id] = weir_decode_##fn,
+#include "decoders.def"
+#undef weir_decode_ether
+#undef weir_decode_raw_ip
 };
 
 enum weir_verdict weir_decode_payload_ether(struct weir_decoding *d, struct weir_pkt *pkt,
@@ -58,19 +80,15 @@ enum weir_verdict weir_decode_ports(struct weir_decoding *d, struct weir_pkt *pk
 	return WEIR_STOP_SHORT;
 }
 
-static void begin(const struct weir_frame *frame, struct weir_decoding *d, struct weir_pkt *pkt,
-		  uint8_t max_tunnels)
+/* Before the first byte of a frame. */
+static inline void begin(const struct weir_frame *frame, const struct weir_decode_conf *conf,
+			 struct weir_decoding *d, struct weir_pkt *pkt, uint8_t max_tunnels)
 {
+	*d = (struct weir_decoding){ .conf = conf, .max_tunnels = max_tunnels };
 	d->rd.p = frame->data;
 	d->rd.end = frame->data + frame->caplen;
 	d->cut = weir_sub_floor(frame->wirelen, frame->caplen);
-	d->l2_len = 0;
 	d->next = frame->link == WEIR_LINK_ETHER ? WEIR_HDR_ETHER : weir_route_link(frame->link);
-	d->headers = 0;
-	d->tunnels = 0;
-	d->max_tunnels = max_tunnels;
-	d->inner = false;
-	d->landed = false;
 	pkt->ts_ns = frame->ts_ns;
 	if (frame->flags & WEIR_FRAME_VLAN) {
 		d->cut = weir_sub_floor(d->cut, WEIR_VLAN_TAG_LEN);
@@ -80,33 +98,13 @@ static void begin(const struct weir_frame *frame, struct weir_decoding *d, struc
 	}
 }
 
-/* The outermost Ethernet header is not: it has been looked at. */
-static inline bool may_be_usual(const struct weir_decoding *d)
+/* Follow headers from where `d` stands until one stops. */
+static inline enum weir_verdict follow(struct weir_decoding *d, struct weir_pkt *pkt,
+				       enum weir_verdict v, const decode_fn *decoders)
 {
-	return (d->next == WEIR_HDR_RAW_IP || (d->next == WEIR_HDR_ETHER && d->inner)) &&
-	       d->headers < WEIR_DECODE_HEADERS_MAX - WEIR_DECODE_USUAL_MAX;
-}
-
-/*
- * Follow headers until one stops; at most `max_tunnels` encapsulations. The packet is all zero.
- * `fast`, `usual_ip`: see weir_decode_rest().
- */
-static inline enum weir_verdict follow(const struct weir_frame *frame, struct weir_decoding *d,
-				       struct weir_pkt *pkt, uint8_t max_tunnels, bool fast,
-				       const uint8_t *usual_ip)
-{
-	enum weir_verdict v = WEIR_MORE;
-
-	begin(frame, d, pkt, max_tunnels);
-	if (usual_ip != NULL)
-		v = weir_decode_usual_ip(d, usual_ip, pkt);
-	while (v == WEIR_MORE && d->next != WEIR_HDR_NONE && d->headers < WEIR_DECODE_HEADERS_MAX) {
-		if (fast && may_be_usual(d)) {
-			v = weir_decode_usual(d, pkt);
-		} else {
-			d->headers++;
-			v = decoders[d->next](d, pkt);
-		}
+	while (v == WEIR_MORE && d->headers < WEIR_DECODE_HEADERS_MAX) {
+		d->headers++;
+		v = decoders[d->next](d, pkt);
 	}
 	return v;
 }
@@ -123,39 +121,69 @@ static void finish(const struct weir_frame *frame, const struct weir_decoding *d
 		weir_pkt_join(pkt, frame);
 }
 
-static inline enum weir_outcome decode(const struct weir_frame *frame,
-				       const struct weir_decode_conf *conf, struct weir_pkt *pkt,
-				       bool fast, const uint8_t *usual_ip)
+static inline enum weir_outcome decode(const struct weir_frame *frame, struct weir_decoding *d,
+				       struct weir_pkt *pkt, enum weir_verdict v,
+				       const decode_fn *decoders)
 {
-	struct weir_decoding d;
-	enum weir_verdict v;
-
-	d.conf = conf;
-	v = follow(frame, &d, pkt, conf->max_tunnels, fast, usual_ip);
-	if (weir_unlikely(!d.landed)) {
-		if (d.tunnels > 0) {
+	v = follow(d, pkt, v, decoders);
+	if (weir_unlikely(!d->landed)) {
+		if (d->tunnels > 0) {
 			weir_pkt_clear(pkt);
-			v = follow(frame, &d, pkt, d.tunnels - 1, fast, usual_ip);
+			begin(frame, d->conf, d, pkt, d->tunnels - 1);
+			v = follow(d, pkt, WEIR_MORE, decoders);
 		} else if (weir_route_link(frame->link) == WEIR_HDR_NONE) {
 			return WEIR_OUTCOME_LINKTYPE;
 		}
 	}
-	if (weir_unlikely(!d.landed))
+	if (weir_unlikely(!d->landed))
 		return v == WEIR_STOP_SHORT ? WEIR_OUTCOME_SHORT : WEIR_OUTCOME_MALFORMED;
-	finish(frame, &d, pkt);
+	finish(frame, d, pkt);
 	return WEIR_OUTCOME_FLOW;
 }
 
 enum weir_outcome weir_decode_rest(const struct weir_frame *frame,
-				   const struct weir_decode_conf *conf, const uint8_t *usual_ip,
-				   struct weir_pkt *pkt)
+				   const struct weir_decode_conf *conf, struct weir_pkt *pkt)
 {
-	return decode(frame, conf, pkt, true, usual_ip);
+	struct weir_decoding d;
+	enum weir_verdict v = WEIR_MORE;
+
+	begin(frame, conf, &d, pkt, conf->max_tunnels);
+	if (weir_likely(d.next == WEIR_HDR_ETHER)) {
+		d.headers++;
+		v = weir_decode_ether(&d, pkt);
+	}
+	return decode(frame, &d, pkt, v, usual_first);
+}
+
+enum weir_outcome weir_decode_inner(const struct weir_frame *frame,
+				    const struct weir_decode_conf *conf, const uint8_t *l4,
+				    uint32_t l3_payload_len, const uint8_t *ether,
+				    struct weir_pkt *pkt)
+{
+	struct weir_decoding d;
+
+	begin(frame, conf, &d, pkt, conf->max_tunnels);
+	d.headers = 5; /* Ethernet, IP, UDP or GRE, the tunnel's, Ethernet */
+	if (weir_be16(frame->data + 12) == ETHERTYPE_VLAN) {
+		d.headers++;
+		weir_pkt_tag(pkt, weir_be16(frame->data + 14));
+	}
+	d.rd.p = l4;
+	weir_decoding_limit(&d, l3_payload_len);
+	d.rd.p = ether;
+	d.l2_len = 0;
+	d.tunnels = 1;
+	d.inner = true;
+	pkt->vlan = 0;
+	return decode(frame, &d, pkt, weir_decode_ether(&d, pkt), usual_first);
 }
 
 enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
 				       const struct weir_decode_conf *conf, struct weir_pkt *pkt)
 {
+	struct weir_decoding d;
+
 	weir_pkt_clear(pkt);
-	return decode(frame, conf, pkt, false, NULL);
+	begin(frame, conf, &d, pkt, conf->max_tunnels);
+	return decode(frame, &d, pkt, WEIR_MORE, by_table);
 }

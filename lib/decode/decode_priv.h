@@ -45,17 +45,18 @@ struct weir_decoding {
 /* weir_decode_ether() or weir_decode_raw_ip(), and as many headers behind as are usual, in one go. */
 enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pkt);
 
-/* The same up to the IP header at `ip`, where all this has been found to be usual. */
-enum weir_verdict weir_decode_usual_ip(struct weir_decoding *d, const uint8_t *ip,
-				       struct weir_pkt *pkt);
+/* weir_decode() of a frame that is not all usual; nothing is learned. Inner packets are tried again. */
+enum weir_outcome weir_decode_rest(const struct weir_frame *frame,
+				   const struct weir_decode_conf *conf, struct weir_pkt *pkt);
 
 /*
- * weir_decode() where something in the frame is not usual. The packet is all zero. `usual_ip` is the
- * outermost IP header if that and all before it are usual, else NULL. Inner packets are tried again.
+ * The same of the frame at `ether` in a tunnel that is learned. Before it are Ethernet, perhaps a tag,
+ * IP, of `l3_payload_len` bytes from `l4` on, UDP or GRE and the tunnel's header.
  */
-enum weir_outcome weir_decode_rest(const struct weir_frame *frame,
-				   const struct weir_decode_conf *conf, const uint8_t *usual_ip,
-				   struct weir_pkt *pkt);
+enum weir_outcome weir_decode_inner(const struct weir_frame *frame,
+				    const struct weir_decode_conf *conf, const uint8_t *l4,
+				    uint32_t l3_payload_len, const uint8_t *ether,
+				    struct weir_pkt *pkt);
 
 /* weir_decode() by the table alone. The same to the byte: for tests and measurement. */
 enum weir_outcome weir_decode_by_table(const struct weir_frame *frame,
@@ -128,6 +129,11 @@ static inline void weir_pkt_clear(struct weir_pkt *pkt)
 	p[10] = zero;
 }
 
+static inline uint32_t weir_sub_floor(uint32_t a, uint32_t b)
+{
+	return a > b ? a - b : 0;
+}
+
 /* Bytes of this layer that the wire had from here on. */
 static inline uint32_t weir_decoding_left(const struct weir_decoding *d)
 {
@@ -171,11 +177,6 @@ static inline void weir_pkt_join(struct weir_pkt *pkt, const struct weir_frame *
 {
 	if (weir_unlikely(pkt->packet_len + WEIR_GRO_SLACK < frame->wirelen))
 		pkt->packet_len = frame->wirelen;
-}
-
-static inline uint32_t weir_sub_floor(uint32_t a, uint32_t b)
-{
-	return a > b ? a - b : 0;
 }
 
 #endif

@@ -3,18 +3,15 @@
  * The fast path: Ethernet, at most one 802.1Q tag, unfragmented IPv4 without options or IPv6, then
  * TCP, UDP, ICMP or what is not followed; and that in one or two tunnels of Ethernet frames. All is
  * looked at before anything is written, and of an outer packet only the tunnel is. What is written is
- * exactly what the table's decoders write, so they stay the only place where a rule is: whatever is
- * not usual is left to them, from behind the IP header on if that is; their inner frames come back.
+ * exactly what the table's decoders write, so they stay the only place where a rule is: a frame that
+ * is not all usual is left to them, and only a tunnel around it is not read again; their inner frames
+ * come back.
  */
 #include "usual_tunnel.h"
 
 #define PREFETCH_AHEAD 8
 #define ETHERTYPE_VLAN 0x8100
-#define PROTO_ICMP     1
-#define PROTO_TCP      6
-#define PROTO_UDP      17
-#define PROTO_GRE      47
-#define PROTO_ICMPV6   58
+#define FRAME_MIN      (ETHER_LEN + IPV4_LEN + UDP_LEN)
 #define NEVER_INLINE   __attribute__((noinline))
 
 /* An outer packet. */
@@ -24,23 +21,24 @@ struct outer {
 	const uint8_t *end;
 };
 
-/* ICMP, and what is not followed. By itself, so that it takes no registers from TCP and UDP. */
-static NEVER_INLINE enum learned learn_other(const uint8_t *ether, const struct outer *outer,
+/* Where learn_from() found OTHER. By itself, so that it takes no registers from TCP and UDP. */
+static NEVER_INLINE enum learned learn_again(const uint8_t *ether, const struct outer *outer,
 					     struct weir_pkt *pkt)
 {
 	struct headers h = { .ether = ether, .ip = outer->ip };
 
 	h.is_ipv6 = outer->l4 - outer->ip == IPV6_LEN;
 	find(&h, outer->end);
-	if (h.proto == PROTO_ICMP || h.proto == PROTO_ICMPV6)
-		return learn_icmp(&h, pkt) ? PACKET : TABLE;
-	if (weir_route_ip_proto(h.proto) != WEIR_HDR_NONE)
-		return TABLE;
-	learn_ip(&h, pkt);
-	pkt->l4_payload_len = h.l3_payload_len;
-	pkt->payload = h.l4;
-	pkt->payload_cap = (uint32_t)(h.end - h.l4);
+	learn_other(&h, pkt);
 	return PACKET;
+}
+
+/* ICMP is, but there is nothing behind it. */
+static inline bool is_followed(uint8_t proto)
+{
+	enum weir_hdr hdr = weir_route_ip_proto(proto);
+
+	return hdr != WEIR_HDR_NONE && hdr != WEIR_HDR_ICMP;
 }
 
 /* Each use is compiled with the place of `ip` in the frame and its kind known: loads and no sums. */
@@ -52,22 +50,22 @@ static ALWAYS_INLINE enum learned learn_from(const uint8_t *ether, const uint8_t
 	enum learned learned;
 
 	if (!find(&h, end))
-		return ODD;
+		return TABLE;
 	if (weir_likely(h.proto == PROTO_TCP))
-		learned = learn_tcp(&h, pkt) ? PACKET : TABLE;
+		learned = learn_tcp(&h, pkt) ? PACKET : OTHER;
 	else if (h.proto == PROTO_UDP)
 		learned = learn_udp(&h, pkt);
 	else if (h.proto == PROTO_GRE)
 		learned = GRE;
 	else
-		learned = OTHER;
+		learned = is_followed(h.proto) ? TABLE : OTHER;
 	if (learned == PACKET)
 		return PACKET;
 	*outer = (struct outer){ .ip = h.ip, .l4 = h.l4, .end = h.end };
-	return learned == OTHER ? learn_other(ether, outer, pkt) : learned;
+	return learned == OTHER ? learn_again(ether, outer, pkt) : learned;
 }
 
-/* By themselves too. */
+/* By itself too. */
 static NEVER_INLINE enum learned learn_tagged_or_ipv6(const uint8_t *ether, const uint8_t *end,
 						      struct weir_pkt *pkt, struct outer *outer)
 {
@@ -80,7 +78,7 @@ static NEVER_INLINE enum learned learn_tagged_or_ipv6(const uint8_t *ether, cons
 	type = weir_be16(ip - 2);
 	if (type == ETHERTYPE_IPV4)
 		return learn_from(ether, ip, false, end, pkt, outer);
-	return type == ETHERTYPE_IPV6 ? learn_from(ether, ip, true, end, pkt, outer) : ODD;
+	return type == ETHERTYPE_IPV6 ? learn_from(ether, ip, true, end, pkt, outer) : TABLE;
 }
 
 /* The frame from `ether` to `end` by itself, whatever is around it. Only a PACKET is written. */
@@ -90,12 +88,12 @@ static NEVER_INLINE enum learned learn(const uint8_t *ether, const uint8_t *end,
 	const uint8_t *ip = ether + ETHER_LEN;
 	uint16_t type;
 
-	if (weir_unlikely(end - ether < ETHER_LEN + IPV4_LEN + UDP_LEN))
-		return ODD;
+	if (weir_unlikely(end - ether < FRAME_MIN))
+		return TABLE;
 	type = weir_be16(ip - 2);
 	if (weir_unlikely(type != ETHERTYPE_IPV4)) {
 		if (type != ETHERTYPE_IPV6 && type != ETHERTYPE_VLAN)
-			return ODD;
+			return TABLE;
 		return learn_tagged_or_ipv6(ether, end, pkt, outer);
 	}
 	return learn_from(ether, ip, false, end, pkt, outer);
@@ -106,7 +104,7 @@ static NEVER_INLINE enum learned learn_raw(const uint8_t *ip, const uint8_t *end
 					   struct weir_pkt *pkt, struct outer *outer)
 {
 	if (end - ip < IPV4_LEN + UDP_LEN)
-		return ODD;
+		return TABLE;
 	if (ip[0] == IPV4_PLAIN)
 		return learn_from(ip, ip, false, end, pkt, outer);
 	return learn_from(ip, ip, true, end, pkt, outer);
@@ -173,79 +171,80 @@ static NEVER_INLINE bool decode_nested(const uint8_t *ether, const struct weir_d
 	return true;
 }
 
-static NEVER_INLINE bool decode_inner(const struct weir_frame *frame,
-				      const struct weir_decode_conf *conf, enum learned learned,
-				      const struct outer *outer, struct weir_pkt *pkt)
-{
-	struct outer inner;
-	struct tunnel t;
-
-	if (conf->max_tunnels == 0 || !may_enter(conf, learned, outer, &t))
-		return false;
-	learned = learn(t.inner, outer->end, pkt, &inner);
-	if (weir_unlikely(learned != PACKET) && !decode_nested(t.inner, conf, learned, &inner, pkt))
-		return false;
-	learn_frame(frame, pkt);
-	if (!(conf->trim >> t.type & 1))
-		learn_tunnel(frame->data, outer, &t, &pkt->tunnel);
-	else if (t.type == WEIR_TUNNEL_ERSPAN && outer->l4 - outer->ip == IPV4_LEN)
-		pkt->erspan_src = weir_be32(outer->ip + 12);
-	return true;
-}
-
-enum weir_verdict weir_decode_usual_ip(struct weir_decoding *d, const uint8_t *ip,
-				       struct weir_pkt *pkt)
-{
-	struct headers h = { .ether = d->rd.p, .ip = ip, .is_ipv6 = ip[0] >> 4 == 6 };
-	const bool tagged = ip - h.ether > ETHER_LEN;
-
-	find(&h, d->rd.end);
-	learn_ip(&h, pkt);
-	pkt->packet_len += d->l2_len; /* of a tag that the port took out */
-	if (tagged && !d->inner)
-		weir_pkt_tag(pkt, weir_be16(ip - WEIR_VLAN_TAG_LEN));
-	d->headers += tagged ? 3 : 2;
-	d->l2_len += (uint32_t)(ip - h.ether);
-	d->rd.p = h.l4;
-	weir_decoding_limit(d, h.l3_payload_len);
-	d->landed = true;
-	return weir_decode_payload_ip(d, pkt, h.proto);
-}
-
 enum weir_verdict weir_decode_usual(struct weir_decoding *d, struct weir_pkt *pkt)
 {
+	enum learned learned = TABLE;
 	struct outer outer;
-	enum learned learned;
 
-	if (d->next == WEIR_HDR_ETHER)
-		learned = learn(d->rd.p, d->rd.end, pkt, &outer);
-	else
-		learned = learn_raw(d->rd.p, d->rd.end, pkt, &outer);
+	if (weir_likely(d->headers <= WEIR_DECODE_HEADERS_MAX - WEIR_DECODE_USUAL_MAX))
+		learned = d->next == WEIR_HDR_ETHER ? learn(d->rd.p, d->rd.end, pkt, &outer)
+						    : learn_raw(d->rd.p, d->rd.end, pkt, &outer);
 	if (learned == PACKET) {
 		pkt->packet_len += d->l2_len;
 		d->landed = true;
 		return WEIR_STOP_DONE;
 	}
-	if (learned != ODD)
-		return weir_decode_usual_ip(d, outer.ip, pkt);
-	d->headers++;
 	return d->next == WEIR_HDR_ETHER ? weir_decode_ether(d, pkt) : weir_decode_raw_ip(d, pkt);
+}
+
+/* What the outer packet of a tunnel leaves behind. */
+static ALWAYS_INLINE void leave_outer(const struct weir_frame *frame,
+				      const struct weir_decode_conf *conf,
+				      const struct outer *outer, const struct tunnel *t,
+				      struct weir_pkt *pkt)
+{
+	if (!(conf->trim >> t->type & 1))
+		learn_tunnel(frame->data, outer, t, &pkt->tunnel);
+	else if (t->type == WEIR_TUNNEL_ERSPAN && outer->l4 - outer->ip == IPV4_LEN)
+		pkt->erspan_src = weir_be32(outer->ip + 12);
+}
+
+static inline uint32_t l3_payload_len(const struct outer *outer)
+{
+	if (outer->l4 - outer->ip == IPV6_LEN)
+		return weir_be16(outer->ip + 4);
+	return weir_be16(outer->ip + 2) - (uint32_t)IPV4_LEN;
+}
+
+/* A frame whose outer packet may have a tunnel in it. */
+static NEVER_INLINE enum weir_outcome decode_tunnel(const struct weir_frame *frame,
+						    const struct weir_decode_conf *conf,
+						    enum learned learned, const struct outer *outer,
+						    struct weir_pkt *pkt)
+{
+	struct outer inner;
+	struct tunnel t;
+
+	if (conf->max_tunnels == 0 || !may_enter(conf, learned, outer, &t))
+		return weir_decode_rest(frame, conf, pkt);
+	learned = learn(t.inner, outer->end, pkt, &inner);
+	if (weir_unlikely(learned != PACKET) &&
+	    !decode_nested(t.inner, conf, learned, &inner, pkt)) {
+		if (outer->end - t.inner < FRAME_MIN) /* perhaps too little to enter */
+			return weir_decode_rest(frame, conf, pkt);
+		leave_outer(frame, conf, outer, &t, pkt);
+		return weir_decode_inner(frame, conf, outer->l4, l3_payload_len(outer), t.inner,
+					 pkt);
+	}
+	learn_frame(frame, pkt);
+	leave_outer(frame, conf, outer, &t, pkt);
+	return WEIR_OUTCOME_FLOW;
 }
 
 static ALWAYS_INLINE enum weir_outcome decode(const struct weir_frame *frame,
 					      const struct weir_decode_conf *conf,
 					      struct weir_pkt *pkt)
 {
-	enum learned learned = ODD;
+	enum learned learned = TABLE;
 	struct outer outer;
 
 	weir_pkt_clear(pkt);
 	if (weir_likely(frame->link == WEIR_LINK_ETHER))
 		learned = learn(frame->data, frame->data + frame->caplen, pkt, &outer);
 	if (weir_unlikely(learned != PACKET)) {
-		if (learned <= GRE && decode_inner(frame, conf, learned, &outer, pkt))
-			return WEIR_OUTCOME_FLOW;
-		return weir_decode_rest(frame, conf, learned == ODD ? NULL : outer.ip, pkt);
+		if (learned <= GRE)
+			return decode_tunnel(frame, conf, learned, &outer, pkt);
+		return weir_decode_rest(frame, conf, pkt);
 	}
 	finish(frame, pkt);
 	return WEIR_OUTCOME_FLOW;

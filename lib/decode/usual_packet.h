@@ -15,6 +15,11 @@
 #define ETHERTYPE_IPV6 0x86dd
 #define IPV4_PLAIN     0x45   /* version 4, no options */
 #define FRAGMENT       0x3fff /* more fragments, or an offset */
+#define PROTO_ICMP     1
+#define PROTO_TCP      6
+#define PROTO_UDP      17
+#define PROTO_GRE      47
+#define PROTO_ICMPV6   58
 #define ALWAYS_INLINE  inline __attribute__((always_inline))
 
 enum learned {
@@ -22,9 +27,8 @@ enum learned {
 	VXLAN,  /* only where the outer packet is: VXLAN may be in it */
 	GENEVE, /* the same with GENEVE */
 	GRE,    /* the same with GRE */
-	OTHER,  /* the same with none of these, nor TCP or UDP */
-	TABLE,  /* the same with something that only the table knows */
-	ODD,    /* nothing */
+	OTHER,  /* the same, and it has neither a tunnel nor a whole header of TCP or UDP */
+	TABLE,  /* nothing: it is not all usual */
 };
 
 /* Where the headers are. */
@@ -101,13 +105,23 @@ static ALWAYS_INLINE bool learn_tcp(const struct headers *h, struct weir_pkt *pk
 	return true;
 }
 
-static ALWAYS_INLINE bool learn_icmp(const struct headers *h, struct weir_pkt *pkt)
+/* ICMP, what is not followed, a TCP or UDP header that is cut. */
+static ALWAYS_INLINE void learn_other(const struct headers *h, struct weir_pkt *pkt)
 {
-	if (h->end - h->l4 < (ptrdiff_t)sizeof(struct icmp_hdr))
-		return false;
+	const bool is_icmp = h->proto == PROTO_ICMP || h->proto == PROTO_ICMPV6;
+
 	learn_ip(h, pkt);
-	weir_icmp_learn((const struct icmp_hdr *)h->l4, h->end, pkt);
-	return true;
+	if (is_icmp && h->end - h->l4 >= (ptrdiff_t)sizeof(struct icmp_hdr)) {
+		weir_icmp_learn((const struct icmp_hdr *)h->l4, h->end, pkt);
+		return;
+	}
+	pkt->l4_payload_len = h->l3_payload_len;
+	pkt->payload = h->l4;
+	pkt->payload_cap = (uint32_t)(h->end - h->l4);
+	if ((h->proto == PROTO_TCP || h->proto == PROTO_UDP) && pkt->payload_cap >= 4) {
+		pkt->port[WEIR_SRC] = weir_be16(h->l4);
+		pkt->port[WEIR_DST] = weir_be16(h->l4 + 2);
+	}
 }
 
 static ALWAYS_INLINE enum learned learn_udp(const struct headers *h, struct weir_pkt *pkt)
@@ -116,7 +130,7 @@ static ALWAYS_INLINE enum learned learn_udp(const struct headers *h, struct weir
 	uint16_t sport, dport;
 
 	if (h->end - h->l4 < UDP_LEN)
-		return TABLE;
+		return OTHER;
 	sport = weir_be16(h->l4);
 	dport = weir_be16(h->l4 + 2);
 	switch (weir_route_udp(sport, dport, mac)) {

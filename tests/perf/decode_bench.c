@@ -24,6 +24,8 @@ struct load {
 #define ETHER(type) 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, (type) >> 8, (type)&0xff
 #define IPV4(len, proto) \
 	0x45, 0, 0, 20 + (len), 0, 1, 0x40, 0, 64, proto, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2
+#define IPV4_OPTIONS(len, proto) \
+	0x46, 0, 0, 24 + (len), 0, 1, 0x40, 0, 64, proto, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 1, 1, 1, 0
 #define IPV6(len, next)                                                                           \
 	0x60, 0, 0, 0, 0, len, next, 64, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xfd, \
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
@@ -34,6 +36,8 @@ struct load {
 #define UDP(dport, len) 0x9c, 0x40, (dport) >> 8, (dport)&0xff, 0, 8 + (len), 0, 0
 #define VXLAN           8, 0, 0, 0, 0, 0, 1, 0
 #define ERSPAN2         0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 1, 0, 0, 0, 0
+
+#define ARP             0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2
 
 static const struct load loads[] = {
 	{ "IPv4 TCP", 54, { ETHER(0x0800), IPV4(20, 6), TCP } },
@@ -64,6 +68,15 @@ static const struct load loads[] = {
 	{ "two tags, IPv4 TCP",
 	  62,
 	  { ETHER(0x8100), 0, 100, 0x81, 0, 0, 100, 8, 0, IPV4(20, 6), TCP } },
+	{ "ARP", 42, { ETHER(0x0806), ARP } },
+	{ "IPv4 options, TCP", 58, { ETHER(0x0800), IPV4_OPTIONS(20, 6), TCP } },
+	{ "MPLS, Ethernet, TCP",
+	  72,
+	  { ETHER(0x8847), 0, 1, 1, 64, ETHER(0x0800), IPV4(20, 6), TCP } },
+	{ "IPv6 hop-by-hop, TCP", 82, { ETHER(0x86dd), IPV6(28, 0), 6, 0, 1, 4, 0, 0, 0, 0, TCP } },
+	{ "VXLAN, ARP",
+	  92,
+	  { ETHER(0x0800), IPV4(58, 17), UDP(4789, 50), VXLAN, ETHER(0x0806), ARP } },
 };
 
 typedef enum weir_outcome (*decode_fn)(const struct weir_frame *frame,

@@ -108,23 +108,29 @@ static uint8_t put_ip_tunnel(struct build *b, bool v6)
 	}
 }
 
-static bool put_ip(struct build *b, uint8_t net, bool v6, uint8_t proto)
+/* Returns the ethertype. */
+static uint16_t put_ip(struct build *b, uint8_t net, bool v6, uint8_t proto)
 {
 	if (v6)
 		before_ipv6(b, net, proto);
 	else
 		before_ipv4(b, net, proto);
-	return v6;
+	return v6 ? 0x86dd : 0x0800;
 }
 
-/* Perhaps with a tag. */
-static void put_ether(struct build *b, uint8_t net, bool v6)
+static uint16_t put_arp(struct build *b)
 {
-	uint16_t type = v6 ? 0x86dd : 0x0800;
+	BEFORE(b, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0,
+	       2);
+	return 0x0806;
+}
 
-	if (next_random() % 3 == 0) {
+/* Perhaps with tags. */
+static void put_ether(struct build *b, uint8_t net, uint16_t type)
+{
+	while (next_random() % 3 == 0) {
 		BEFORE(b, 0x20, 0x64, type >> 8, type & 0xff);
-		type = 0x8100;
+		type = next_random() % 4 == 0 ? 0x88a8 : 0x8100;
 	}
 	before_ether(b, net, type);
 }
@@ -133,16 +139,20 @@ static void put_ether(struct build *b, uint8_t net, bool v6)
 static void make(struct build *b)
 {
 	bool v6 = next_random() % 3 == 0;
+	uint16_t type;
 
 	b->len = next_random() % 40;
 	memset(built(b), 0x5a, b->len);
-	put_ip(b, 1, v6, put_transport(b, v6));
-	if (next_random() % 6 == 0) {
+	if (next_random() % 8 == 0)
+		type = put_arp(b);
+	else
+		type = put_ip(b, 1, v6, put_transport(b, v6));
+	if (type != 0x0806 && next_random() % 6 == 0) {
 		uint8_t proto = put_ip_tunnel(b, v6);
 
-		v6 = put_ip(b, 2, next_random() % 4 == 0, proto);
+		type = put_ip(b, 2, next_random() % 4 == 0, proto);
 	}
-	put_ether(b, 1, v6);
+	put_ether(b, 1, type);
 	for (uint8_t net = 3; net < 5 && next_random() % 3 == 0; net++) {
 		uint8_t proto = put_ether_tunnel(b);
 
