@@ -33,6 +33,7 @@
 #define WINDOW_BYTES ((size_t)16 << 20)
 #define WINDOW_ALIGN ((size_t)2 << 20) /* of a window's begin, in memory and in the file */
 #define AHEAD_BYTES  2048              /* bytes of a window that are on their way to the cache */
+#define AHEAD_LINES  16                /* asked for at once */
 
 struct gz;
 
@@ -218,13 +219,19 @@ static inline uint16_t weir_pcap_u16(const struct weir_pcap_reader *r, const uin
 	return r->swap ? weir_be16(p) : weir_le16(p);
 }
 
-/* A page that is not there yet is not fetched: nothing is lost by that. */
+/*
+ * A page that is not there yet is not fetched: nothing is lost by that. Many lines at once, as how many
+ * each frame has is not to be foreseen.
+ */
 static inline void weir_pcap_run_ahead(struct weir_pcap_reader *r)
 {
+	if (weir_likely(r->fetched >= r->p + AHEAD_BYTES))
+		return;
 	if (r->fetched < r->p)
 		r->fetched = r->p;
-	for (; r->fetched < r->p + AHEAD_BYTES; r->fetched += WEIR_CACHE_LINE)
-		weir_prefetch(r->fetched);
+	for (unsigned int line = 0; line < AHEAD_LINES; line++)
+		weir_prefetch(r->fetched + line * WEIR_CACHE_LINE);
+	r->fetched += AHEAD_LINES * WEIR_CACHE_LINE;
 }
 
 /* Lend one frame of r->block. `wirelen` below `caplen` is raised to it. */

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+/* The compiler is not to know where this value comes from, and so makes no branches of that. */
+#define weir_opaque(x)     __asm__("" : "+r"(x))
 #define weir_likely(x)     __builtin_expect(!!(x), 1)
 #define weir_unlikely(x)   __builtin_expect(!!(x), 0)
 #define WEIR_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

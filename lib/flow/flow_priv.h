@@ -305,7 +305,7 @@ static inline bool flow_is_one_way(const struct weir_flow *f)
  * to be the packet's already. Spec 4.5; other protocols 4.3. A one-way flow waits as an opening one
  * whatever its class.
  */
-void weir_tcp_state_update(struct weir_flow *f, const struct weir_pkt *p, bool from_client);
+void weir_tcp_state_update(struct weir_flow *f, const struct weir_pkt *p, unsigned int side);
 void weir_other_state_update(struct weir_flow *f);
 
 /* enum weir_close_type of a flow that ends now. Spec 4.6. */

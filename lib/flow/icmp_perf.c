@@ -32,12 +32,12 @@ static void keep_older(struct slot *s, struct ext *e, unsigned int i)
 		*s = (struct slot){ e, i };
 }
 
-static struct waiting look(const struct perf *m, enum way way, uint32_t id)
+static struct waiting look(struct perf m, enum way way, uint32_t id)
 {
 	struct waiting w = { 0 };
 	struct ext *e;
 
-	for (e = ext_at(m->pool, m->c->ext); e != NULL; e = ext_at(m->pool, e->next)) {
+	for (e = ext_at(m.pool, m.c->ext); e != NULL; e = ext_at(m.pool, e->next)) {
 		if (e->kind != EXT_ICMP || e->side != way)
 			continue;
 		for (unsigned int i = 0; i < e->n; i++) {
@@ -52,7 +52,7 @@ static struct waiting look(const struct perf *m, enum way way, uint32_t id)
 	return w;
 }
 
-static void forget(const struct perf *m, const struct slot *s)
+static void forget(struct perf m, const struct slot *s)
 {
 	struct ext *e = s->e;
 
@@ -60,10 +60,10 @@ static void forget(const struct perf *m, const struct slot *s)
 	e->icmp.ns[s->i] = e->icmp.ns[e->n];
 	e->icmp.id[s->i] = e->icmp.id[e->n];
 	if (e->n == 0)
-		weir_ext_remove(m->pool, &m->c->ext, e);
+		weir_ext_remove(m.pool, &m.c->ext, e);
 }
 
-static void keep(const struct perf *m, enum way way, const struct weir_pkt *p)
+static void keep(struct perf m, enum way way, const struct weir_pkt *p)
 {
 	struct waiting w = look(m, way, p->icmp_id);
 	struct slot to = { w.room, 0 };
@@ -72,9 +72,9 @@ static void keep(const struct perf *m, enum way way, const struct weir_pkt *p)
 		to = w.oldest;
 	} else {
 		if (to.e == NULL)
-			to.e = weir_ext_add(m->pool, &m->c->ext, EXT_ICMP);
+			to.e = weir_ext_add(m.pool, &m.c->ext, EXT_ICMP);
 		if (to.e == NULL) {
-			m->counters->ext_exhausted++;
+			m.counters->ext_exhausted++;
 			return;
 		}
 		to.e->side = way;
@@ -94,14 +94,14 @@ void weir_icmp_perf_update(struct ext_pool *pool, struct weir_flow_counters *cou
 
 	if (!(p->flags & (WEIR_PKT_ECHO_REQUEST | WEIR_PKT_ECHO_REPLY)))
 		return;
-	other = look(&m, way == REQUESTS ? REPLIES : REQUESTS, p->icmp_id);
+	other = look(m, way == REQUESTS ? REPLIES : REQUESTS, p->icmp_id);
 	if (other.match.e == NULL) {
-		keep(&m, way, p);
+		keep(m, way, p);
 		return;
 	}
 	request_ns = way == REQUESTS ? p->ts_ns : time_of(&other.match);
 	reply_ns = way == REQUESTS ? time_of(&other.match) : p->ts_ns;
-	forget(&m, &other.match);
+	forget(m, &other.match);
 	if (request_ns <= reply_ns && reply_ns - request_ns <= PERF_ART_MAX_NS)
-		weir_perf_delay(&m, CN_SRT, reply_ns - request_ns);
+		weir_perf_delay(m, CN_SRT, reply_ns - request_ns);
 }

@@ -4,24 +4,24 @@
 
 #include <netinet/in.h>
 
-struct ext *weir_perf_ext(const struct perf *m, enum ext_kind kind)
+struct ext *weir_perf_ext(struct perf m, enum ext_kind kind)
 {
-	struct ext *e = ext_find(m->pool, m->c->ext, kind);
+	struct ext *e = ext_find(m.pool, m.c->ext, kind);
 
 	if (e == NULL)
-		e = weir_ext_add(m->pool, &m->c->ext, kind);
+		e = weir_ext_add(m.pool, &m.c->ext, kind);
 	if (e == NULL)
-		m->counters->ext_exhausted++;
+		m.counters->ext_exhausted++;
 	return e;
 }
 
 /* The byte has just wrapped; without a block for the rest it stays at its most. */
-void weir_perf_count_wrap(const struct perf *m, enum tcp_counter which)
+void weir_perf_count_wrap(struct perf m, enum tcp_counter which)
 {
 	struct ext *e = weir_perf_ext(m, EXT_COUNTERS);
 
 	if (e == NULL)
-		m->c->meter.count[which] = UINT8_MAX;
+		m.c->meter.count[which] = UINT8_MAX;
 	else if (++e->counters.low[which] == 0)
 		e->counters.high[which]++;
 }
@@ -31,9 +31,9 @@ static uint32_t to_us(uint64_t ns)
 	return (uint32_t)weir_min_u64(ns / WEIR_NS_PER_US, UINT32_MAX);
 }
 
-void weir_perf_delay(const struct perf *m, enum tcp_counter which, uint64_t ns)
+void weir_perf_delay(struct perf m, enum tcp_counter which, uint64_t ns)
 {
-	struct tcp_meter *meter = &m->c->meter;
+	struct tcp_meter *meter = &m.c->meter;
 	uint32_t us = to_us(ns);
 
 	perf_count(m, which);
@@ -51,9 +51,9 @@ void weir_perf_delay(const struct perf *m, enum tcp_counter which, uint64_t ns)
 }
 
 /* One sample is its own sum; a second one, of a repeated SYN-ACK or ACK, needs a block. */
-void weir_perf_rtt(const struct perf *m, unsigned int side, uint64_t ns)
+void weir_perf_rtt(struct perf m, unsigned int side, uint64_t ns)
 {
-	struct tcp_meter *meter = &m->c->meter;
+	struct tcp_meter *meter = &m.c->meter;
 	uint32_t us = to_us(ns);
 
 	if (meter->count[CN_RTT0 + side] != 0 || meter->rtt_max[side] != 0) {

@@ -19,34 +19,42 @@ struct perf {
 };
 
 /* The flow's block of `kind`, made where there is none; NULL is counted. */
-struct ext *weir_perf_ext(const struct perf *m, enum ext_kind kind);
+struct ext *weir_perf_ext(struct perf m, enum ext_kind kind);
 
-void weir_perf_count_wrap(const struct perf *m, enum tcp_counter which);
+void weir_perf_count_wrap(struct perf m, enum tcp_counter which);
 
-static inline void perf_count(const struct perf *m, enum tcp_counter which)
+/* `one` or none. */
+static inline void perf_count_if(struct perf m, enum tcp_counter which, bool one)
 {
-	if (weir_unlikely(++m->c->meter.count[which] == 0))
+	uint8_t *count = &m.c->meter.count[which];
+
+	*count += one;
+	if (weir_unlikely(*count < one))
 		weir_perf_count_wrap(m, which);
 }
 
+static inline void perf_count(struct perf m, enum tcp_counter which)
+{
+	perf_count_if(m, which, true);
+}
+
 /* `which` is CN_SRT, CN_ART or CN_CIT. */
-void weir_perf_delay(const struct perf *m, enum tcp_counter which, uint64_t ns);
+void weir_perf_delay(struct perf m, enum tcp_counter which, uint64_t ns);
 
 /* Of the handshake, ended by a packet of `side`. */
-void weir_perf_rtt(const struct perf *m, unsigned int side, uint64_t ns);
+void weir_perf_rtt(struct perf m, unsigned int side, uint64_t ns);
 
 /* How a segment lies to those received before. */
 enum segment_place { SEG_NEXT, SEG_OUT_OF_ORDER, SEG_AGAIN, SEG_OVERLAP, SEG_UNKNOWN };
 
-enum segment_place weir_segment_place(const struct perf *m, unsigned int side, uint32_t seq,
-				      uint32_t len);
-void weir_segments_forget(const struct perf *m);
+enum segment_place weir_segment_place(struct perf m, unsigned int side, uint32_t seq, uint32_t len);
+void weir_segments_forget(struct perf m);
 
 /* Where the highest segment goes on, which is nearly always, nothing else is looked at. */
-static inline enum segment_place segment_receive(const struct perf *m, unsigned int side,
-						 uint32_t seq, uint32_t len)
+static inline enum segment_place segment_receive(struct perf m, unsigned int side, uint32_t seq,
+						 uint32_t len)
 {
-	struct segment *top = &m->c->seg[side];
+	struct segment *top = &m.c->seg[side];
 
 	if (weir_likely(seq == top->seq + top->len && top->len != 0 && seq + len > seq)) {
 		top->len += len;

@@ -24,18 +24,18 @@ static uint32_t end_of(const struct segment *s)
 	return s->seq + s->len;
 }
 
-static struct ext *part_of(const struct perf *m, unsigned int side, unsigned int part)
+static struct ext *part_of(struct perf m, unsigned int side, unsigned int part)
 {
-	struct ext *e = ext_at(m->pool, m->c->ext);
+	struct ext *e = ext_at(m.pool, m.c->ext);
 
 	while (e != NULL && !(e->kind == EXT_SEGMENTS && e->side == side && e->part == part))
-		e = ext_at(m->pool, e->next);
+		e = ext_at(m.pool, e->next);
 	return e;
 }
 
-static void load(const struct perf *m, unsigned int side, struct list *l)
+static void load(struct perf m, unsigned int side, struct list *l)
 {
-	l->a[0] = m->c->seg[side];
+	l->a[0] = m.c->seg[side];
 	l->n = 1;
 	for (unsigned int part = 0; part < PARTS; part++) {
 		const struct ext *e = part_of(m, side, part);
@@ -56,12 +56,12 @@ static void merge(struct list *l, unsigned int i)
 	memmove(&l->a[i + 1], &l->a[i + 2], (l->n - i - 1) * sizeof(l->a[0]));
 }
 
-static struct ext *part_add(const struct perf *m, unsigned int side, unsigned int part)
+static struct ext *part_add(struct perf m, unsigned int side, unsigned int part)
 {
-	struct ext *e = weir_ext_add(m->pool, &m->c->ext, EXT_SEGMENTS);
+	struct ext *e = weir_ext_add(m.pool, &m.c->ext, EXT_SEGMENTS);
 
 	if (e == NULL) {
-		m->counters->ext_exhausted++;
+		m.counters->ext_exhausted++;
 		return NULL;
 	}
 	e->side = (uint8_t)side;
@@ -70,7 +70,7 @@ static struct ext *part_add(const struct perf *m, unsigned int side, unsigned in
 }
 
 /* What finds no room is merged into the lowest that does. */
-static void store(const struct perf *m, unsigned int side, struct list *l)
+static void store(struct perf m, unsigned int side, struct list *l)
 {
 	for (unsigned int part = 0; part < PARTS; part++) {
 		unsigned int first = 1 + part * EXT_SEGMENTS_MAX;
@@ -84,13 +84,13 @@ static void store(const struct perf *m, unsigned int side, struct list *l)
 			continue;
 		}
 		if (l->n <= first) {
-			weir_ext_remove(m->pool, &m->c->ext, e);
+			weir_ext_remove(m.pool, &m.c->ext, e);
 			continue;
 		}
 		e->n = (uint8_t)weir_min_u64(l->n - first, EXT_SEGMENTS_MAX);
 		memcpy(e->seg, &l->a[first], e->n * sizeof(e->seg[0]));
 	}
-	m->c->seg[side] = l->a[0];
+	m.c->seg[side] = l->a[0];
 }
 
 static void insert(struct list *l, unsigned int i, const struct segment *s)
@@ -134,30 +134,29 @@ static enum segment_place add(struct list *l, const struct segment *s)
 	return SEG_OUT_OF_ORDER;
 }
 
-static void forget_lower(const struct perf *m, unsigned int side)
+static void forget_lower(struct perf m, unsigned int side)
 {
 	for (unsigned int part = 0; part < PARTS; part++) {
 		const struct ext *e = part_of(m, side, part);
 
 		if (e != NULL)
-			weir_ext_remove(m->pool, &m->c->ext, e);
+			weir_ext_remove(m.pool, &m.c->ext, e);
 	}
 }
 
-void weir_segments_forget(const struct perf *m)
+void weir_segments_forget(struct perf m)
 {
 	const struct ext *e;
 
-	while ((e = ext_find(m->pool, m->c->ext, EXT_SEGMENTS)) != NULL)
-		weir_ext_remove(m->pool, &m->c->ext, e);
-	memset(m->c->seg, 0, sizeof(m->c->seg));
+	while ((e = ext_find(m.pool, m.c->ext, EXT_SEGMENTS)) != NULL)
+		weir_ext_remove(m.pool, &m.c->ext, e);
+	memset(m.c->seg, 0, sizeof(m.c->seg));
 }
 
-enum segment_place weir_segment_place(const struct perf *m, unsigned int side, uint32_t seq,
-				      uint32_t len)
+enum segment_place weir_segment_place(struct perf m, unsigned int side, uint32_t seq, uint32_t len)
 {
 	const struct segment s = { seq, len };
-	struct segment *top = &m->c->seg[side];
+	struct segment *top = &m.c->seg[side];
 	enum segment_place place;
 	struct list l;
 

@@ -198,7 +198,7 @@ static void update_tcp(struct weir_flow_table *t, struct weir_flow *f, struct we
 	}
 	f->tcp_flags[side] |= p->tcp_flags;
 	f->tcp_flags_all[side] |= p->tcp_flags;
-	weir_tcp_state_update(f, p, side == flow_client(f));
+	weir_tcp_state_update(f, p, side);
 	weir_tcp_perf_update(&t->ext, &t->counters, f, c, p, side);
 }
 
@@ -328,7 +328,7 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 	t->coming = t->fresh;
 	look_up(t, probes, 0, (unsigned int)weir_min_u64(AHEAD, flows));
 	for (unsigned int k = 0; k < flows + AHEAD; k++) {
-		if (k % AHEAD == 0 && k + AHEAD < flows)
+		if (k % AHEAD == 0)
 			look_up(t, probes, k + AHEAD,
 				(unsigned int)weir_min_u64(k + 2 * AHEAD, flows));
 		if (k < flows && probes[k].near != FLOW_NONE)

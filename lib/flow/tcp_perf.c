@@ -27,7 +27,7 @@ struct step {
 	bool from_client;
 };
 
-static enum kind kind_of_rare(uint8_t flags, uint32_t payload_len)
+static enum kind kind_of_rare(uint8_t flags)
 {
 	bool ack = (flags & WEIR_TCP_ACK) != 0;
 
@@ -35,22 +35,24 @@ static enum kind kind_of_rare(uint8_t flags, uint32_t payload_len)
 	    !(flags & (WEIR_TCP_SYN | WEIR_TCP_ACK | WEIR_TCP_RST)) ||
 	    (!ack && flags & (WEIR_TCP_PSH | WEIR_TCP_URG)))
 		return ABNORMAL;
-	if (flags & WEIR_TCP_RST)
-		return RST;
-	if (flags == WEIR_TCP_SYN)
-		return SYN;
-	if (flags == (WEIR_TCP_SYN | WEIR_TCP_ACK) && payload_len == 0)
-		return SYNACK;
-	return OTHER;
+	return flags & WEIR_TCP_RST ? RST : OTHER;
 }
 
+/* By table: what comes next is not to be foreseen, and a branch guessed wrong costs 20 cycles. */
 static inline enum kind kind_of(uint8_t flags, uint32_t payload_len)
 {
-	if (flags == WEIR_TCP_ACK)
-		return payload_len == 0 ? ACK : OTHER;
-	if (flags == (WEIR_TCP_PSH | WEIR_TCP_ACK))
-		return payload_len > 1 ? PSHACK : OTHER;
-	return kind_of_rare(flags, payload_len);
+	static const uint8_t kinds[FLAGS_MASK + 1][3] = {
+		/* of no byte, one, more; 0 = rare */
+		[WEIR_TCP_SYN] = { SYN, SYN, SYN },
+		[WEIR_TCP_SYN | WEIR_TCP_ACK] = { SYNACK, OTHER, OTHER },
+		[WEIR_TCP_ACK] = { ACK, OTHER, OTHER },
+		[WEIR_TCP_PSH | WEIR_TCP_ACK] = { OTHER, OTHER, PSHACK },
+		[WEIR_TCP_FIN | WEIR_TCP_ACK] = { OTHER, OTHER, OTHER },
+		[WEIR_TCP_FIN | WEIR_TCP_PSH | WEIR_TCP_ACK] = { OTHER, OTHER, OTHER },
+	};
+	const uint8_t kind = kinds[flags][weir_min_u64(payload_len, 2)];
+
+	return weir_likely(kind != 0) ? (enum kind)kind : kind_of_rare(flags);
 }
 
 static inline bool acks_handshake(const struct step *s)
@@ -77,7 +79,7 @@ static inline bool in_handshake(const struct weir_flow *f)
 
 static void handshake_begin(const struct step *s)
 {
-	weir_segments_forget(&s->m); /* of a connection before */
+	weir_segments_forget(s->m); /* of a connection before */
 	s->f->side[0].bits |= TCP_HANDSHAKE;
 }
 
@@ -89,7 +91,7 @@ static void handshake_end(const struct step *s)
 
 static void retransmitted(const struct step *s)
 {
-	perf_count(&s->m, (enum tcp_counter)(CN_RETRANS0 + s->side));
+	perf_count(s->m, (enum tcp_counter)(CN_RETRANS0 + s->side));
 }
 
 static void on_syn(const struct step *s)
@@ -102,18 +104,18 @@ static void on_syn(const struct step *s)
 		s->m.c->handshake_ns[s->side] = s->p->ts_ns;
 	} else if (s->own->bits & TCP_SYN_SENT) {
 		retransmitted(s);
-		perf_count(&s->m, CN_RETRANS_SYN);
+		perf_count(s->m, CN_RETRANS_SYN);
 	}
 	s->own->bits |= TCP_SYN_SENT;
-	perf_count(&s->m, CN_SYN);
+	perf_count(s->m, CN_SYN);
 }
 
 static void on_synack(const struct step *s)
 {
-	perf_count(&s->m, CN_SYNACK);
+	perf_count(s->m, CN_SYNACK);
 	if (s->own->bits & TCP_ISN) {
 		retransmitted(s);
-		perf_count(&s->m, CN_RETRANS_SYNACK);
+		perf_count(s->m, CN_RETRANS_SYNACK);
 		return;
 	}
 	s->own->bits |= TCP_ISN;
@@ -147,7 +149,7 @@ static void measure_handshake(const struct step *s)
 	if ((acks || s->kind == SYNACK) && acks_last(s) && began_ns[!s->side] != 0) {
 		ns = s->p->ts_ns - began_ns[!s->side];
 		if (ns > 0 && ns <= RTT_MAX_NS)
-			weir_perf_rtt(&s->m, s->side, ns);
+			weir_perf_rtt(s->m, s->side, ns);
 	}
 	if (acks && s->own->bits & TCP_RTT) {
 		ns = s->p->ts_ns - began_ns[s->side];
@@ -163,7 +165,7 @@ static void measure(const struct step *s, enum tcp_counter which, uint64_t max_n
 	uint64_t ns = s->p->ts_ns - s->f->last_ns[!s->side];
 
 	if (ns > 0 && ns <= max_ns)
-		weir_perf_delay(&s->m, which, ns);
+		weir_perf_delay(s->m, which, ns);
 }
 
 static inline void from_server(const struct step *s)
@@ -186,10 +188,10 @@ static inline void measure_idle(const struct step *s)
 	const uint64_t *last_ns = s->f->last_ns;
 
 	if (s->own->bits & TCP_HANDSHAKE_ACK)
-		weir_perf_delay(&s->m, CN_CIT, s->p->ts_ns - weir_max_u64(last_ns[0], last_ns[1]));
+		weir_perf_delay(s->m, CN_CIT, s->p->ts_ns - weir_max_u64(last_ns[0], last_ns[1]));
 	else if (s->peer->payload_len > 1 &&
 		 (s->own->payload_len <= 1 || last_ns[!s->side] > last_ns[s->side]))
-		weir_perf_delay(&s->m, CN_CIT, s->p->ts_ns - last_ns[!s->side]);
+		weir_perf_delay(s->m, CN_CIT, s->p->ts_ns - last_ns[!s->side]);
 }
 
 static inline void from_client(const struct step *s)
@@ -205,9 +207,9 @@ static inline void from_client(const struct step *s)
 /* False: the segment makes no sense, nothing else is to be learned of the packet. */
 static inline bool receive(const struct step *s)
 {
-	switch (segment_receive(&s->m, s->side, s->p->seq, s->p->l4_payload_len)) {
+	switch (segment_receive(s->m, s->side, s->p->seq, s->p->l4_payload_len)) {
 	case SEG_OUT_OF_ORDER:
-		perf_count(&s->m, (enum tcp_counter)(CN_OOO0 + s->side));
+		perf_count(s->m, (enum tcp_counter)(CN_OOO0 + s->side));
 		break;
 	case SEG_AGAIN:
 		retransmitted(s);
@@ -225,7 +227,7 @@ static inline bool receive(const struct step *s)
 
 static void note_keepalive(const struct step *s)
 {
-	struct ext *e = weir_perf_ext(&s->m, EXT_KEEPALIVE);
+	struct ext *e = weir_perf_ext(s->m, EXT_KEEPALIVE);
 
 	if (e != NULL) {
 		e->keepalive.seq = s->p->seq;
@@ -235,44 +237,58 @@ static void note_keepalive(const struct step *s)
 
 static inline void remember(const struct step *s)
 {
-	bool repeats = in_handshake(s->f) || s->own->bits & TCP_HANDSHAKE_ACK;
+	uint8_t repeats = (s->f->side[0].bits & TCP_HANDSHAKE) | (s->own->bits & TCP_HANDSHAKE_ACK);
+	const bool syn = s->p->tcp_flags & WEIR_TCP_SYN;
 
-	if (weir_unlikely(repeats && acks_handshake(s)))
+	if (weir_unlikely(repeats != 0 && acks_handshake(s)))
 		s->own->bits |= TCP_HANDSHAKE_ACK;
 	else
 		s->own->bits &= (uint8_t)~TCP_HANDSHAKE_ACK;
 	s->own->seq = s->p->seq;
 	s->own->ack = s->p->ack;
-	s->own->payload_len = s->p->tcp_flags & WEIR_TCP_SYN ? 1 : s->p->l4_payload_len;
+	s->own->payload_len = syn ? 1 : s->p->l4_payload_len;
 	s->own->win = s->p->win;
+}
+
+/* True: the packet was the handshake's. A copy, so that the caller's step stays in registers. */
+static __attribute__((noinline)) bool shake_hands(struct step s)
+{
+	if (s.kind == SYN)
+		on_syn(&s);
+	else if (s.kind == SYNACK)
+		on_synack(&s);
+	if (!in_handshake(s.f))
+		return false;
+	if (ends_handshake(&s)) {
+		handshake_end(&s);
+		return false;
+	}
+	measure_handshake(&s);
+	return true;
 }
 
 static inline void step(const struct step *s)
 {
-	if (s->kind == SYN)
-		on_syn(s);
-	else if (s->kind == SYNACK)
-		on_synack(s);
-	if (weir_unlikely(in_handshake(s->f))) {
-		if (!ends_handshake(s)) {
-			measure_handshake(s);
-			return;
-		}
-		handshake_end(s);
-	}
-	if (s->kind >= PSHACK && s->p->l4_payload_len > 1 && !receive(s))
+	unsigned int opens = (s->kind <= SYNACK) | in_handshake(s->f);
+
+	weir_opaque(opens);
+	if (weir_unlikely(opens) && shake_hands(*s))
+		return;
+	if (s->p->l4_payload_len > 1 && weir_likely(s->kind >= PSHACK) && !receive(s))
 		return;
 	if (s->from_client)
 		from_client(s);
 	else
 		from_server(s);
 	if (weir_unlikely(s->p->win == 0))
-		perf_count(&s->m, (enum tcp_counter)(CN_ZERO_WIN0 + s->side));
+		perf_count(s->m, (enum tcp_counter)(CN_ZERO_WIN0 + s->side));
 }
 
-void weir_tcp_perf_update(struct ext_pool *pool, struct weir_flow_counters *counters,
-			  struct weir_flow *f, struct weir_flow_cold *c, const struct weir_pkt *p,
-			  unsigned int side)
+/* All of it in one function, so that a step lives in registers. */
+__attribute__((flatten)) void weir_tcp_perf_update(struct ext_pool *pool,
+						   struct weir_flow_counters *counters,
+						   struct weir_flow *f, struct weir_flow_cold *c,
+						   const struct weir_pkt *p, unsigned int side)
 {
 	const struct step s = { .m = { pool, counters, c },
 				.f = f,
@@ -292,9 +308,8 @@ void weir_tcp_perf_update(struct ext_pool *pool, struct weir_flow_counters *coun
 		counters->perf_invalid++;
 		return;
 	}
-	if (weir_unlikely(p->tcp_flags & WEIR_TCP_FIN))
-		perf_count(&s.m, CN_FIN);
-	if (weir_unlikely(p->l4_payload_len <= 1 && p->seq + 1 == s.peer->ack &&
+	perf_count_if(s.m, CN_FIN, p->tcp_flags & WEIR_TCP_FIN);
+	if (weir_unlikely(p->seq + 1 == s.peer->ack && p->l4_payload_len <= 1 &&
 			  !(p->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_FIN))))
 		note_keepalive(&s);
 	step(&s);

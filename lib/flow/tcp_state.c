@@ -12,13 +12,14 @@
 enum event { EV_NONE, EV_SYN, EV_SYNACK, EV_FIN, EV_RST, EV_ACK, EV_PSH, EV_COUNT };
 
 struct cell {
-	uint8_t state, timeout, defined;
+	uint8_t state, timeout;
+	bool defined;
 };
 
 #define FLAGS_MASK 0x3f
-#define TO(state, timeout)                  \
-	{                                   \
-		ST_##state, TO_##timeout, 1 \
+#define TO(state, timeout)                     \
+	{                                      \
+		ST_##state, TO_##timeout, true \
 	}
 /* The three kinds of ACK, of which some cells take the pure one only. */
 #define ACKS(state, timeout) [EV_ACK] = TO(state, timeout), [EV_PSH] = TO(state, timeout)
@@ -43,7 +44,10 @@ static const uint8_t events[FLAGS_MASK + 1] = {
 	[WEIR_TCP_PSH | WEIR_TCP_ACK | WEIR_TCP_URG] = EV_PSH,
 };
 
-static const struct cell master[ST_COUNT][EV_COUNT] = {
+enum table { SLAVE, MASTER };
+
+static const struct cell cells[][ST_COUNT][EV_COUNT] = {
+[MASTER] = {
 	[ST_RAW] = { [EV_SYN] = TO(OPENING1, OPENING),
 		     [EV_FIN] = TO(CLOSING_TX1, CLOSING),
 		     [EV_RST] = TO(RESET, CLOSING),
@@ -95,9 +99,8 @@ static const struct cell master[ST_COUNT][EV_COUNT] = {
 			  [EV_RST] = TO(RESET, CLOSING),
 			  ACKS(SYN_ACK1, ESTABLISHED) },
 	[ST_OPENING_RST] = ALL(OPENING_RST, OPENING_RST),
-};
-
-static const struct cell slave[ST_COUNT][EV_COUNT] = {
+},
+[SLAVE] = {
 	[ST_RAW] = { [EV_SYNACK] = TO(OPENING2, OPENING), [EV_FIN] = TO(CLOSING_RX1, CLOSING) },
 	[ST_OPENING1] = { [EV_SYNACK] = TO(OPENING2, OPENING),
 			  [EV_FIN] = TO(CLOSING_RX1, CLOSING),
@@ -122,28 +125,29 @@ static const struct cell slave[ST_COUNT][EV_COUNT] = {
 			  [EV_RST] = TO(SERVER_CANDIDATE_QUEUE_LACK, ESTABLISHED_RST),
 			  ACKS(ESTABLISHED, ESTABLISHED) },
 	[ST_OPENING_RST] = ALL(OPENING_RST, OPENING_RST),
+},
 };
 
-static struct cell next(uint8_t state, uint8_t event, bool from_client)
+/* Who sends next is not to be foreseen: without a branch on it. */
+static inline const struct cell *next(uint8_t state, uint8_t event, bool from_client)
 {
-	static const struct cell exception = { ST_EXCEPTION, TO_EXCEPTION, 1 };
+	static const struct cell exception = { ST_EXCEPTION, TO_EXCEPTION, true };
+	const enum table table = from_client | !cells[SLAVE][state][event].defined;
+	const struct cell *to = &cells[table][state][event];
 
-	if (!from_client && slave[state][event].defined)
-		return slave[state][event];
-	return master[state][event].defined ? master[state][event] : exception;
+	return weir_likely(to->defined) ? to : &exception;
 }
 
-void weir_tcp_state_update(struct weir_flow *f, const struct weir_pkt *p, bool from_client)
+void weir_tcp_state_update(struct weir_flow *f, const struct weir_pkt *p, unsigned int side)
 {
-	struct tcp_side *side = &f->side[from_client ? flow_client(f) : !flow_client(f)];
-	struct cell to;
+	const struct cell *to;
 
-	side->packets += side->packets < UINT8_MAX;
-	if (!(p->flags & WEIR_PKT_L4))
+	f->side[side].packets += f->side[side].packets < UINT8_MAX;
+	if (weir_unlikely(!(p->flags & WEIR_PKT_L4)))
 		return; /* a later fragment says nothing of the connection */
-	to = next(f->state, events[p->tcp_flags & FLAGS_MASK], from_client);
-	f->state = to.state;
-	f->timeout = to.timeout;
+	to = next(f->state, events[p->tcp_flags & FLAGS_MASK], side == flow_client(f));
+	f->state = to->state;
+	f->timeout = to->timeout;
 }
 
 void weir_other_state_update(struct weir_flow *f)

@@ -18,6 +18,6 @@ void weir_udp_perf_update(struct ext_pool *pool, struct weir_flow_counters *coun
 	}
 	if (udp->request_ns != 0 && !udp->answered && udp->request_ns <= p->ts_ns &&
 	    p->ts_ns - udp->request_ns <= PERF_ART_MAX_NS)
-		weir_perf_delay(&m, CN_ART, p->ts_ns - udp->request_ns);
+		weir_perf_delay(m, CN_ART, p->ts_ns - udp->request_ns);
 	udp->answered = true;
 }

@@ -32,7 +32,7 @@ static inline void one_flow_packet(struct one_flow *o, const struct weir_pkt *p,
 	f->flags |= side == 0 ? FLOW_SEEN_0 : FLOW_SEEN_1;
 	f->tcp_flags_all[side] |= p->tcp_flags;
 	if (f->proto == IPPROTO_TCP) {
-		weir_tcp_state_update(f, p, side == flow_client(f));
+		weir_tcp_state_update(f, p, side);
 		weir_tcp_perf_update(&o->pool, &o->counters, f, &o->c, p, side);
 	} else {
 		weir_other_state_update(f);

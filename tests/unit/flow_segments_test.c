@@ -9,7 +9,7 @@ static enum segment_place receive(struct one_flow *o, unsigned int side, uint32_
 {
 	struct perf m = { &o->pool, &o->counters, &o->c };
 
-	return segment_receive(&m, side, seq, len);
+	return segment_receive(m, side, seq, len);
 }
 
 static void test_bytes_in_order_are_next(void)

@@ -140,7 +140,7 @@ static void run(int state, uint8_t flags, bool from_client, struct weir_flow *f)
 	memset(f, 0, sizeof(*f));
 	f->proto = IPPROTO_TCP;
 	f->state = (uint8_t)state;
-	weir_tcp_state_update(f, &p, from_client);
+	weir_tcp_state_update(f, &p, from_client ? 0 : 1);
 }
 
 static void check(int state, uint8_t flags, bool from_client, struct goal g)
@@ -203,7 +203,7 @@ static void test_a_later_fragment_leaves_the_state(void)
 	struct weir_flow f = { .proto = IPPROTO_TCP, .state = ST_ESTABLISHED };
 
 	f.timeout = TO_ESTABLISHED;
-	weir_tcp_state_update(&f, &p, true);
+	weir_tcp_state_update(&f, &p, 0);
 	CU_ASSERT_EQUAL(f.state, ST_ESTABLISHED);
 	CU_ASSERT_EQUAL(f.timeout, TO_ESTABLISHED);
 }
