@@ -37,9 +37,9 @@ struct ext *detail_add(struct weir_flow_table *t, struct weir_flow_cold *c, enum
 	return x;
 }
 
-static void fill_hot(struct weir_flow *f, const struct weir_pkt *p, const struct weir_attr *a,
-		     const struct probe *probe)
+static void fill_hot(struct weir_flow *f, const struct probe *probe)
 {
+	const struct weir_attr *a = probe->a;
 	const uint8_t gen = f->gen; /* goes on through the entry's lives */
 
 	memset(f, 0, sizeof(*f));
@@ -47,7 +47,7 @@ static void fill_hot(struct weir_flow *f, const struct weir_pkt *p, const struct
 	f->key = probe->there;
 	f->ends = (uint8_t)(a->l2_end[0] | a->l2_end[1] << 1 | a->l3_end[0] << 2 |
 			    a->l3_end[1] << 3);
-	f->start_ns = p->ts_ns;
+	f->start_ns = probe->p->ts_ns;
 	if (f->form & FORM_IPV6)
 		f->flags |= FLOW_IPV6;
 	if (f->form & FORM_NOT_IP)
@@ -85,8 +85,7 @@ static bool fill_ext(struct weir_flow_table *t, struct weir_flow *f, struct weir
 	return true;
 }
 
-uint32_t flow_create(struct weir_flow_table *t, const struct weir_pkt *p, const struct weir_attr *a,
-		     const struct probe *probe)
+uint32_t flow_create(struct weir_flow_table *t, const struct probe *probe)
 {
 	const uint32_t flow = entry_take(t);
 	struct weir_flow *f;
@@ -96,9 +95,9 @@ uint32_t flow_create(struct weir_flow_table *t, const struct weir_pkt *p, const 
 		return FLOW_NONE;
 	f = flow_at(t, flow);
 	c = cold_at(t, flow);
-	fill_hot(f, p, a, probe);
-	fill_cold(c, p, a);
-	if (!fill_ext(t, f, c, p))
+	fill_hot(f, probe);
+	fill_cold(c, probe->p, probe->a);
+	if (!fill_ext(t, f, c, probe->p))
 		goto err_entry;
 	if (!index_insert(&t->index, probe->hash, flow))
 		goto err_ext;

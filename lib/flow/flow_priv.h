@@ -53,7 +53,7 @@ enum flow_flag {
 	FLOW_REVERSED = 1 << 1, /* side 1 is the client */
 	FLOW_REPORTED = 1 << 2, /* a record of it has left */
 	FLOW_TUNNEL = 1 << 3,   /* has a tunnel extension */
-	FLOW_SEEN_0 = 1 << 4,   /* side 0 / 1 has sent at least one packet, ever */
+	FLOW_SEEN_0 = 1 << 4,   /* << side: it has sent at least one packet, ever */
 	FLOW_SEEN_1 = 1 << 5,
 	FLOW_NOT_IP = 1 << 6, /* port[0] is the ethertype, matching is by MAC */
 	FLOW_NAT = 1 << 7,    /* has a NAT extension */

@@ -79,10 +79,17 @@ static void fill_keys(struct probe *probe, uint32_t src, uint32_t dst, uint32_t 
 }
 
 /* Nothing beside the key is to be compared: most packets of most networks. */
-static bool is_whole(const struct weir_flow_table *t, uint8_t form, const struct weir_attr *a)
+static inline bool is_whole(const struct weir_flow_table *t, uint8_t form,
+			    const struct weir_attr *a)
 {
-	return form == 0 && (a->network_type == 3 || t->conf->ignore_idc_vlan) &&
-	       !t->conf->ignore_l2_end && (a->l2_end[0] | a->l2_end[1]) == 0;
+	return (form == 0) & ((a->network_type == 3) | t->conf->ignore_idc_vlan) &
+	       !t->conf->ignore_l2_end & !(a->l2_end[0] | a->l2_end[1]);
+}
+
+static inline uint32_t common_of(const struct weir_pkt *p, const struct weir_attr *a, uint8_t form)
+{
+	return p->proto | (uint32_t)a->tap << 8 | (uint32_t)(uint8_t)a->network_type << 16 |
+	       (uint32_t)form << 24;
 }
 
 static void init_not_ip(const struct weir_flow_table *t, const struct weir_pkt *p, uint32_t common,
@@ -92,26 +99,50 @@ static void init_not_ip(const struct weir_flow_table *t, const struct weir_pkt *
 	probe->hash = hash_not_ip(t, &probe->there, p->mac, erspan);
 }
 
+static inline void init_ip(const struct weir_flow_table *t, const struct weir_pkt *p,
+			   const uint32_t ip[2], uint32_t common, uint32_t erspan,
+			   struct probe *probe)
+{
+	const uint32_t ports = pair16(p->port);
+
+	fill_keys(probe, ip[0], ip[1], ports, swapped16(ports), common);
+	probe->hash = hash_ip(t, ip, p->port, (uint16_t)common, erspan);
+}
+
+/* Of any form. */
+static __attribute__((noinline)) void init_any(const struct weir_flow_table *t,
+					       const struct weir_pkt *p, const struct weir_attr *a,
+					       struct probe *probe)
+{
+	const uint8_t form = form_of(p, a);
+	const uint32_t common = common_of(p, a, form), erspan = capture_id(a) >> 8;
+	const uint32_t ip[2] = {
+		form & FORM_IPV6 ? ipv6_word(t, &p->ip[0]) : p->ip[0].w[0],
+		form & FORM_IPV6 ? ipv6_word(t, &p->ip[1]) : p->ip[1].w[0],
+	};
+
+	probe->whole = is_whole(t, form, a);
+	if (form & FORM_NOT_IP)
+		init_not_ip(t, p, common, erspan, probe);
+	else
+		init_ip(t, p, ip, common, erspan, probe);
+}
+
 void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 		const struct weir_attr *a, struct probe *probe)
 {
-	const uint8_t form = form_of(p, a);
-	const uint32_t common = p->proto | (uint32_t)a->tap << 8 |
-				(uint32_t)(uint8_t)a->network_type << 16 | (uint32_t)form << 24;
-	const uint32_t ports = pair16(p->port), erspan = capture_id(a) >> 8;
-	uint32_t ip[2] = { p->ip[0].w[0], p->ip[1].w[0] };
+	const bool is_ipv4 = (p->flags & (WEIR_PKT_IP | WEIR_PKT_IPV6)) == WEIR_PKT_IP;
+	const uint32_t ip[2] = { p->ip[0].w[0], p->ip[1].w[0] };
 
-	probe->whole = is_whole(t, form, a);
-	if (weir_unlikely(form & FORM_NOT_IP)) {
-		init_not_ip(t, p, common, erspan, probe);
-		return;
+	probe->p = p;
+	probe->a = a;
+	/* Most packets: what they have in common is known before they come. */
+	if (weir_likely(is_ipv4 && (p->tunnel.type | capture_id(a) >> 8) == 0)) {
+		probe->whole = is_whole(t, 0, a);
+		init_ip(t, p, ip, common_of(p, a, 0), 0, probe);
+	} else {
+		init_any(t, p, a, probe);
 	}
-	if (weir_unlikely(form & FORM_IPV6)) {
-		ip[0] = ipv6_word(t, &p->ip[0]);
-		ip[1] = ipv6_word(t, &p->ip[1]);
-	}
-	fill_keys(probe, ip[0], ip[1], ports, swapped16(ports), common);
-	probe->hash = hash_ip(t, ip, p->port, (uint16_t)common, erspan);
 }
 
 /* The hash again, from the entry: what probe_init() said of its first packet. */
@@ -162,9 +193,11 @@ static bool match_ends(const struct weir_flow *f, const struct weir_attr *a, uns
 	       (f->ends >> (side ^ 1) & 1) == a->l2_end[WEIR_DST];
 }
 
-bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
-		     const struct weir_attr *a, const struct probe *probe, unsigned int side)
+bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struct probe *probe,
+		     unsigned int side)
 {
+	const struct weir_pkt *p = probe->p;
+	const struct weir_attr *a = probe->a;
 	const struct weir_flow *f = flow_at(t, flow);
 	const struct weir_flow_cold *c = cold_at(t, flow);
 	const uint8_t form = probe->there.form;

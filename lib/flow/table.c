@@ -111,21 +111,20 @@ const struct weir_flow_counters *weir_flow_table_counters(const struct weir_flow
 }
 
 /* The candidate is nearly always the one; it may have ended since. */
-static bool is_candidate(const struct weir_flow_table *t, const struct weir_pkt *p,
-			 const struct weir_attr *a, const struct probe *probe, unsigned int *side)
+static bool is_candidate(const struct weir_flow_table *t, const struct probe *probe,
+			 unsigned int *side)
 {
 	int s;
 
 	if (probe->candidate == FLOW_NONE || flow_at(t, probe->candidate)->queue == QUEUE_NONE)
 		return false;
-	s = flow_match(t, probe->candidate, p, a, probe);
+	s = flow_match(t, probe->candidate, probe);
 	*side = (unsigned int)s;
 	return s >= 0;
 }
 
 /* The flow of a packet, and which side of it sent the packet. */
-static uint32_t find(const struct weir_flow_table *t, const struct weir_pkt *p,
-		     const struct weir_attr *a, const struct probe *probe, unsigned int *side)
+static uint32_t find(const struct weir_flow_table *t, const struct probe *probe, unsigned int *side)
 {
 	const struct bucket *b = probe->bucket;
 	const uint8_t tag = index_tag(probe->hash);
@@ -133,7 +132,7 @@ static uint32_t find(const struct weir_flow_table *t, const struct weir_pkt *p,
 	for (;;) {
 		for (uint32_t m = bucket_match(b, tag); m != 0; m &= m - 1) {
 			const uint32_t flow = b->flow[__builtin_ctz(m)];
-			const int s = flow_match(t, flow, p, a, probe);
+			const int s = flow_match(t, flow, probe);
 
 			if (s >= 0) {
 				*side = (unsigned int)s;
@@ -236,7 +235,7 @@ static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_p
 	else
 		report_until(t, flow, p->ts_ns);
 	count_second(t, flow, f, p, side);
-	f->flags |= side == 0 ? FLOW_SEEN_0 : FLOW_SEEN_1;
+	f->flags |= (uint8_t)(FLOW_SEEN_0 << side);
 	if (f->flags & FLOW_TUNNEL)
 		note_tunnel(t, f, c, p, side);
 	if (p->proto == IPPROTO_TCP)
@@ -256,13 +255,12 @@ static bool make_room(struct weir_flow_table *t, const struct weir_pkt *p)
 	return (p->flags & WEIR_PKT_IPV6) && evict_for_ext(t);
 }
 
-static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
-		      const struct weir_attr *a, const struct probe *probe)
+static uint8_t handle(struct weir_flow_table *t, const struct probe *probe)
 {
+	const struct weir_pkt *p = probe->p;
 	unsigned int side = 0;
 	bool first = false;
-	uint32_t flow = is_candidate(t, p, a, probe, &side) ? probe->candidate
-							    : find(t, p, a, probe, &side);
+	uint32_t flow = is_candidate(t, probe, &side) ? probe->candidate : find(t, probe, &side);
 
 	if (flow != FLOW_NONE && p->ts_ns >= flow_deadline_ns(t, flow_at(t, flow))) {
 		flow_end(t, flow);
@@ -271,9 +269,9 @@ static uint8_t handle(struct weir_flow_table *t, const struct weir_pkt *p,
 	if (flow == FLOW_NONE) {
 		first = true;
 		side = 0;
-		flow = flow_create(t, p, a, probe);
+		flow = flow_create(t, probe);
 		if (flow == FLOW_NONE && make_room(t, p))
-			flow = flow_create(t, p, a, probe);
+			flow = flow_create(t, probe);
 		if (flow == FLOW_NONE)
 			return WEIR_OUTCOME_TABLE_FULL;
 	}
@@ -315,15 +313,16 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 			   const struct weir_attr *attrs, uint8_t *outcome, unsigned int n)
 {
 	struct probe probes[WEIR_BURST_MAX];
-	uint8_t which[WEIR_BURST_MAX];
 	unsigned int flows = 0;
 
 	for (unsigned int i = 0; i < n; i++)
 		if (outcome[i] == WEIR_OUTCOME_FLOW) {
-			probe_init(t, &pkts[i], &attrs[i], &probes[flows]);
-			probes[flows].bucket = index_bucket(&t->index, probes[flows].hash);
-			weir_prefetch(probes[flows].bucket);
-			which[flows++] = (uint8_t)i;
+			struct probe *probe = &probes[flows++];
+
+			probe_init(t, &pkts[i], &attrs[i], probe);
+			probe->at = (uint8_t)i;
+			probe->bucket = index_bucket(&t->index, probe->hash);
+			weir_prefetch(probe->bucket);
 		}
 	t->coming = t->fresh;
 	look_up(t, probes, 0, (unsigned int)weir_min_u64(AHEAD, flows));
@@ -335,10 +334,7 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 			flow_prefetch(t, probes[k].near);
 		if (k >= AHEAD / 2 && k < flows + AHEAD / 2)
 			prefetch_addresses(t, &probes[k - AHEAD / 2]);
-		if (k >= AHEAD) {
-			const unsigned int i = which[k - AHEAD];
-
-			outcome[i] = handle(t, &pkts[i], &attrs[i], &probes[k - AHEAD]);
-		}
+		if (k >= AHEAD)
+			outcome[probes[k - AHEAD].at] = handle(t, &probes[k - AHEAD]);
 	}
 }

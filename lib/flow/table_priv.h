@@ -13,12 +13,15 @@
 
 /* A packet as the table sees it: its key in packet orientation, and the symmetric hash. */
 struct probe {
+	const struct weir_pkt *p;
+	const struct weir_attr *a;
 	uint64_t hash;
 	struct bucket *bucket; /* home */
 	uint32_t candidate;    /* its flow whose tag is the same, FLOW_NONE = none */
 	uint32_t near;         /* the entry asked for: the candidate's, or that of a new flow */
 	union flow_key there, back; /* the key of a flow whose side 0, or side 1, sent the packet */
 	bool whole;                 /* the key says it all */
+	uint8_t at;                 /* the packet's place in its burst */
 };
 
 #define FOLD_SETS 16 /* a power of two */
@@ -131,8 +134,8 @@ void probe_init(const struct weir_flow_table *t, const struct weir_pkt *p,
 		const struct weir_attr *a, struct probe *probe);
 uint64_t flow_hash(const struct weir_flow_table *t, const struct weir_flow *f, uint32_t flow);
 /* What the key leaves open: is this the packet's flow, if `side` of it sent the packet? */
-bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
-		     const struct weir_attr *a, const struct probe *probe, unsigned int side);
+bool flow_match_rest(const struct weir_flow_table *t, uint32_t flow, const struct probe *probe,
+		     unsigned int side);
 
 static inline bool key_is(const union flow_key *a, const union flow_key *b)
 {
@@ -141,7 +144,6 @@ static inline bool key_is(const union flow_key *a, const union flow_key *b)
 
 /* Side of the flow that sent the packet, or -1: not this flow. Spec 4.1. */
 static inline int flow_match(const struct weir_flow_table *t, uint32_t flow,
-			     const struct weir_pkt *p, const struct weir_attr *a,
 			     const struct probe *probe)
 {
 	const bool there = key_is(&flow_at(t, flow)->key, &probe->there);
@@ -153,17 +155,16 @@ static inline int flow_match(const struct weir_flow_table *t, uint32_t flow,
 		weir_opaque(either); /* which side sends is not to be foreseen: no branch on it */
 		return either ? !there : -1;
 	}
-	if (there && flow_match_rest(t, flow, p, a, probe, 0))
+	if (there && flow_match_rest(t, flow, probe, 0))
 		return 0;
-	return back && flow_match_rest(t, flow, p, a, probe, 1) ? 1 : -1;
+	return back && flow_match_rest(t, flow, probe, 1) ? 1 : -1;
 }
 uint64_t flow_id(const struct weir_flow_table *t, uint32_t flow);
 
 /* create.c */
 /* A detail that the entry itself has no room for; left out, and counted, when none is free. */
 struct ext *detail_add(struct weir_flow_table *t, struct weir_flow_cold *c, enum ext_kind kind);
-uint32_t flow_create(struct weir_flow_table *t, const struct weir_pkt *p, const struct weir_attr *a,
-		     const struct probe *probe);
+uint32_t flow_create(struct weir_flow_table *t, const struct probe *probe);
 void flow_free(struct weir_flow_table *t, uint32_t flow);
 
 /* direction.c */

@@ -235,8 +235,7 @@ static bool holds(const struct rig *r, uint16_t port)
 
 	probe_init(r->t, &p, &rig_attr, &probe);
 	for (uint32_t i = 0; i < r->t->fresh; i++)
-		if (flow_at(r->t, i)->queue != QUEUE_NONE &&
-		    flow_match(r->t, i, &p, &rig_attr, &probe) >= 0)
+		if (flow_at(r->t, i)->queue != QUEUE_NONE && flow_match(r->t, i, &probe) >= 0)
 			return true;
 	return false;
 }

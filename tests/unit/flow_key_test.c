@@ -132,7 +132,7 @@ static void test_ipv6_addresses_with_equal_hashes_are_told_apart(void)
 		probe_init(r.t, &q, &rig_attr, &probe);
 		CU_ASSERT_NOT_EQUAL(probe.there.ip[0], flow_at(r.t, 0)->ip[0]);
 		flow_at(r.t, 0)->key = probe.there;
-		CU_ASSERT_EQUAL(flow_match(r.t, 0, &q, &rig_attr, &probe), -1);
+		CU_ASSERT_EQUAL(flow_match(r.t, 0, &probe), -1);
 	}
 	rig_fini(&r);
 }
