@@ -37,7 +37,7 @@ static void budget_print(const struct agent_conf *c)
 
 	printf("memory:\n");
 	size_print("flow tables", flows);
-	size_print("rings", all - flows);
+	size_print("rings and the rest", all - flows);
 	size_print("together", all);
 	printf("%u flows at most, %u worker%s\n", workers * pipe.budget.flows, workers,
 	       workers == 1 ? "" : "s");

@@ -81,6 +81,12 @@ static inline uint32_t weir_be32(const uint8_t *p)
 	return __builtin_bswap32(v);
 }
 
+/* A MAC address as a number. */
+static inline uint64_t weir_be48(const uint8_t *p)
+{
+	return (uint64_t)weir_be16(p) << 32 | weir_be32(p + 2);
+}
+
 static inline uint64_t weir_be64(const uint8_t *p)
 {
 	uint64_t v;

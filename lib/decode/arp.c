@@ -11,7 +11,6 @@ struct arp_hdr {
 };
 static_assert(sizeof(struct arp_hdr) == 8, "RFC 826");
 
-#define PROTO_IPV4     0x0800
 #define OPCODE_REQUEST 1
 
 enum weir_verdict weir_decode_arp(struct weir_decoding *d, struct weir_pkt *pkt)
@@ -21,7 +20,7 @@ enum weir_verdict weir_decode_arp(struct weir_decoding *d, struct weir_pkt *pkt)
 
 	if (h == NULL)
 		return WEIR_STOP_SHORT;
-	if (weir_be16(h->proto_type_be) != PROTO_IPV4 || h->proto_len != 4)
+	if (weir_be16(h->proto_type_be) != WEIR_ETHERTYPE_IPV4 || h->proto_len != 4)
 		return WEIR_STOP_BAD;
 	sender = weir_rd_take(&d->rd, h->hw_len + 4u);
 	target = weir_rd_take(&d->rd, h->hw_len + 4u);

@@ -7,8 +7,6 @@
  */
 #include "route.h"
 
-#define ETHERTYPE_VLAN 0x8100
-
 typedef enum weir_verdict (*decode_fn)(struct weir_decoding *d, struct weir_pkt *pkt);
 
 /* What is not followed has no decoder. */
@@ -164,7 +162,7 @@ enum weir_outcome weir_decode_inner(const struct weir_frame *frame,
 
 	begin(frame, conf, &d, pkt, conf->max_tunnels);
 	d.headers = 5; /* Ethernet, IP, UDP or GRE, the tunnel's, Ethernet */
-	if (weir_be16(frame->data + 12) == ETHERTYPE_VLAN) {
+	if (weir_be16(frame->data + 12) == WEIR_ETHERTYPE_VLAN) {
 		d.headers++;
 		weir_pkt_tag(pkt, weir_be16(frame->data + 14));
 	}

@@ -9,8 +9,11 @@
 #include <weir_decode.h>
 #include <weir_wire.h>
 
-#define WEIR_DECODE_HEADERS_MAX 40     /* of one packet, tunnels included; bounds every loop */
-#define WEIR_DECODE_USUAL_MAX   4      /* of them are taken by weir_decode_usual() at once */
+#define WEIR_DECODE_HEADERS_MAX 40 /* of one packet, tunnels included; bounds every loop */
+#define WEIR_DECODE_USUAL_MAX   4  /* of them are taken by weir_decode_usual() at once */
+#define WEIR_ETHERTYPE_IPV4     0x0800
+#define WEIR_ETHERTYPE_IPV6     0x86dd
+#define WEIR_ETHERTYPE_VLAN     0x8100
 #define WEIR_ETHERTYPE_MIN      0x0600 /* below, the field is a length and LLC follows */
 #define WEIR_VLAN_TAG_LEN       4
 #define WEIR_GRO_SLACK          16 /* bytes of padding and FCS a frame may have beyond its datagram */

@@ -12,8 +12,6 @@ struct geneve_hdr {
 static_assert(sizeof(struct geneve_hdr) == 8, "RFC 8926, 3.4");
 
 #define TYPE_ETHER 0x6558
-#define TYPE_IPV4  0x0800
-#define TYPE_IPV6  0x86dd
 
 enum weir_verdict weir_decode_geneve(struct weir_decoding *d, struct weir_pkt *pkt)
 {
@@ -26,7 +24,7 @@ enum weir_verdict weir_decode_geneve(struct weir_decoding *d, struct weir_pkt *p
 	type = weir_be16(h->type_be);
 	if (type == TYPE_ETHER)
 		inner = WEIR_HDR_ETHER;
-	else if (type == TYPE_IPV4 || type == TYPE_IPV6)
+	else if (type == WEIR_ETHERTYPE_IPV4 || type == WEIR_ETHERTYPE_IPV6)
 		inner = WEIR_HDR_RAW_IP;
 	else
 		return WEIR_STOP_BAD;

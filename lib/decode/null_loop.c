@@ -2,10 +2,8 @@
 /* BSD loopback: an address family before the IP header. libpcap, LINKTYPE_NULL and LINKTYPE_LOOP. */
 #include "decode_priv.h"
 
-#define FAMILY_LEN     4
-#define FAMILY_INET    2
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
+#define FAMILY_LEN  4
+#define FAMILY_INET 2
 
 static bool is_inet6(uint32_t family)
 {
@@ -25,9 +23,9 @@ enum weir_verdict weir_decode_null_loop(struct weir_decoding *d, struct weir_pkt
 	if (family > 0xffff) /* the byte order is the capturing host's */
 		family = weir_le32(h);
 	if (family == FAMILY_INET)
-		return weir_decode_payload_ether(d, pkt, ETHERTYPE_IPV4);
+		return weir_decode_payload_ether(d, pkt, WEIR_ETHERTYPE_IPV4);
 	if (is_inet6(family))
-		return weir_decode_payload_ether(d, pkt, ETHERTYPE_IPV6);
+		return weir_decode_payload_ether(d, pkt, WEIR_ETHERTYPE_IPV6);
 	/* Some hosts write the ethertype. */
 	return weir_decode_payload_ether(d, pkt, family <= 0xffff ? (uint16_t)family : 0);
 }

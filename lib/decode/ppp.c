@@ -14,9 +14,9 @@ static uint16_t ethertype_of(uint16_t proto)
 {
 	switch (proto) {
 	case 0x0021:
-		return 0x0800;
+		return WEIR_ETHERTYPE_IPV4;
 	case 0x0057:
-		return 0x86dd;
+		return WEIR_ETHERTYPE_IPV6;
 	case 0x0281:
 		return 0x8847;
 	case 0x0283:

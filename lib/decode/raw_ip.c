@@ -2,9 +2,6 @@
 /* IP without a link header: the version is in the first nibble. libpcap, LINKTYPE_RAW. */
 #include "decode_priv.h"
 
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
-
 enum weir_verdict weir_decode_raw_ip(struct weir_decoding *d, struct weir_pkt *pkt)
 {
 	const uint8_t *first = weir_rd_peek(&d->rd, 1);
@@ -13,9 +10,9 @@ enum weir_verdict weir_decode_raw_ip(struct weir_decoding *d, struct weir_pkt *p
 		return WEIR_STOP_SHORT;
 	switch (first[0] >> 4) {
 	case 4:
-		return weir_decode_payload_ether(d, pkt, ETHERTYPE_IPV4);
+		return weir_decode_payload_ether(d, pkt, WEIR_ETHERTYPE_IPV4);
 	case 6:
-		return weir_decode_payload_ether(d, pkt, ETHERTYPE_IPV6);
+		return weir_decode_payload_ether(d, pkt, WEIR_ETHERTYPE_IPV6);
 	default:
 		return WEIR_STOP_BAD;
 	}

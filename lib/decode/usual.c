@@ -10,7 +10,6 @@
 #include "usual_tunnel.h"
 
 #define PREFETCH_AHEAD 8
-#define ETHERTYPE_VLAN 0x8100
 #define FRAME_MIN      (ETHER_LEN + IPV4_LEN + UDP_LEN)
 #define NEVER_INLINE   __attribute__((noinline))
 
@@ -72,13 +71,13 @@ static NEVER_INLINE enum learned learn_tagged_or_ipv6(const uint8_t *ether, cons
 	const uint8_t *ip = ether + ETHER_LEN;
 	uint16_t type = weir_be16(ip - 2);
 
-	if (type == ETHERTYPE_IPV6)
+	if (type == WEIR_ETHERTYPE_IPV6)
 		return learn_from(ether, ip, true, end, pkt, outer);
 	ip += WEIR_VLAN_TAG_LEN;
 	type = weir_be16(ip - 2);
-	if (type == ETHERTYPE_IPV4)
+	if (type == WEIR_ETHERTYPE_IPV4)
 		return learn_from(ether, ip, false, end, pkt, outer);
-	return type == ETHERTYPE_IPV6 ? learn_from(ether, ip, true, end, pkt, outer) : TABLE;
+	return type == WEIR_ETHERTYPE_IPV6 ? learn_from(ether, ip, true, end, pkt, outer) : TABLE;
 }
 
 /* The frame from `ether` to `end` by itself, whatever is around it. Only a PACKET is written. */
@@ -91,8 +90,8 @@ static NEVER_INLINE enum learned learn(const uint8_t *ether, const uint8_t *end,
 	if (weir_unlikely(end - ether < FRAME_MIN))
 		return TABLE;
 	type = weir_be16(ip - 2);
-	if (weir_unlikely(type != ETHERTYPE_IPV4)) {
-		if (type != ETHERTYPE_IPV6 && type != ETHERTYPE_VLAN)
+	if (weir_unlikely(type != WEIR_ETHERTYPE_IPV4)) {
+		if (type != WEIR_ETHERTYPE_IPV6 && type != WEIR_ETHERTYPE_VLAN)
 			return TABLE;
 		return learn_tagged_or_ipv6(ether, end, pkt, outer);
 	}
@@ -118,7 +117,7 @@ static inline void learn_frame(const struct weir_frame *frame, struct weir_pkt *
 	pkt->ts_ns = frame->ts_ns;
 	if (weir_unlikely(frame->flags & WEIR_FRAME_VLAN))
 		weir_pkt_tag(pkt, frame->vlan_tci);
-	if (weir_unlikely(weir_be16(type) == ETHERTYPE_VLAN))
+	if (weir_unlikely(weir_be16(type) == WEIR_ETHERTYPE_VLAN))
 		weir_pkt_tag(pkt, weir_be16(type + 2));
 }
 

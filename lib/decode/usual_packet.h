@@ -7,20 +7,18 @@
 #include "route.h"
 #include "tcp.h"
 
-#define ETHER_LEN      14
-#define IPV4_LEN       20
-#define IPV6_LEN       40
-#define UDP_LEN        8
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
-#define IPV4_PLAIN     0x45   /* version 4, no options */
-#define FRAGMENT       0x3fff /* more fragments, or an offset */
-#define PROTO_ICMP     1
-#define PROTO_TCP      6
-#define PROTO_UDP      17
-#define PROTO_GRE      47
-#define PROTO_ICMPV6   58
-#define ALWAYS_INLINE  inline __attribute__((always_inline))
+#define ETHER_LEN     14
+#define IPV4_LEN      20
+#define IPV6_LEN      40
+#define UDP_LEN       8
+#define IPV4_PLAIN    0x45   /* version 4, no options */
+#define FRAGMENT      0x3fff /* more fragments, or an offset */
+#define PROTO_ICMP    1
+#define PROTO_TCP     6
+#define PROTO_UDP     17
+#define PROTO_GRE     47
+#define PROTO_ICMPV6  58
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 enum learned {
 	PACKET, /* the frame's own */
@@ -76,12 +74,12 @@ static ALWAYS_INLINE void learn_ip(const struct headers *h, struct weir_pkt *pkt
 	pkt->flags = WEIR_PKT_IP | (h->is_ipv6 ? WEIR_PKT_IPV6 : 0) |
 		     (h->ether == h->ip ? pkt->flags : 0);
 	if (h->is_ipv6) {
-		pkt->eth_type = ETHERTYPE_IPV6;
+		pkt->eth_type = WEIR_ETHERTYPE_IPV6;
 		pkt->ttl = ip[7];
 		memcpy(pkt->ip[WEIR_SRC].b, ip + 8, 16);
 		memcpy(pkt->ip[WEIR_DST].b, ip + 24, 16);
 	} else {
-		pkt->eth_type = ETHERTYPE_IPV4;
+		pkt->eth_type = WEIR_ETHERTYPE_IPV4;
 		pkt->ttl = ip[8];
 		pkt->ip_id = weir_be16(ip + 4);
 		memcpy(pkt->ip[WEIR_SRC].b, ip + 12, 4);

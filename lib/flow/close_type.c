@@ -69,5 +69,5 @@ uint8_t weir_flow_close_type(const struct weir_flow *f)
 {
 	if (f->proto == IPPROTO_TCP)
 		return tcp_close_type(f);
-	return f->state == ST_ESTABLISHED ? WEIR_CLOSE_FINISH : WEIR_CLOSE_UNKNOWN;
+	return WEIR_CLOSE_FINISH;
 }

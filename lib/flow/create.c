@@ -71,8 +71,8 @@ static bool fill_ext(struct weir_flow_table *t, struct weir_flow *f, struct weir
 	struct ext *x;
 
 	if (p->flags & WEIR_PKT_IPV6) {
-		x = detail_add(t, c, EXT_IPV6);
-		if (x == NULL)
+		x = weir_ext_add(&t->ext, &c->ext, EXT_IPV6);
+		if (x == NULL) /* the caller may make room and come again */
 			return false;
 		x->ip[0] = p->ip[0];
 		x->ip[1] = p->ip[1];

@@ -11,12 +11,9 @@
 
 #include <netinet/in.h>
 
-#define SCORE_PROVEN      255
-#define SCORE_CONFIGURED  253
-#define SCORE_LEARNED_MAX 252
-#define SCORE_CLOSE       8 /* scores nearer than this say nothing */
-#define PORT_HIGH         0x8000
-#define FLAGS_MASK        0x3f /* without ECN's, as in the state machine */
+#define SCORE_CONFIGURED 253
+#define SCORE_CLOSE      8 /* scores nearer than this say nothing */
+#define PORT_HIGH        0x8000
 
 /* A SYN comes from a client, a SYN-ACK from a server, the address option from a proxy for clients. */
 enum speaker { SPEAKER_UNKNOWN, SPEAKER_CLIENT, SPEAKER_SERVER };
@@ -47,8 +44,8 @@ static void adjust(uint8_t score[2], const struct weir_pkt *p)
 	const int diff = score[0] - score[1];
 	const unsigned int server = high0 ? 1 : 0;
 
-	if (score[0] > SCORE_LEARNED_MAX || score[1] > SCORE_LEARNED_MAX || high0 == high1 ||
-	    diff >= SCORE_CLOSE || diff <= -SCORE_CLOSE)
+	if (score[0] > WEIR_SCORE_LEARNED_MAX || score[1] > WEIR_SCORE_LEARNED_MAX ||
+	    high0 == high1 || diff >= SCORE_CLOSE || diff <= -SCORE_CLOSE)
 		return;
 	if (score[server] <= score[server ^ 1]) {
 		score[server ^ 1] = score[server];
@@ -64,18 +61,19 @@ static void turn(struct weir_flow_table *t, struct weir_flow *f, struct weir_flo
 	if (c->score[0] == c->score[1] || (c->score[0] > c->score[1]) == reversed)
 		return;
 	f->flags ^= FLOW_REVERSED;
-	weir_perf_reverse(f, c, &t->ext);
+	if (f->proto == IPPROTO_TCP) /* others turn before anything was measured */
+		weir_perf_reverse(f, c, &t->ext);
 }
 
 static void first_undecided(struct weir_flow_table *t, uint8_t score[2], const struct weir_pkt *p)
 {
 	for (unsigned int end = 0; end < 2; end++)
-		if (score[end] != SCORE_PROVEN && port_is_configured(t, p->port[end]))
+		if (score[end] != WEIR_SCORE_PROVEN && port_is_configured(t, p->port[end]))
 			score[end] = SCORE_CONFIGURED;
-	if (score[0] != SCORE_PROVEN && score[1] != SCORE_PROVEN) {
-		if (score[0] > 0 && score[0] <= SCORE_LEARNED_MAX)
+	if (score[0] != WEIR_SCORE_PROVEN && score[1] != WEIR_SCORE_PROVEN) {
+		if (score[0] > 0 && score[0] <= WEIR_SCORE_LEARNED_MAX)
 			score[0]--;
-		if (score[1] < SCORE_LEARNED_MAX)
+		if (score[1] < WEIR_SCORE_LEARNED_MAX)
 			score[1]++;
 		log_event(t, WEIR_HINT_CLIENT, p, WEIR_SRC);
 		log_event(t, WEIR_HINT_SERVER, p, WEIR_DST);
@@ -90,7 +88,7 @@ static enum speaker speaker_of(const struct weir_flow_table *t, const struct wei
 {
 	bool own = (p->flags & WEIR_PKT_TOA) != 0, other = false;
 
-	switch (p->tcp_flags & FLAGS_MASK) {
+	switch (p->tcp_flags & TCP_FLAGS_MASK) {
 	case WEIR_TCP_SYN | WEIR_TCP_ACK:
 		return SPEAKER_SERVER;
 	case WEIR_TCP_SYN:
@@ -114,9 +112,9 @@ static void settle(struct weir_flow_table *t, struct weir_flow *f, struct weir_f
 	const bool server = speaker == SPEAKER_SERVER;
 	const unsigned int client = server ? side ^ 1 : side;
 
-	if (server && c->score[side] != SCORE_PROVEN) {
+	if (server && c->score[side] != WEIR_SCORE_PROVEN) {
 		log_event(t, WEIR_HINT_PROVEN, p, WEIR_SRC);
-		c->score[side] = SCORE_PROVEN;
+		c->score[side] = WEIR_SCORE_PROVEN;
 	}
 	if (c->score[client] != 0) {
 		log_event(t, WEIR_HINT_REMOVED, p, server ? WEIR_DST : WEIR_SRC);
@@ -159,7 +157,7 @@ void direction_first(struct weir_flow_table *t, struct weir_flow *f, struct weir
 		turn(t, f, c);
 		return;
 	}
-	if (speaker == SPEAKER_CLIENT && c->score[1] < SCORE_LEARNED_MAX) {
+	if (speaker == SPEAKER_CLIENT && c->score[1] < WEIR_SCORE_LEARNED_MAX) {
 		c->score[1]++;
 		log_event(t, WEIR_HINT_SERVER, p, WEIR_DST);
 	}

@@ -38,6 +38,13 @@ enum flow_queue flow_queue_of(const struct weir_flow *f)
 	}
 }
 
+static bool ref_is_valid(const struct weir_flow_table *t, uint32_t ref, enum flow_queue q)
+{
+	const struct weir_flow *f = flow_at(t, ref_flow(ref));
+
+	return f->queue == q && (f->gen & REF_GEN_MASK) == ref_gen(ref);
+}
+
 /* References that are valid, of one chunk, go to the ends of their queues; the rest is dropped. */
 static void reclaim_chunk(struct weir_flow_table *t, enum flow_queue q)
 {
@@ -45,12 +52,9 @@ static void reclaim_chunk(struct weir_flow_table *t, enum flow_queue q)
 	const struct chunk copy = *c;
 
 	chunk_free(&t->queues, c);
-	for (unsigned int i = copy.first; i < copy.end; i++) {
-		const struct weir_flow *f = flow_at(t, ref_flow(copy.ref[i]));
-
-		if (f->queue == q && (f->gen & REF_GEN_MASK) == ref_gen(copy.ref[i]))
+	for (unsigned int i = copy.first; i < copy.end; i++)
+		if (ref_is_valid(t, copy.ref[i], q))
 			queue_push(&t->queues, q, copy.ref[i], copy.due_ns);
-	}
 }
 
 /*
@@ -89,13 +93,6 @@ void flow_end(struct weir_flow_table *t, uint32_t flow)
 	report_until(t, flow, flow_deadline_ns(t, f));
 	report_close(t, flow, weir_flow_close_type(f), fold_flags(f));
 	flow_free(t, flow);
-}
-
-static bool ref_is_valid(const struct weir_flow_table *t, uint32_t ref, enum flow_queue q)
-{
-	const struct weir_flow *f = flow_at(t, ref_flow(ref));
-
-	return f->queue == q && (f->gen & REF_GEN_MASK) == ref_gen(ref);
 }
 
 /* One look at a flow whose turn has come. `safe_ns`: no packet before it can come any more. */

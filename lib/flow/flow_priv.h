@@ -11,9 +11,10 @@
 
 #include <weir_flow.h>
 
-#define FLOW_NONE UINT32_MAX
+#define FLOW_NONE      UINT32_MAX
+#define TCP_FLAGS_MASK 0x3f /* without ECN's: they say nothing of a connection's state */
 
-/* TCP states: spec 4.5. Other protocols use Raw, Opening (one side seen) and Established. */
+/* TCP states: spec 4.5. Other protocols are Established from their first packet. */
 enum tcp_state {
 	ST_RAW,
 	ST_OPENING1,
@@ -324,7 +325,7 @@ void weir_udp_perf_update(struct ext_pool *pool, struct weir_flow_counters *coun
 void weir_icmp_perf_update(struct ext_pool *pool, struct weir_flow_counters *counters,
 			   struct weir_flow_cold *c, const struct weir_pkt *p);
 
-/* FLOW_REVERSED has turned: srt, art and cit so far were of the wrong sides and are forgotten. */
+/* FLOW_REVERSED of a TCP flow has turned: srt, art and cit so far were of the wrong sides and are forgotten. */
 void weir_perf_reverse(struct weir_flow *f, struct weir_flow_cold *c, struct ext_pool *pool);
 
 /* Fill the record's metrics, turned to client and server. Then start the next report. */

@@ -7,11 +7,6 @@
  */
 #include "table_priv.h"
 
-static uint64_t mac_u64(const uint8_t mac[6])
-{
-	return (uint64_t)weir_be16(mac) << 32 | weir_be32(mac + 2);
-}
-
 /* Both ends, what they share, and the seed. */
 static uint64_t hash_ends(const struct weir_flow_table *t, uint64_t x, uint64_t y, uint64_t common)
 {
@@ -35,7 +30,7 @@ static uint64_t hash_ip(const struct weir_flow_table *t, const uint32_t ip[2],
 
 static uint64_t mac_end(const struct weir_flow_table *t, const uint8_t mac[6], uint32_t ip)
 {
-	return weir_mix(mac_u64(mac) ^ t->seed[1], ip ^ t->seed[0]);
+	return weir_mix(weir_be48(mac) ^ t->seed[1], ip ^ t->seed[0]);
 }
 
 /* Addresses are in it, as one host asks for many. */
@@ -58,7 +53,9 @@ static uint32_t pair16(const uint16_t v[2])
 
 static uint8_t form_of(const struct weir_pkt *p, const struct weir_attr *a)
 {
-	return (uint8_t)(p->tunnel.type | (capture_id(a) >> 8 != 0 ? FORM_ERSPAN : 0) |
+	/* Spec 4.1: the tunnel of what is not IP is not compared. */
+	return (uint8_t)((p->flags & WEIR_PKT_IP ? p->tunnel.type : 0) |
+			 (capture_id(a) >> 8 != 0 ? FORM_ERSPAN : 0) |
 			 (p->flags & WEIR_PKT_IPV6 ? FORM_IPV6 : 0) |
 			 (p->flags & WEIR_PKT_IP ? 0 : FORM_NOT_IP));
 }
@@ -232,7 +229,7 @@ uint64_t flow_id(const struct weir_flow_table *t, uint32_t flow)
 	} else {
 		h = weir_mix(h ^ f->key.word[0], UINT64_C(0xd6e8feb86659fd93));
 	}
-	h = weir_mix(h ^ mac_u64(c->mac[0]), mac_u64(c->mac[1]) ^ UINT64_C(0xa0761d6478bd642f));
+	h = weir_mix(h ^ weir_be48(c->mac[0]), weir_be48(c->mac[1]) ^ UINT64_C(0xa0761d6478bd642f));
 	h = weir_mix(h ^ c->capture_id, c->vlan ^ UINT64_C(0xe7037ed1a0b428db));
 	return (f->start_ns >> 30 & UINT32_MAX) << 32 | h >> 32;
 }

@@ -184,8 +184,6 @@ void weir_perf_reverse(struct weir_flow *f, struct weir_flow_cold *c, struct ext
 		if (delays != NULL)
 			delays->delays.sum_wraps[i] = 0;
 	}
-	if (f->proto == IPPROTO_UDP)
-		f->udp = (struct udp_side){ 0 };
-	for (unsigned int side = 0; f->proto == IPPROTO_TCP && side < 2; side++)
+	for (unsigned int side = 0; side < 2; side++)
 		f->side[side].bits &= (uint8_t) ~(TCP_SRT | TCP_ART | TCP_HANDSHAKE_ACK);
 }

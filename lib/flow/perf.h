@@ -23,19 +23,10 @@ struct ext *weir_perf_ext(struct perf m, enum ext_kind kind);
 
 void weir_perf_count_wrap(struct perf m, enum tcp_counter which);
 
-/* `one` or none. */
-static inline void perf_count_if(struct perf m, enum tcp_counter which, bool one)
-{
-	uint8_t *count = &m.c->meter.count[which];
-
-	*count += one;
-	if (weir_unlikely(*count < one))
-		weir_perf_count_wrap(m, which);
-}
-
 static inline void perf_count(struct perf m, enum tcp_counter which)
 {
-	perf_count_if(m, which, true);
+	if (weir_unlikely(++m.c->meter.count[which] == 0))
+		weir_perf_count_wrap(m, which);
 }
 
 /* `which` is CN_SRT, CN_ART or CN_CIT. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When to look at a flow again. Each flow has one valid reference in one of a few first-in first-out
- * queues, one a kind of deadline; all flows of a queue wait the same time, so its front is what is
- * due next. A packet does not move its flow: the reference comes to the front, the flow is looked
+ * queues, one a kind of deadline; all flows of a queue wait about the same time, so its front is what is
+ * due next, and a little late does no harm, as a flow's own times decide. A packet does not move its flow: the reference comes to the front, the flow is looked
  * at, and if it lived on in between the reference goes to the end again. A flow whose deadline comes
  * nearer (FIN, RST) gets a new reference in a faster queue; the old one is stale, recognised by the
  * flow's queue and generation, and dropped when it comes up.

@@ -192,7 +192,13 @@ static bool wraps(const struct weir_flow *f, const struct weir_flow_cold *c)
 	return any;
 }
 
-/* Packets are too few to wrap within a minute; their bytes are not. */
+/* Packets are too few to wrap within a minute, but for a file that says they all came at once. */
+static bool packets_wrap(const struct weir_flow *f, const struct weir_flow_cold *c)
+{
+	return f->sec.packet[0] > UINT32_MAX - c->sum.packet[0] ||
+	       f->sec.packet[1] > UINT32_MAX - c->sum.packet[1];
+}
+
 static void add_large(struct weir_flow_table *t, uint32_t flow)
 {
 	const struct weir_flow *f = flow_at(t, flow);
@@ -200,7 +206,7 @@ static void add_large(struct weir_flow_table *t, uint32_t flow)
 	struct ext *wide = NULL;
 
 	if (wraps(f, c)) {
-		wide = wide_counters(t, c);
+		wide = packets_wrap(f, c) ? NULL : wide_counters(t, c);
 		if (wide == NULL) /* exact all the same, in two records of one minute */
 			report_forced(t, flow);
 	}

@@ -17,13 +17,10 @@
 
 #include <stdlib.h>
 
-#define SCORE_PROVEN      255
-#define SCORE_LEARNED_MAX 252
-
-#define INDEX_SLOTS       (2 * WEIR_HINTS_MAX)
-#define FILTER_BITS       (8 * WEIR_HINTS_MAX)
-#define LOG_SLOTS         (2 * WEIR_HINT_LOG_MAX)
-#define LATE_MAX          32
+#define INDEX_SLOTS (2 * WEIR_HINTS_MAX)
+#define FILTER_BITS (8 * WEIR_HINTS_MAX)
+#define LOG_SLOTS   (2 * WEIR_HINT_LOG_MAX)
+#define LATE_MAX    32
 static_assert(WEIR_HINTS_MAX < UINT16_MAX, "index + 1 fits a slot");
 
 #define K0 UINT64_C(0x9e3779b97f4a7c15)
@@ -80,6 +77,11 @@ struct weir_hint_log *weir_hint_log_create(void)
 	if (log != NULL)
 		log->seed = weir_random_u64();
 	return log;
+}
+
+size_t weir_hint_log_bytes(void)
+{
+	return sizeof(struct weir_hint_log);
 }
 
 void weir_hint_log_destroy(struct weir_hint_log *log)
@@ -206,13 +208,13 @@ static bool can_change(enum weir_hint_event event, uint8_t score)
 {
 	switch (event) {
 	case WEIR_HINT_PROVEN:
-		return score != SCORE_PROVEN;
+		return score != WEIR_SCORE_PROVEN;
 	case WEIR_HINT_REMOVED:
 		return score != 0;
 	case WEIR_HINT_SERVER:
-		return score < SCORE_LEARNED_MAX;
+		return score < WEIR_SCORE_LEARNED_MAX;
 	case WEIR_HINT_CLIENT:
-		return score != 0 && score <= SCORE_LEARNED_MAX;
+		return score != 0 && score <= WEIR_SCORE_LEARNED_MAX;
 	}
 	return false;
 }
@@ -284,13 +286,13 @@ static uint8_t score_after(uint8_t score, const struct change *c, int64_t rise)
 	int64_t learned = c->removed ? 0 : score;
 
 	if (c->proven)
-		return SCORE_PROVEN;
-	if (learned > SCORE_LEARNED_MAX)
+		return WEIR_SCORE_PROVEN;
+	if (learned > WEIR_SCORE_LEARNED_MAX)
 		return score;
 	learned += rise;
 	if (learned < 0)
 		return 0;
-	return (uint8_t)weir_min_u64((uint64_t)learned, SCORE_LEARNED_MAX);
+	return (uint8_t)weir_min_u64((uint64_t)learned, WEIR_SCORE_LEARNED_MAX);
 }
 
 /* Highest score first, then smallest address and port. */

@@ -121,7 +121,7 @@ static inline bool flow_report_is_before(const struct weir_flow *f, uint64_t ind
 	return (int16_t)((uint16_t)index - f->report) > 0;
 }
 
-/* Start of the current report, in full: the last packet lies in it, or in an earlier one. */
+/* Index of the current report, in full: the last packet lies in it, or in an earlier one. */
 static inline uint64_t flow_report_index(const struct weir_flow *f, uint64_t near_ns)
 {
 	const uint64_t near = flow_report_of(f, near_ns);

@@ -12,7 +12,6 @@
 
 #define RTT_MAX_NS (30 * WEIR_NS_PER_S)
 #define SRT_MAX_NS (10 * WEIR_NS_PER_S)
-#define FLAGS_MASK 0x3f
 
 enum kind { ABNORMAL, RST, SYN, SYNACK, ACK, PSHACK, OTHER };
 
@@ -41,7 +40,7 @@ static enum kind kind_of_rare(uint8_t flags)
 /* By table: what comes next is not to be foreseen, and a branch guessed wrong costs 20 cycles. */
 static inline enum kind kind_of(uint8_t flags, uint32_t payload_len)
 {
-	static const uint8_t kinds[FLAGS_MASK + 1][3] = {
+	static const uint8_t kinds[TCP_FLAGS_MASK + 1][3] = {
 		/* of no byte, one, more; 0 = rare */
 		[WEIR_TCP_SYN] = { SYN, SYN, SYN },
 		[WEIR_TCP_SYN | WEIR_TCP_ACK] = { SYNACK, OTHER, OTHER },
@@ -296,7 +295,7 @@ __attribute__((flatten)) void weir_tcp_perf_update(struct ext_pool *pool,
 				.own = &f->side[side],
 				.peer = &f->side[!side],
 				.side = side,
-				.kind = kind_of(p->tcp_flags & FLAGS_MASK, p->l4_payload_len),
+				.kind = kind_of(p->tcp_flags & TCP_FLAGS_MASK, p->l4_payload_len),
 				.from_client = side == flow_client(f) };
 
 	if (weir_unlikely(s.kind <= RST || !(p->flags & WEIR_PKT_L4))) {
@@ -308,7 +307,8 @@ __attribute__((flatten)) void weir_tcp_perf_update(struct ext_pool *pool,
 		counters->perf_invalid++;
 		return;
 	}
-	perf_count_if(s.m, CN_FIN, p->tcp_flags & WEIR_TCP_FIN);
+	if (weir_unlikely(p->tcp_flags & WEIR_TCP_FIN))
+		perf_count(s.m, CN_FIN);
 	if (weir_unlikely(p->seq + 1 == s.peer->ack && p->l4_payload_len <= 1 &&
 			  !(p->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_FIN))))
 		note_keepalive(&s);

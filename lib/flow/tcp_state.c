@@ -16,7 +16,6 @@ struct cell {
 	bool defined;
 };
 
-#define FLAGS_MASK 0x3f
 #define TO(state, timeout)                     \
 	{                                      \
 		ST_##state, TO_##timeout, true \
@@ -30,7 +29,7 @@ struct cell {
 	}
 
 /* Any other combination of the six is EV_NONE, which no state has a cell for. */
-static const uint8_t events[FLAGS_MASK + 1] = {
+static const uint8_t events[TCP_FLAGS_MASK + 1] = {
 	[WEIR_TCP_SYN] = EV_SYN,
 	[WEIR_TCP_SYN | WEIR_TCP_ACK] = EV_SYNACK,
 	[WEIR_TCP_FIN] = EV_FIN,
@@ -145,7 +144,7 @@ void weir_tcp_state_update(struct weir_flow *f, const struct weir_pkt *p, unsign
 	f->side[side].packets += f->side[side].packets < UINT8_MAX;
 	if (weir_unlikely(!(p->flags & WEIR_PKT_L4)))
 		return; /* a later fragment says nothing of the connection */
-	to = next(f->state, events[p->tcp_flags & FLAGS_MASK], side == flow_client(f));
+	to = next(f->state, events[p->tcp_flags & TCP_FLAGS_MASK], side == flow_client(f));
 	f->state = to->state;
 	f->timeout = to->timeout;
 }

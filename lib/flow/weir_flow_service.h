@@ -14,6 +14,10 @@
 #define WEIR_HINTS_MAX    16384 /* pairs of address and port in a snapshot */
 #define WEIR_HINT_LOG_MAX 32768 /* in a log, between two merges */
 
+/* Scores of being a server. */
+#define WEIR_SCORE_PROVEN      255
+#define WEIR_SCORE_LEARNED_MAX 252
+
 struct weir_hints;    /* snapshot: {address, port} -> score 0..255 */
 struct weir_hint_log; /* one worker's events since the last boundary */
 
@@ -33,6 +37,7 @@ void weir_hints_destroy(struct weir_hints *h);
 
 /* Fixed memory; NULL without it. Empty, for flows that know no hints. Control thread. */
 struct weir_hint_log *weir_hint_log_create(void);
+size_t weir_hint_log_bytes(void);
 void weir_hint_log_destroy(struct weir_hint_log *log);
 
 /* Worker that owns the log. A full log drops the event and counts it. */

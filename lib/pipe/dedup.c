@@ -45,6 +45,16 @@ struct weir_dedup {
 	struct weir_dedup_counters counters;
 };
 
+static size_t sets_bytes(const struct weir_dedup *d)
+{
+	return ((size_t)d->set_mask + 1) * sizeof(struct set);
+}
+
+size_t weir_dedup_bytes(uint32_t packets)
+{
+	return sizeof(struct weir_dedup) + packets / WAYS * sizeof(struct set);
+}
+
 struct weir_dedup *weir_dedup_create(uint32_t packets, uint64_t seed)
 {
 	struct weir_dedup *d = calloc(1, sizeof(*d));
@@ -54,7 +64,7 @@ struct weir_dedup *weir_dedup_create(uint32_t packets, uint64_t seed)
 		return NULL;
 	d->set_mask = packets / WAYS - 1;
 	d->seed = seed;
-	d->sets = weir_mem_map((size_t)(d->set_mask + 1) * sizeof(struct set));
+	d->sets = weir_mem_map(sets_bytes(d));
 	if (d->sets == NULL) {
 		free(d);
 		return NULL;
@@ -66,13 +76,13 @@ void weir_dedup_destroy(struct weir_dedup *d)
 {
 	if (d == NULL)
 		return;
-	weir_mem_unmap(d->sets, (size_t)(d->set_mask + 1) * sizeof(struct set));
+	weir_mem_unmap(d->sets, sets_bytes(d));
 	free(d);
 }
 
 void weir_dedup_forget(struct weir_dedup *d)
 {
-	memset(d->sets, 0, (size_t)(d->set_mask + 1) * sizeof(struct set));
+	memset(d->sets, 0, sets_bytes(d));
 }
 
 const struct weir_dedup_counters *weir_dedup_counters(const struct weir_dedup *d)
@@ -135,10 +145,8 @@ static uint64_t hash_of(const struct weir_dedup *d, const struct weir_pkt *pkt,
 	    l3 == NULL || (size_t)(pkt->end - l3) < header)
 		return 0;
 	rest = weir_min_u64((size_t)(pkt->end - l3) - header, HASHED);
-	h = hash_pair(d->seed, attr->capture_nic,
-		      (uint64_t)weir_be16(pkt->mac[WEIR_SRC]) << 32 |
-			      weir_be32(pkt->mac[WEIR_SRC] + 2));
-	h = hash_pair(h, weir_be16(pkt->mac[WEIR_DST]), weir_be32(pkt->mac[WEIR_DST] + 2));
+	h = hash_pair(d->seed, attr->capture_nic, weir_be48(pkt->mac[WEIR_SRC]));
+	h = hash_pair(h, weir_be48(pkt->mac[WEIR_DST]), 0);
 	h = ipv6 ? hash_ipv6(h, l3) : hash_ipv4(h, l3);
 	h = hash_bytes(h, l3 + header, rest);
 	return h != 0 ? h : 1;

@@ -13,6 +13,7 @@ struct queue_reader {
 	struct worker *w;
 	struct weir_source *src;
 	const atomic_bool *stop;
+	const atomic_bool *failed; /* another one's thread could not start */
 	struct weir_tap tap;
 	uint64_t last_rx_ns; /* wall clock, live */
 };
@@ -40,11 +41,16 @@ static void take(struct queue_reader *q, const struct weir_view *view, struct we
 	}
 }
 
+static bool is_stopped(const struct queue_reader *q)
+{
+	return atomic_load_explicit(q->stop, memory_order_relaxed) ||
+	       atomic_load_explicit(q->failed, memory_order_relaxed);
+}
+
 static bool is_over(const struct queue_reader *q)
 {
 	/* Acquire: pairs with the source's own thread, which is one of ours. */
-	return atomic_load_explicit(&q->src->ended, memory_order_acquire) ||
-	       atomic_load_explicit(q->stop, memory_order_relaxed);
+	return atomic_load_explicit(&q->src->ended, memory_order_acquire) || is_stopped(q);
 }
 
 /* Nothing came: flows that are due end all the same. */
@@ -60,10 +66,9 @@ static void *read_queue(void *arg)
 	struct queue_reader *q = arg;
 	struct weir_views *views = q->w->pipe->views;
 	struct weir_frame frames[WEIR_BURST_MAX];
-	const int *cpus = q->w->pipe->opt.cpus;
 	uint16_t n;
 
-	weir_thread_setup("weir-worker", cpus != NULL ? cpus[q->w->id] : -1);
+	worker_thread_setup(q->w);
 	weir_views_online(views, q->w->id);
 	for (;;) {
 		n = q->src->ops->rx(q->src, (uint16_t)q->w->id, frames, WEIR_BURST_MAX);
@@ -77,7 +82,7 @@ static void *read_queue(void *arg)
 			usleep(20);
 		}
 		weir_views_quiescent(views, q->w->id);
-		if (weir_unlikely(atomic_load_explicit(q->stop, memory_order_relaxed)))
+		if (weir_unlikely(is_stopped(q)))
 			break;
 	}
 	worker_flush(q->w, weir_views_get(views));
@@ -89,17 +94,23 @@ int direct_run(struct weir_pipe *p, struct weir_source *src, const atomic_bool *
 	       struct weir_err *err)
 {
 	struct queue_reader *q = calloc(p->opt.workers, sizeof(*q));
+	atomic_bool failed = false;
 	unsigned int started = 0;
 	int rc = q == NULL ? ENOMEM : 0;
 
 	for (; rc == 0 && started < p->opt.workers; started++) {
 		q[started] = (struct queue_reader){
-			.w = &p->workers[started], .src = src, .stop = stop, .tap = p->tap
+			.w = &p->workers[started],
+			.src = src,
+			.stop = stop,
+			.failed = &failed,
+			.tap = p->tap,
 		};
 		rc = pthread_create(&q[started].w->thread, NULL, read_queue, &q[started]);
 		if (rc != 0)
 			break;
 	}
+	atomic_store_explicit(&failed, rc != 0, memory_order_relaxed);
 	for (unsigned int i = 0; i < started; i++)
 		pthread_join(p->workers[i].thread, NULL);
 	free(q);

@@ -82,14 +82,19 @@ static void lists_init(struct table *t)
 	t->pub.due_ns = UINT64_MAX;
 }
 
-static size_t datagrams_bytes(const struct table *t)
+static size_t datagrams_bytes(const struct weir_fragment_conf *conf)
 {
-	return t->conf.datagrams * sizeof(struct datagram);
+	return conf->datagrams * sizeof(struct datagram);
 }
 
-static size_t pool_bytes(const struct table *t)
+static size_t pool_bytes(const struct weir_fragment_conf *conf)
 {
-	return t->conf.frames * sizeof(struct slot);
+	return conf->frames * sizeof(struct slot);
+}
+
+size_t weir_fragment_bytes(const struct weir_fragment_conf *conf)
+{
+	return sizeof(struct table) + datagrams_bytes(conf) + pool_bytes(conf);
 }
 
 struct weir_fragment *weir_fragment_create(const struct weir_fragment_conf *conf)
@@ -100,10 +105,11 @@ struct weir_fragment *weir_fragment_create(const struct weir_fragment_conf *conf
 	if (t == NULL)
 		return NULL;
 	t->conf = *conf;
-	/* The other half is for copies on their way: so what is held does not depend on workers. */
+	/* The other half is for copies on their way, which have to come back before it is used up:
+	 * so what is held does not depend on workers. */
 	t->held_max = conf->frames / 2;
-	t->datagrams = weir_mem_map(datagrams_bytes(t));
-	t->pool = weir_mem_map(pool_bytes(t));
+	t->datagrams = weir_mem_map(datagrams_bytes(&t->conf));
+	t->pool = weir_mem_map(pool_bytes(&t->conf));
 	if (t->datagrams == NULL || t->pool == NULL) {
 		weir_fragment_destroy(&t->pub);
 		return NULL;
@@ -118,8 +124,8 @@ void weir_fragment_destroy(struct weir_fragment *pub)
 
 	if (t == NULL)
 		return;
-	weir_mem_unmap(t->datagrams, datagrams_bytes(t));
-	weir_mem_unmap(t->pool, pool_bytes(t));
+	weir_mem_unmap(t->datagrams, datagrams_bytes(&t->conf));
+	weir_mem_unmap(t->pool, pool_bytes(&t->conf));
 	free(t);
 }
 
@@ -197,7 +203,7 @@ void weir_fragment_forget(struct weir_fragment *pub)
 	struct table *t = (struct table *)pub;
 
 	assert(t->held_count == 0 && STAILQ_EMPTY(&t->released));
-	memset(t->datagrams, 0, datagrams_bytes(t));
+	memset(t->datagrams, 0, datagrams_bytes(&t->conf));
 	lists_init(t);
 	t->fresh = 0;
 	t->last_deadline_ns = 0;
@@ -253,6 +259,14 @@ static void reclaim(struct table *t)
 		STAILQ_REMOVE_HEAD(&t->out, next);
 		STAILQ_INSERT_TAIL(&t->free, s, next);
 	}
+}
+
+bool weir_fragment_is_dry(struct weir_fragment *pub)
+{
+	struct table *t = (struct table *)pub;
+
+	reclaim(t);
+	return STAILQ_EMPTY(&t->free) && t->fresh == t->conf.frames;
 }
 
 static struct slot *take_free(struct table *t)

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define FRAGMENT_DATAGRAMS 8192
-#define FRAGMENT_FRAMES    2048
-#define FRAGMENT_HOLD_NS   (WEIR_NS_PER_S / 2)
+static const struct weir_fragment_conf fragment_conf = {
+	.datagrams = 8192,
+	.frames = 2048,
+	.hold_ns = WEIR_NS_PER_S / 2,
+};
 
 static void view_free(struct weir_view *view)
 {
@@ -28,19 +30,11 @@ static struct weir_view *view_create(const struct weir_settings *settings, struc
 
 size_t weir_pipe_bytes(const struct weir_pipe_options *o)
 {
-	const size_t worker = weir_flow_table_bytes(&o->budget) +
-			      (size_t)o->record_slots * sizeof(struct weir_flow_rec) +
-			      (size_t)o->input_bursts * sizeof(struct burst) +
-			      sizeof(struct worker);
-
-	return worker * o->workers;
+	return worker_bytes(o) * o->workers + weir_fragment_bytes(&fragment_conf);
 }
 
 static int create_parts(struct weir_pipe *p)
 {
-	const struct weir_fragment_conf fragment = { .datagrams = FRAGMENT_DATAGRAMS,
-						     .frames = FRAGMENT_FRAMES,
-						     .hold_ns = FRAGMENT_HOLD_NS };
 	struct weir_view *view = view_create(p->opt.settings, NULL);
 	int rc;
 
@@ -51,7 +45,7 @@ static int create_parts(struct weir_pipe *p)
 		view_free(view);
 		return -ENOMEM;
 	}
-	p->fragments = weir_fragment_create(&fragment);
+	p->fragments = weir_fragment_create(&fragment_conf);
 	p->workers = weir_mem_map(p->opt.workers * sizeof(*p->workers));
 	if (p->fragments == NULL || p->workers == NULL)
 		return -ENOMEM;
@@ -174,14 +168,16 @@ int weir_pipe_run(struct weir_pipe *p, struct weir_source *const *sources, unsig
 	begin(p);
 	if (p->opt.workers > 1 && n == 1 && sources[0]->queues == p->opt.workers)
 		return direct_run(p, sources[0], stop, err);
-	if (p->opt.workers == 1)
-		return reader_run(p, sources, n, stop);
+	if (p->opt.workers == 1) {
+		reader_run(p, sources, n, stop);
+		return 0;
+	}
 	rc = start_workers(p, err);
 	if (rc < 0)
 		return rc;
-	rc = reader_run(p, sources, n, stop);
+	reader_run(p, sources, n, stop);
 	stop_workers(p, p->opt.workers);
-	return rc;
+	return 0;
 }
 
 void weir_pipe_epoch_raise(struct weir_pipe *p)

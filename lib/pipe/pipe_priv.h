@@ -23,6 +23,7 @@ struct weir_dedup;
 
 /* `packets`: most packets remembered, a power of two, at least 4; 16 bytes each. NULL without memory. */
 struct weir_dedup *weir_dedup_create(uint32_t packets, uint64_t seed);
+size_t weir_dedup_bytes(uint32_t packets);
 void weir_dedup_destroy(struct weir_dedup *d);
 /* As created, but for the counters. While the worker is quiet. */
 void weir_dedup_forget(struct weir_dedup *d);
@@ -73,6 +74,7 @@ enum weir_fragment_verdict {
 
 /* NULL without memory. */
 struct weir_fragment *weir_fragment_create(const struct weir_fragment_conf *conf);
+size_t weir_fragment_bytes(const struct weir_fragment_conf *conf);
 void weir_fragment_destroy(struct weir_fragment *t);
 
 /* False: stepping this packet would neither need nor change anything, and can be left out. */
@@ -93,6 +95,9 @@ static inline bool weir_fragment_is_needed(const struct weir_fragment *t,
 enum weir_fragment_verdict weir_fragment_step(struct weir_fragment *t, uint8_t tap,
 					      struct weir_frame *frame, struct weir_pkt *pkt,
 					      void *owner);
+
+/* No further copy can be held until one is returned. */
+bool weir_fragment_is_dry(struct weir_fragment *t);
 
 /*
  * Up to `max` frames whose wait is over, with WEIR_FRAME_HELD and WEIR_FRAME_PORTS set. Each is valid

@@ -9,9 +9,6 @@
  */
 #include "worker.h"
 
-#include <errno.h>
-#include <sched.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TELL_TIME 8 /* boundaries after which workers without packets hear the time */
@@ -140,6 +137,14 @@ static void hand_on(struct reader *r, struct weir_source *src, const struct weir
 	r->own.frames[r->own.n++] = *frame;
 }
 
+static void wait_for_workers(const struct reader *r)
+{
+	for (unsigned int i = 0; r->steer && i < r->p->opt.workers; i++)
+		for (unsigned int spins = 0; !weir_ring_is_empty(r->p->workers[i].in); spins++)
+			if (spins > 100)
+				usleep(10);
+}
+
 static void hand_on_released(struct reader *r, struct weir_source *src)
 {
 	const struct weir_decode_conf *conf = &r->p->opt.settings->decode;
@@ -163,6 +168,10 @@ static void step_frame(struct reader *r, struct weir_source *src, struct weir_fr
 	if (weir_likely(!weir_fragment_is_needed(t, pkt))) {
 		hand_on(r, src, frame, pkt);
 		return;
+	}
+	if (r->p->tap.lossless && weir_fragment_is_dry(t)) {
+		publish_all(r, false);
+		wait_for_workers(r);
 	}
 	if (weir_fragment_step(t, r->p->tap.number, frame, pkt, src) == WEIR_FRAGMENT_PASS)
 		hand_on(r, src, frame, pkt);
@@ -211,18 +220,11 @@ static void hand_on_all(struct reader *r, struct weir_source *src, struct weir_f
 		step_frame(r, src, &frames[i], &r->pkts[i]);
 }
 
-static void wait_for_workers(const struct reader *r)
-{
-	for (unsigned int i = 0; r->steer && i < r->p->opt.workers; i++)
-		for (unsigned int spins = 0; !weir_ring_is_empty(r->p->workers[i].in); spins++)
-			if (spins > 100)
-				usleep(10);
-}
-
 static void boundary(struct reader *r)
 {
 	publish_all(r, ++r->boundaries % TELL_TIME == 0);
-	if (!r->p->tap.lossless && r->steer) /* workers of a port are not waited for */
+	if (!r->p->tap
+		     .lossless) /* nobody waits while packets come, and a merge takes milliseconds */
 		return;
 	wait_for_workers(r);
 	if (!r->steer)
@@ -332,8 +334,8 @@ static void finish(struct reader *r)
 		worker_flush(&r->p->workers[0], weir_views_get(r->p->views));
 }
 
-int reader_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
-	       const atomic_bool *stop)
+void reader_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
+		const atomic_bool *stop)
 {
 	struct reader r = {
 		.p = p, .sources = sources, .n = n, .stop = stop, .steer = p->opt.workers > 1
@@ -356,5 +358,4 @@ int reader_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned
 	finish(&r);
 	if (!r.steer)
 		weir_views_offline(p->views, 0);
-	return 0;
 }

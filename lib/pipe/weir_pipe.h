@@ -31,11 +31,11 @@ struct weir_pipe_options {
 
 struct weir_pipe;
 
-/* Everything a pipe will ever use is allocated here. Control thread. */
+/* All tables. A run adds the bursts' rings, and a boundary a snapshot of hints. Control thread. */
 struct weir_pipe *weir_pipe_create(const struct weir_pipe_options *o, struct weir_err *err);
 void weir_pipe_destroy(struct weir_pipe *p);
 
-/* Bytes of all tables and rings a pipe of these options maps. */
+/* Bytes of all tables and rings a pipe of these options maps; snapshots of hints come on top: 1 MiB. */
 size_t weir_pipe_bytes(const struct weir_pipe_options *o);
 
 /* The ring of each worker to the collector; slots are struct weir_flow_rec. Live as long as the pipe. */

@@ -27,6 +27,14 @@ static void rec_commit(void *ctx)
 	weir_ring_push(w->records);
 }
 
+size_t worker_bytes(const struct weir_pipe_options *o)
+{
+	return sizeof(struct worker) + weir_flow_table_bytes(&o->budget) +
+	       (size_t)o->record_slots * sizeof(struct weir_flow_rec) +
+	       (size_t)o->input_bursts * sizeof(struct burst) + weir_hint_log_bytes() +
+	       (o->settings->dedup_enabled ? weir_dedup_bytes(DEDUP_PACKETS) : 0);
+}
+
 int worker_init(struct worker *w, struct weir_pipe *p, unsigned int id)
 {
 	const struct weir_flow_hooks hooks = { .rec_reserve = rec_reserve,
@@ -158,15 +166,21 @@ static void catch_up(struct worker *w)
 		;
 }
 
-void *worker_main(void *worker)
+void worker_thread_setup(const struct worker *w)
 {
-	struct worker *w = worker;
-	struct weir_views *views = w->pipe->views;
 	const int *cpus = w->pipe->opt.cpus;
 	char name[16];
 
 	snprintf(name, sizeof(name), "weir-worker-%u", w->id);
 	weir_thread_setup(name, cpus != NULL ? cpus[w->id] : -1);
+}
+
+void *worker_main(void *worker)
+{
+	struct worker *w = worker;
+	struct weir_views *views = w->pipe->views;
+
+	worker_thread_setup(w);
 	do {
 		weir_views_online(views, w->id);
 		work(w);

@@ -35,9 +35,8 @@ struct worker {
 	struct weir_flow_table *table;
 	struct weir_dedup *dedup;
 	struct weir_hint_log *hints;
-	struct weir_ring *in;       /* bursts; NULL where the reader is the worker */
-	struct weir_ring *records;  /* to the collector */
-	struct weir_source *source; /* own queue of it, where each worker reads */
+	struct weir_ring *in;      /* bursts; NULL where the reader is the worker */
+	struct weir_ring *records; /* to the collector */
 	pthread_t thread;
 	unsigned int id;
 	bool lossless;
@@ -64,11 +63,13 @@ struct weir_pipe {
 	struct weir_ring *records[WEIR_PIPE_WORKERS_MAX]; /* theirs, for the collector */
 };
 
-/* hint.c: let flows that start from now on know what flows so far have shown. Workers are quiet. */
+/* pipe.c: let flows that start from now on know what flows so far have shown. Workers are quiet. */
 void hints_exchange(struct weir_pipe *p);
 void hints_forget(struct weir_pipe *p);
 
 /* worker.c */
+/* Bytes of all that a worker of these options owns. */
+size_t worker_bytes(const struct weir_pipe_options *o);
 int worker_init(struct worker *w, struct weir_pipe *p, unsigned int id);
 void worker_fini(struct worker *w);
 /* First stage of a burst: w->pkts and w->outcome are what `n` frames say. */
@@ -81,10 +82,12 @@ void worker_stages(struct worker *w, const struct weir_view *view, const struct 
 bool worker_idle(struct worker *w, const struct weir_view *view, uint64_t watermark_ns);
 void worker_flush(struct worker *w, const struct weir_view *view);
 void *worker_main(void *worker); /* bursts from a ring, until it is closed */
+/* Name and pin the calling thread, which is this worker's. */
+void worker_thread_setup(const struct worker *w);
 
 /* reader.c */
-int reader_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
-	       const atomic_bool *stop);
+void reader_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
+		const atomic_bool *stop);
 void frames_done(struct weir_source *src, const struct weir_frame *frames, unsigned int n);
 
 /* direct.c */

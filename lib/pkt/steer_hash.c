@@ -13,11 +13,6 @@ static uint64_t end_hash(uint64_t a, uint64_t b, uint16_t port)
 	return weir_mix(a ^ K0, b ^ port ^ K1);
 }
 
-static uint64_t mac_u64(const uint8_t mac[6])
-{
-	return (uint64_t)weir_be16(mac) << 32 | weir_be32(mac + 2);
-}
-
 uint32_t weir_pkt_steer_hash(const struct weir_pkt *pkt)
 {
 	uint64_t a, b;
@@ -26,8 +21,8 @@ uint32_t weir_pkt_steer_hash(const struct weir_pkt *pkt)
 		a = end_hash(pkt->ip[WEIR_SRC].q[0], pkt->ip[WEIR_SRC].q[1], pkt->port[WEIR_SRC]);
 		b = end_hash(pkt->ip[WEIR_DST].q[0], pkt->ip[WEIR_DST].q[1], pkt->port[WEIR_DST]);
 	} else {
-		a = end_hash(mac_u64(pkt->mac[WEIR_SRC]), pkt->eth_type, 0);
-		b = end_hash(mac_u64(pkt->mac[WEIR_DST]), pkt->eth_type, 0);
+		a = end_hash(weir_be48(pkt->mac[WEIR_SRC]), pkt->eth_type, 0);
+		b = end_hash(weir_be48(pkt->mac[WEIR_DST]), pkt->eth_type, 0);
 	}
 	return (uint32_t)(weir_mix(a + b, (a ^ b) | 1) >> 32);
 }

@@ -33,9 +33,9 @@ enum weir_link {
 
 enum weir_frame_flag {
 	WEIR_FRAME_VLAN = 1 << 0,  /* vlan_tci was taken out of the frame by the port */
-	WEIR_FRAME_PORTS = 1 << 2, /* ports were found by the fragment table: see `ports` */
-	WEIR_FRAME_HELD = 1 << 3,  /* a copy kept by the fragment table, not the source's memory */
-	WEIR_FRAME_TOO_OLD = 1 << 4, /* further behind the watermark than is tolerated */
+	WEIR_FRAME_PORTS = 1 << 1, /* ports were found by the fragment table: see `ports` */
+	WEIR_FRAME_HELD = 1 << 2,  /* a copy kept by the fragment table, not the source's memory */
+	WEIR_FRAME_TOO_OLD = 1 << 3, /* further behind the watermark than is tolerated */
 };
 
 struct weir_frame {
@@ -147,7 +147,7 @@ struct weir_pkt {
 	uint32_t seq, ack;
 	uint16_t win;        /* unscaled */
 	uint16_t mss;        /* 0 = no option */
-	uint8_t data_offset; /* 32-bit words as on the wire */
+	uint8_t data_offset; /* 32-bit words; at least 5 where the whole header was there */
 	uint8_t tcp_flags;   /* the 8 bits of RFC 9293 */
 	uint8_t wscale;      /* shift, WEIR_WSCALE_NONE = no option */
 	uint8_t sack_permitted;
@@ -170,8 +170,8 @@ struct weir_pkt {
 };
 
 /*
- * What hashing and matching use: symmetric, so that both directions of a conversation give the same
- * value; unseeded, so that steering and ids are the same in every run. Worker or reader.
+ * Chooses the worker: symmetric, so that both directions of a conversation give the same
+ * value; unseeded, so that steering is the same in every run. Worker or reader.
  */
 uint32_t weir_pkt_steer_hash(const struct weir_pkt *pkt);
 

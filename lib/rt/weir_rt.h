@@ -86,7 +86,7 @@ void weir_rings_wait(struct weir_ring *const *rings, uint32_t n, uint64_t ns);
 bool weir_ring_is_over(struct weir_ring *r);  /* the same, without sleeping: closed and empty */
 bool weir_ring_is_empty(struct weir_ring *r); /* either side; all pushed slots were popped */
 
-/* Pin the calling thread to the first CPU of `cpu` >= 0, name it, make its sleeps short. */
+/* Name the calling thread, make its sleeps short, pin it to CPU `cpu` (negative: not pinned). */
 void weir_thread_setup(const char *name, int cpu);
 
 #endif

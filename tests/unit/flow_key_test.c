@@ -265,6 +265,8 @@ static void test_what_is_not_ip_is_told_apart_by_type_macs_and_addresses(void)
 	CU_ASSERT_TRUE(is_one_flow(&arp, &back));
 	q.eth_type = 0x88cc;
 	CU_ASSERT_FALSE(is_one_flow(&arp, &q));
+	q = tunnelled(arp, WEIR_TUNNEL_VXLAN); /* the tunnel is not compared */
+	CU_ASSERT_TRUE(is_one_flow(&arp, &q));
 	q = arp;
 	q.mac[1][5] ^= 0x40;
 	CU_ASSERT_FALSE(is_one_flow(&arp, &q));

@@ -250,6 +250,31 @@ static void test_more_than_4_gib_in_a_second_are_exact(void)
 	rig_fini(&r);
 }
 
+/* As in a file whose packets all have one time: the flow is put where so many would have brought it. */
+static void test_more_than_4_gi_packets_in_a_minute_are_exact(void)
+{
+	enum {
+		BEFORE = 30000,
+		BEHIND = 10
+	}; /* the first ones need wide counters for their bytes */
+	const struct weir_pkt p = big_at(T0);
+	uint64_t n = 0, skipped;
+	struct rig r;
+
+	rig_init(&r, 4, 4);
+	for (unsigned int i = 0; i < BEFORE; i++)
+		rig_packet(&r, &p);
+	skipped = UINT32_MAX - 1 - cold_at(r.t, 0)->sum.packet[0];
+	cold_at(r.t, 0)->sum.packet[0] = UINT32_MAX - 1;
+	for (unsigned int i = 0; i < BEHIND; i++)
+		rig_packet(&r, &p);
+	rig_end(&r, T0);
+	for (uint32_t i = 0; i < r.n; i++)
+		n += r.rec[i].packet[0];
+	CU_ASSERT_EQUAL(n, BEFORE + skipped + BEHIND);
+	rig_fini(&r);
+}
+
 /* The wide counters of a minute begin again with the next one. */
 static void test_more_than_4_gib_in_a_minute_are_exact(void)
 {
@@ -400,6 +425,8 @@ int main(void)
 		  test_a_flow_of_two_months_has_every_minute },
 		{ "more than 4 GiB in a second are exact",
 		  test_more_than_4_gib_in_a_second_are_exact },
+		{ "more than 2^32 packets in a minute are exact",
+		  test_more_than_4_gi_packets_in_a_minute_are_exact },
 		{ "more than 4 GiB in a minute are exact",
 		  test_more_than_4_gib_in_a_minute_are_exact },
 		{ "without an extension a minute makes two records and stays exact",

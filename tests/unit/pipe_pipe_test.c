@@ -3,6 +3,8 @@
 
 #include <weir_source_load.h>
 
+#include <unistd.h>
+
 #define PACKETS 6000
 #define TALKS   180
 
@@ -99,6 +101,42 @@ static void test_records_do_not_depend_on_the_number_of_workers(void)
 		free(many);
 	}
 	free(one);
+}
+
+static void worker_is_slow(struct script *s)
+{
+	const pthread_t *reader = s->ctx;
+
+	if (!pthread_equal(pthread_self(), *reader))
+		usleep(20);
+}
+
+/* Copies of held fragments are used up before a slow worker gives one back. */
+static void test_a_slow_worker_costs_no_fragment_its_ports(void)
+{
+	enum { DATAGRAMS = 5000 };
+	pthread_t reader = pthread_self();
+	struct weir_settings settings;
+	struct weir_flow_rec *rec;
+	struct weir_pipe *p;
+	struct script s;
+	unsigned int n;
+
+	test_settings(&settings);
+	script_init(&s, 2 * DATAGRAMS, true);
+	s.ctx = &reader;
+	s.after_done = worker_is_slow;
+	for (unsigned int i = 0; i < DATAGRAMS; i++)
+		add_datagram(&s, 4 * i + 1, START_NS + i * MS / 100);
+	p = test_pipe(&settings, 2, true);
+	test_run(p, &s.src);
+	rec = test_records(p, 2, &n);
+	CU_ASSERT_EQUAL(test_packets(rec, n), 2 * DATAGRAMS);
+	CU_ASSERT_EQUAL(n, 1);
+	CU_ASSERT_EQUAL(script_astray(&s), 0);
+	free(rec);
+	weir_pipe_destroy(p);
+	script_fini(&s);
 }
 
 /* The same again on one pipe: nothing of the first run shows, not in dedup nor in fragments. */
@@ -230,6 +268,8 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		{ "records do not depend on the number of workers",
 		  test_records_do_not_depend_on_the_number_of_workers },
+		{ "a slow worker costs no fragment its ports",
+		  test_a_slow_worker_costs_no_fragment_its_ports },
 		{ "two runs on one pipe are independent",
 		  test_two_runs_on_one_pipe_are_independent },
 		{ "a run may lie before the one before", test_a_run_may_lie_before_the_one_before },
