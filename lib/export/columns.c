@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A record is 55 words of 8 bytes. Most bytes are the same in all records of a block (families, MACs,
+ * A record is 51 words of 8 bytes. Most bytes are the same in all records of a block (families, MACs,
  * zeroes of counters), and the rest compresses best and fastest byte by byte: the high bytes of a
  * column repeat, the low ones are noise that zstd skips when it is in one place.
  *

@@ -12,13 +12,16 @@
 #include <sys/stat.h>
 #include <zstd.h>
 
+#define TORN_BLOCK "torn: the file ends in a block"
+
 struct weir_rec_reader {
 	char **paths;
 	size_t n_paths, next;
-	const char *path;         /* of `file` */
-	FILE *file;               /* NULL = between files */
-	uint64_t at;              /* offset of what comes next */
-	uint64_t blocks, records; /* read of this file */
+	const char *path;            /* of `file` */
+	FILE *file;                  /* NULL = between files */
+	uint64_t at;                 /* offset of what comes next */
+	uint64_t blocks, records;    /* read of this file */
+	uint64_t since_ns, until_ns; /* 0 = open */
 	ZSTD_DCtx *zstd;
 	uint8_t *packed;
 	uint8_t *raw;
@@ -102,6 +105,12 @@ struct weir_rec_reader *weir_rec_reader_open(const char *path, struct weir_err *
 	return r;
 }
 
+void weir_rec_reader_period(struct weir_rec_reader *r, uint64_t since_ns, uint64_t until_ns)
+{
+	r->since_ns = since_ns;
+	r->until_ns = until_ns;
+}
+
 void weir_rec_reader_close(struct weir_rec_reader *r)
 {
 	if (r == NULL)
@@ -132,6 +141,14 @@ static int give_up(struct weir_rec_reader *r, int code, const char *why, struct 
 		(unsigned long long)r->records);
 }
 
+/* Less was read than should be there: the medium failed, or the file was not written to its end. */
+static int cut_short(struct weir_rec_reader *r, const char *torn, struct weir_err *err)
+{
+	if (ferror(r->file))
+		return give_up(r, EIO, "cannot be read", err);
+	return give_up(r, ENODATA, torn, err);
+}
+
 static int open_file(struct weir_rec_reader *r, struct weir_err *err)
 {
 	struct rec_file_head head;
@@ -142,9 +159,10 @@ static int open_file(struct weir_rec_reader *r, struct weir_err *err)
 	if (r->file == NULL)
 		return weir_err_set(err, errno, "%s: %s", r->path, strerror(errno));
 	if (fread(&head, 1, sizeof(head), r->file) != sizeof(head))
-		return give_up(r, ENODATA, "torn: the file ends in its header", err);
+		return cut_short(r, "torn: the file ends in its header", err);
 	if (memcmp(head.magic, REC_FILE_MAGIC, sizeof(head.magic)) != 0)
-		return give_up(r, EBADMSG, "not a record file: no \"" REC_FILE_MAGIC "\"", err);
+		return give_up(r, EPROTONOSUPPORT, "not a record file: no \"" REC_FILE_MAGIC "\"",
+			       err);
 	if (head.version != REC_FILE_VERSION || head.record_bytes != sizeof(struct weir_flow_rec))
 		return give_up(r, EPROTONOSUPPORT, "written in another version of the format", err);
 	r->at = sizeof(head);
@@ -162,7 +180,44 @@ static const char *check_block(const struct rec_file_block *b)
 	return NULL;
 }
 
-/* Records read; 0 = end of this file. */
+static bool is_outside(const struct weir_rec_reader *r, const struct rec_file_block *b)
+{
+	return b->end_ns < r->since_ns || (r->until_ns != 0 && b->start_ns >= r->until_ns);
+}
+
+/* On to the next block, which must be there to its end. */
+static int pass_over(struct weir_rec_reader *r, const struct rec_file_block *b,
+		     struct weir_err *err)
+{
+	bool whole;
+
+	if (fseek(r->file, (long)b->payload_bytes - 1, SEEK_CUR) == 0)
+		whole = fgetc(r->file) != EOF;
+	else /* a pipe */
+		whole = fread(r->packed, 1, b->payload_bytes, r->file) == b->payload_bytes;
+	if (!whole)
+		return cut_short(r, TORN_BLOCK, err);
+	r->at += sizeof(*b) + b->payload_bytes;
+	return 0;
+}
+
+static int unpack(struct weir_rec_reader *r, const struct rec_file_block *b, struct weir_err *err)
+{
+	size_t got;
+
+	if (fread(r->packed, 1, b->payload_bytes, r->file) != b->payload_bytes)
+		return cut_short(r, TORN_BLOCK, err);
+	got = ZSTD_decompressDCtx(r->zstd, r->raw, COLUMNS_RAW_MAX, r->packed, b->payload_bytes);
+	if (ZSTD_isError(got) || got != b->raw_bytes ||
+	    !weir_columns_decode(r->raw, got, b->records, r->recs))
+		return give_up(r, EBADMSG, "damaged: the block does not unpack", err);
+	r->at += sizeof(*b) + b->payload_bytes;
+	r->blocks++;
+	r->records += b->records;
+	return (int)b->records;
+}
+
+/* Records read; 0 = the block is of another time, or the file is at its end. */
 static int read_block(struct weir_rec_reader *r, struct weir_err *err)
 {
 	struct rec_file_block b;
@@ -174,23 +229,12 @@ static int read_block(struct weir_rec_reader *r, struct weir_err *err)
 		r->file = NULL;
 		return 0;
 	}
-	if (ferror(r->file))
-		return give_up(r, EIO, "cannot be read", err);
 	if (got != sizeof(b))
-		return give_up(r, ENODATA, "torn: the file ends in a block", err);
+		return cut_short(r, TORN_BLOCK, err);
 	fault = check_block(&b);
 	if (fault != NULL)
 		return give_up(r, EBADMSG, fault, err);
-	if (fread(r->packed, 1, b.payload_bytes, r->file) != b.payload_bytes)
-		return give_up(r, ENODATA, "torn: the file ends in a block", err);
-	got = ZSTD_decompressDCtx(r->zstd, r->raw, COLUMNS_RAW_MAX, r->packed, b.payload_bytes);
-	if (ZSTD_isError(got) || got != b.raw_bytes ||
-	    !weir_columns_decode(r->raw, got, b.records, r->recs))
-		return give_up(r, EBADMSG, "damaged: the block does not unpack", err);
-	r->at += sizeof(b) + b.payload_bytes;
-	r->blocks++;
-	r->records += b.records;
-	return (int)b.records;
+	return is_outside(r, &b) ? pass_over(r, &b, err) : unpack(r, &b, err);
 }
 
 int weir_rec_reader_next(struct weir_rec_reader *r, const struct weir_flow_rec **recs,

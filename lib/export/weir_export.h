@@ -73,7 +73,7 @@ struct weir_outlet_stats {
 	uint64_t folded;  /* became part of a folded record */
 	uint64_t merged;  /* became part of another record of their flow */
 	uint64_t dropped; /* this sink's queue was full */
-	uint64_t failed;  /* the sink could not write them; why: weir_collector_fault() */
+	uint64_t failed;  /* the sink could not write them; why: weir_collector_join() */
 	uint64_t written;
 	uint64_t early; /* floods passed on before they were complete, for want of memory */
 };
@@ -109,9 +109,16 @@ struct weir_rec_reader *weir_rec_reader_open(const char *path, struct weir_err *
 void weir_rec_reader_close(struct weir_rec_reader *r);
 
 /*
+ * From now on leave out blocks that hold no record which ends at `since_ns` or later and begins before
+ * `until_ns`; 0 = open. Those that are read may hold others, too.
+ */
+void weir_rec_reader_period(struct weir_rec_reader *r, uint64_t since_ns, uint64_t until_ns);
+
+/*
  * The next records, borrowed until the next call; their number, 0 at the end. Negative with `err`
  * naming file, byte and what was read before it: -ENODATA when a file ends inside a block, as one does
- * whose writer was killed or still writes; -EBADMSG when it is damaged; then the next call goes on
+ * whose writer was killed or still writes; -EBADMSG when it is damaged; -EPROTONOSUPPORT when it is no
+ * record file of this version; another when it cannot be opened or read. Then the next call goes on
  * with the next file.
  */
 int weir_rec_reader_next(struct weir_rec_reader *r, const struct weir_flow_rec **recs,

@@ -211,6 +211,102 @@ static void test_damage_is_found_and_named(void)
 	end();
 }
 
+/* Three blocks of 100 s each, in one file; `at` where each begins, and where the last ends. */
+static void write_periods(char path[256], long at[4])
+{
+	struct weir_sink *s = weir_records_open(dir, UINT64_MAX, NULL);
+	struct weir_flow_rec rec = { .protocol = 6 };
+	struct stat st;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	at[0] = 16;
+	for (unsigned int i = 1; i <= 3; i++) {
+		rec.flow_id = i;
+		rec.start_ns = i * 100;
+		rec.end_ns = i * 100 + 99;
+		CU_ASSERT_EQUAL(s->ops->write(s, &rec, 1, NULL), 0);
+		CU_ASSERT_EQUAL(s->ops->flush(s, NULL), 0);
+		only_file(path);
+		CU_ASSERT_EQUAL_FATAL(stat(path, &st), 0);
+		at[i] = st.st_size;
+	}
+	CU_ASSERT_EQUAL(s->ops->close(s, NULL), 0);
+}
+
+/* Ids of the flows read, as digits, and the last result. */
+static int ids_of_period(const char *path, uint64_t since_ns, uint64_t until_ns)
+{
+	struct weir_rec_reader *r = weir_rec_reader_open(path, NULL);
+	const struct weir_flow_rec *recs;
+	int rc, ids = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+	weir_rec_reader_period(r, since_ns, until_ns);
+	while ((rc = weir_rec_reader_next(r, &recs, NULL)) > 0)
+		ids = ids * 10 + (int)recs[0].flow_id;
+	weir_rec_reader_close(r);
+	return rc < 0 ? rc : ids;
+}
+
+static void test_blocks_of_another_time_are_left_out(void)
+{
+	char path[256];
+	long at[4];
+
+	begin();
+	write_periods(path, at);
+	CU_ASSERT_EQUAL(ids_of_period(path, 0, 0), 123);
+	CU_ASSERT_EQUAL(ids_of_period(path, 199, 0), 123);
+	CU_ASSERT_EQUAL(ids_of_period(path, 200, 0), 23);
+	CU_ASSERT_EQUAL(ids_of_period(path, 0, 300), 12);
+	CU_ASSERT_EQUAL(ids_of_period(path, 0, 301), 123);
+	CU_ASSERT_EQUAL(ids_of_period(path, 200, 300), 2);
+	CU_ASSERT_EQUAL(ids_of_period(path, 400, 0), 0);
+	end();
+}
+
+/* A damaged payload shows that it is not looked at; a cut one is said all the same. */
+static void test_what_is_left_out_is_not_unpacked_but_must_be_there(void)
+{
+	char path[256];
+	long at[4];
+	FILE *f;
+
+	begin();
+	write_periods(path, at);
+	f = fopen(path, "r+b");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fseek(f, at[0] + 40, SEEK_SET);
+	fputs("no zstd frame", f);
+	fclose(f);
+	CU_ASSERT_EQUAL(ids_of_period(path, 0, 0), -EBADMSG);
+	CU_ASSERT_EQUAL(ids_of_period(path, 200, 0), 23);
+	for (long len = at[2] + 1; len < at[3]; len++) {
+		CU_ASSERT_EQUAL_FATAL(truncate(path, at[3] + at[2] - len), 0);
+		CU_ASSERT_EQUAL(ids_of_period(path, 200, 300), -ENODATA);
+	}
+	CU_ASSERT_EQUAL_FATAL(truncate(path, at[2]), 0);
+	CU_ASSERT_EQUAL(ids_of_period(path, 200, 300), 2);
+	end();
+}
+
+/* The system gives an error for each read of a folder. */
+static void test_what_cannot_be_read_is_not_said_to_be_torn(void)
+{
+	struct weir_err err = { 0 };
+	char path[256];
+	int rc;
+
+	begin();
+	snprintf(path, sizeof(path), "%s/flows-1-000000.weir", dir);
+	CU_ASSERT_EQUAL_FATAL(mkdir(path, 0755), 0);
+	CU_ASSERT_EQUAL(read_records(dir, NULL, 0, &rc, &err), 0);
+	CU_ASSERT_EQUAL(rc, -EIO);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, path));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "cannot be read"));
+	end();
+}
+
 static void test_a_directory_without_record_files_is_said_to_be_one(void)
 {
 	struct weir_err err = { 0 };
@@ -358,6 +454,11 @@ int main(void)
 		{ "a torn tail is recognised", test_a_torn_tail_is_recognised },
 		{ "damage is found and named", test_damage_is_found_and_named },
 		{ "the layout of version 1 stays", test_the_layout_of_version_1_stays },
+		{ "blocks of another time are left out", test_blocks_of_another_time_are_left_out },
+		{ "what is left out is not unpacked but must be there",
+		  test_what_is_left_out_is_not_unpacked_but_must_be_there },
+		{ "what cannot be read is not said to be torn",
+		  test_what_cannot_be_read_is_not_said_to_be_torn },
 		{ "a directory without record files is said to be one",
 		  test_a_directory_without_record_files_is_said_to_be_one },
 		{ "a place that cannot be written is refused at open",
