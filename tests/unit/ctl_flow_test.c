@@ -5,14 +5,18 @@
 #include <weir_export.h>
 
 #include <field.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const char *weirctl;
 static char dir[] = P_tmpdir "/weir-ctl-test-XXXXXX";
-static char file[512]; /* the one record file in it */
+static char file[512];                                   /* the one record file in it */
+static char folded[] = P_tmpdir "/weir-ctl-fold-XXXXXX"; /* another directory: a flood */
+static off_t second;                                     /* where the file's second block begins */
 
 static char output[1 << 20]; /* of the last run */
 
@@ -50,7 +54,7 @@ static unsigned int lines(void)
 	return n;
 }
 
-/* 20 flows of 10.0.0.<i> to three servers; flow 3 has two reports. */
+/* 20 flows of 10.0.0.<i> to three servers; flow 3 has two reports, the later one in a block alone. */
 static struct weir_flow_rec rec_of(unsigned int i)
 {
 	struct weir_flow_rec r = {
@@ -81,6 +85,7 @@ static void write_records(void)
 {
 	struct weir_sink *s = weir_sink_open(WEIR_SINK_RECORDS, dir, NULL);
 	struct weir_flow_rec recs[21];
+	struct stat st;
 	FILE *p;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
@@ -89,15 +94,19 @@ static void write_records(void)
 	recs[20] = recs[3];
 	recs[20].flags = 0;
 	recs[20].start_ns += 60 * WEIR_NS_PER_S;
-	CU_ASSERT_EQUAL(s->ops->write(s, recs, 21, NULL), 0);
+	recs[20].end_ns += 60 * WEIR_NS_PER_S;
+	CU_ASSERT_EQUAL(s->ops->write(s, recs, 20, NULL), 0);
 	CU_ASSERT_EQUAL(s->ops->flush(s, NULL), 0);
-	CU_ASSERT_EQUAL(s->ops->close(s, NULL), 0);
-
 	snprintf(output, sizeof(output), "ls %s/*", dir);
 	p = popen(output, "r");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	CU_ASSERT_EQUAL_FATAL(fscanf(p, "%511s", file), 1);
 	pclose(p);
+	CU_ASSERT_EQUAL_FATAL(stat(file, &st), 0);
+	second = st.st_size;
+	CU_ASSERT_EQUAL(s->ops->write(s, recs + 20, 1, NULL), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, NULL), 0);
+	CU_ASSERT_EQUAL(s->ops->close(s, NULL), 0);
 }
 
 static void test_list_shows_every_record(void)
@@ -164,6 +173,33 @@ static void test_filters_and_limit_choose(void)
 	CU_ASSERT_EQUAL(lines(), 4);
 }
 
+/* Folded records of one flow and of two: 0.0.0.0 is nobody's address. */
+static void test_a_folded_record_has_no_client(void)
+{
+	struct weir_sink *s = weir_sink_open(WEIR_SINK_RECORDS, folded, NULL);
+	struct weir_flow_rec recs[3] = { rec_of(1), rec_of(2), rec_of(5) };
+	char arguments[256];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	weir_flow_rec_fold_start(&recs[0]);
+	weir_flow_rec_fold_start(&recs[1]);
+	weir_flow_rec_fold(&recs[1], &recs[2]);
+	CU_ASSERT_EQUAL(s->ops->write(s, recs, 2, NULL), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, NULL), 0);
+	CU_ASSERT_EQUAL(s->ops->close(s, NULL), 0);
+	snprintf(arguments, sizeof(arguments), "flow list --file %s 2>/dev/null", folded);
+	CU_ASSERT_EQUAL(run(arguments), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(output, "  (1 flow)  "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(output, "  (2 flows)  "));
+	snprintf(arguments, sizeof(arguments), "flow top --file %s -o csv --of client", folded);
+	CU_ASSERT_EQUAL(run(arguments), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(folded),1.0000,3,"));
+	snprintf(arguments, sizeof(arguments), "flow top --file %s -o csv --of pair", folded);
+	CU_ASSERT_EQUAL(run(arguments), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(folded) > 192.168.0.1,"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(folded) > 192.168.0.2,"));
+}
+
 static void test_sorting_orders_numbers_as_numbers(void)
 {
 	CU_ASSERT_EQUAL(run_file("list", "-o csv --sort -byte_rx --limit 2"), 0);
@@ -224,12 +260,39 @@ static void test_help_is_there_for_each_noun_and_verb(void)
 	CU_ASSERT_PTR_NULL(strstr(output, "--sort"));
 }
 
+/* The second block is damaged here: only who needs it meets it. */
+static void test_what_is_not_asked_for_is_not_read(void)
+{
+	FILE *f = fopen(file, "r+b");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fseek(f, second + 40, SEEK_SET);
+	fputs("no zstd frame", f);
+	fclose(f);
+	CU_ASSERT_EQUAL(run_file("list", "-o jsonl 2>/dev/null"), 7);
+	CU_ASSERT_EQUAL(lines(), 20);
+	CU_ASSERT_EQUAL(run_file("list", "-o jsonl --limit 20 2>&1"), 0);
+	CU_ASSERT_EQUAL(lines(), 20);
+	CU_ASSERT_EQUAL(run_file("list", "-o jsonl --until 1700000050 2>&1"), 0);
+	CU_ASSERT_EQUAL(lines(), 20);
+	CU_ASSERT_EQUAL(run_file("list", "-o jsonl --since 1700000050 2>/dev/null"), 7);
+	CU_ASSERT_EQUAL(lines(), 0);
+}
+
 /* Last: the file is cut here. */
 static void test_a_torn_tail_is_partial_and_said(void)
 {
 	CU_ASSERT_EQUAL(truncate(file, 300), 0);
 	CU_ASSERT_EQUAL(run_file("list", "-o jsonl 2>&1 >/dev/null"), 7);
 	CU_ASSERT_PTR_NOT_NULL(strstr(output, file));
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
 }
 
 int main(int argc, char **argv)
@@ -243,22 +306,24 @@ int main(int argc, char **argv)
 		{ "every cell has the value of its JSON field",
 		  test_every_cell_has_the_value_of_its_json_field },
 		{ "filters and limit choose", test_filters_and_limit_choose },
+		{ "a folded record has no client", test_a_folded_record_has_no_client },
 		{ "sorting orders numbers as numbers", test_sorting_orders_numbers_as_numbers },
 		{ "top sums, and counts a flow once", test_top_sums_and_counts_a_flow_once },
 		{ "show merges the reports of a flow", test_show_merges_the_reports_of_a_flow },
 		{ "exit codes say what was wrong", test_exit_codes_say_what_was_wrong },
 		{ "help is there for each noun and verb",
 		  test_help_is_there_for_each_noun_and_verb },
+		{ "what is not asked for is not read", test_what_is_not_asked_for_is_not_read },
 		{ "a torn tail is partial, and said", test_a_torn_tail_is_partial_and_said },
 		CU_TEST_INFO_NULL,
 	};
 	int status;
 
-	if (argc != 2 || mkdtemp(dir) == NULL)
+	if (argc != 2 || mkdtemp(dir) == NULL || mkdtemp(folded) == NULL)
 		return 2;
 	weirctl = argv[1];
 	status = weir_test_main("ctl/flow", tests);
-	unlink(file);
-	rmdir(dir);
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	nftw(folded, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return status;
 }

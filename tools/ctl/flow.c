@@ -39,8 +39,9 @@ static void protocol_text(char *to, const struct weir_flow_rec *r)
 
 static void client_text(char *to, const struct weir_flow_rec *r)
 {
-	if (r->flow_count > 1)
-		snprintf(to, OUTPUT_CELL_MAX, "(%u flows)", r->flow_count);
+	if (r->flags & WEIR_REC_FOLDED)
+		snprintf(to, OUTPUT_CELL_MAX, "(%u flow%s)", r->flow_count,
+			 r->flow_count == 1 ? "" : "s");
 	else
 		field_end_text(to, r, 0);
 }
@@ -213,9 +214,8 @@ static void list_cells(struct list *l, const struct weir_flow_rec *rec)
 	output_row(l->out);
 }
 
-static void list_one(void *ctx, const struct weir_flow_rec *rec)
+static void list_one(struct list *l, const struct weir_flow_rec *rec)
 {
-	struct list *l = ctx;
 	char json[WEIR_JSON_MAX];
 
 	if (l->format == OUTPUT_JSON || l->format == OUTPUT_JSONL)
@@ -250,7 +250,7 @@ static void kept_sort(struct kept *k)
 		k->n = k->limit;
 }
 
-static void keep(void *ctx, const struct weir_flow_rec *rec)
+static bool keep(void *ctx, const struct weir_flow_rec *rec)
 {
 	struct kept *k = ctx;
 
@@ -262,12 +262,13 @@ static void keep(void *ctx, const struct weir_flow_rec *rec)
 
 		if (more == NULL) {
 			k->no_memory = true;
-			return;
+			return false;
 		}
 		k->recs = more;
 		k->room = room;
 	}
 	k->recs[k->n++] = *rec;
+	return true;
 }
 
 /* "FIELD", smallest first, or "-FIELD". */
@@ -289,14 +290,12 @@ struct first {
 	uint64_t left;
 };
 
-static void list_first(void *ctx, const struct weir_flow_rec *rec)
+static bool list_first(void *ctx, const struct weir_flow_rec *rec)
 {
 	struct first *f = ctx;
 
-	if (f->left == 0)
-		return;
-	f->left--;
 	list_one(f->list, rec);
+	return --f->left > 0;
 }
 
 static enum ctl_exit list_unsorted(struct ctl *ctl, struct list *l, struct weir_err *err)
@@ -356,7 +355,7 @@ enum ctl_exit ctl_flow_list(struct ctl *ctl, struct weir_err *err)
 }
 
 /* Its reports, one record of them each flow: an id may be that of two flows. */
-static void keep_merged(void *ctx, const struct weir_flow_rec *rec)
+static bool keep_merged(void *ctx, const struct weir_flow_rec *rec)
 {
 	struct kept *k = ctx;
 
@@ -364,9 +363,9 @@ static void keep_merged(void *ctx, const struct weir_flow_rec *rec)
 		if (!weir_flow_rec_same_flow(&k->recs[i], rec))
 			continue;
 		weir_flow_rec_merge(&k->recs[i], rec);
-		return;
+		return true;
 	}
-	keep(k, rec);
+	return keep(k, rec);
 }
 
 /* All fields, one a line, with what they mean. */
@@ -415,6 +414,10 @@ enum ctl_exit ctl_flow_show(struct ctl *ctl, struct weir_err *err)
 	if (filter_take_flow_id(&ctl->filter, ctl->name, err) != 0)
 		return CTL_USAGE;
 	code = records_each(ctl, keep_merged, &k, err);
+	if (k.no_memory) {
+		weir_err_set(err, ENOMEM, "flow show: no memory for all flows of this id");
+		code = CTL_FAILED;
+	}
 	if (!ctl_has_result(code))
 		goto out;
 	if (k.n == 0) {

@@ -6,13 +6,13 @@
 
 #include <weir_rec.h>
 
-/* Called with each record; borrowed until it returns. */
-typedef void (*records_fn)(void *ctx, const struct weir_flow_rec *rec);
+/* Called with each record; borrowed until it returns. False: enough, the rest is not read. */
+typedef bool (*records_fn)(void *ctx, const struct weir_flow_rec *rec);
 
 /*
  * Every record of a file, or of the record files of a directory in the order of their names, that
- * `ctl->filter` lets through. CTL_PARTIAL, with `err` saying what is missing, when a file ends
- * before its end; what came before was handed on.
+ * `ctl->filter` lets through. What cannot be read is said on standard error at once, and is
+ * CTL_PARTIAL; what came before was handed on. `err` is only set when nothing could be opened.
  */
 enum ctl_exit records_each(const struct ctl *ctl, records_fn fn, void *ctx, struct weir_err *err);
 

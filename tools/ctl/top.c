@@ -69,7 +69,10 @@ static void server_key(char *to, const struct weir_flow_rec *r)
 
 static void client_key(char *to, const struct weir_flow_rec *r)
 {
-	field_address_text(to, r, 0);
+	if (r->flags & WEIR_REC_FOLDED)
+		snprintf(to, OUTPUT_CELL_MAX, "(folded)");
+	else
+		field_address_text(to, r, 0);
 }
 
 static void port_key(char *to, const struct weir_flow_rec *r)
@@ -84,8 +87,8 @@ static void pair_key(char *to, const struct weir_flow_rec *r)
 {
 	char client[OUTPUT_CELL_MAX], server[OUTPUT_CELL_MAX];
 
-	field_address_text(client, r, 0);
-	field_address_text(server, r, 1);
+	client_key(client, r);
+	server_key(server, r);
 	snprintf(to, OUTPUT_CELL_MAX, "%.50s > %.50s", client, server);
 }
 
@@ -136,7 +139,7 @@ static bool grow(struct top *t)
 	return true;
 }
 
-static void count(void *ctx, const struct weir_flow_rec *rec)
+static bool count(void *ctx, const struct weir_flow_rec *rec)
 {
 	char key[OUTPUT_CELL_MAX];
 	struct top *t = ctx;
@@ -144,7 +147,7 @@ static void count(void *ctx, const struct weir_flow_rec *rec)
 
 	if (t->used * 2 >= t->slots && !grow(t)) {
 		t->no_memory = true;
-		return;
+		return false;
 	}
 	groupings[t->grouping].key(key, rec);
 	g = slot_of(t->groups, t->slots, key);
@@ -155,6 +158,7 @@ static void count(void *ctx, const struct weir_flow_rec *rec)
 	for (unsigned int s = 0; s < SUMS; s++)
 		g->sum[s] += sums[s].of(rec);
 	t->total += sums[t->by].of(rec);
+	return true;
 }
 
 static size_t sort_by;
