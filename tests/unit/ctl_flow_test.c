@@ -243,6 +243,8 @@ static void test_exit_codes_say_what_was_wrong(void)
 	CU_ASSERT_EQUAL(run("flow list 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("list", "--colour red 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("list", "--sort beauty 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("list", "--port 443 --port=80 2>&1"), 2);
+	CU_ASSERT_STRING_EQUAL(output, "weirctl: --port: is given twice\n");
 	CU_ASSERT_EQUAL(run_file("list", "--by byte 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("list", "extra 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("show", "2>/dev/null"), 2);

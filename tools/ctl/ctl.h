@@ -25,8 +25,6 @@ static inline bool ctl_has_result(enum ctl_exit code)
 /* The command line, taken apart. */
 struct ctl {
 	enum output_format format;
-	const char *address; /* of a controller or agent */
-	uint32_t api_port;
 	const char *name; /* the word behind the verb, NULL = none */
 
 	const char *file; /* record file or directory */

@@ -24,7 +24,10 @@ int filter_take_port(struct filter *f, const char *text, struct weir_err *err);
 int filter_take_protocol(struct filter *f, const char *text, struct weir_err *err);
 int filter_take_flow_id(struct filter *f, const char *text, struct weir_err *err);
 
-/* "1700000000.5", "2023-11-14 22:13:20" (local time, from the left as much as needed), "15m" (ago). */
+/*
+ * "1700000000.5"; "2023-11-14 22:13:20" (local time; without seconds or the time of day, too);
+ * "15m" (ago).
+ */
 int filter_parse_time(uint64_t *ns, const char *text, struct weir_err *err);
 
 /* A whole decimal number of at most `max`. */

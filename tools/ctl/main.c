@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define API_PORT 30417
-
 /* Which commands an option belongs to; bits of a command's row. */
 enum { FOR_ALL = 1 << 0, FOR_FLOW = 1 << 1, FOR_LIST = 1 << 2, FOR_TOP = 1 << 3 };
 
@@ -34,13 +32,6 @@ struct command {
 	const char *help;
 };
 
-static int take_address(struct ctl *ctl, const char *value, struct weir_err *err)
-{
-	(void)err;
-	ctl->address = value;
-	return 0;
-}
-
 static int take_u32(uint32_t *to, const char *name, const char *value, uint32_t max,
 		    struct weir_err *err)
 {
@@ -50,11 +41,6 @@ static int take_u32(uint32_t *to, const char *name, const char *value, uint32_t 
 		return weir_err_set(err, EINVAL, "--%s %s: allowed are 1 to %u", name, value, max);
 	*to = (uint32_t)n;
 	return 0;
-}
-
-static int take_api_port(struct ctl *ctl, const char *value, struct weir_err *err)
-{
-	return take_u32(&ctl->api_port, "api-port", value, UINT16_MAX, err);
 }
 
 static int take_output(struct ctl *ctl, const char *value, struct weir_err *err)
@@ -129,9 +115,6 @@ static int take_of(struct ctl *ctl, const char *value, struct weir_err *err)
 }
 
 static const struct option_row options[] = {
-	{ 'i', "address", "ADDRESS", FOR_ALL, take_address,
-	  "controller or agent to talk to (127.0.0.1); not looked at with --file" },
-	{ 0, "api-port", "PORT", FOR_ALL, take_api_port, "its port (30417)" },
 	{ 'o', "output", "FORMAT", FOR_ALL, take_output,
 	  "table, wide, json, yaml, jsonl or csv (table)" },
 	{ 0, "file", "PATH", FOR_FLOW, take_file,
@@ -230,9 +213,7 @@ static void help_list(const char *noun)
 struct words {
 	const char *word[3]; /* noun, verb, name */
 	unsigned int n;
-	const struct option_row *option[32]; /* as given, with their values */
-	const char *value[32];
-	unsigned int n_options;
+	const char *value[WEIR_ARRAY_SIZE(options)]; /* of each option, NULL = not given */
 	bool help;
 };
 
@@ -258,12 +239,11 @@ static int option_split(struct words *w, int argc, char **argv, int *i, struct w
 	if (o == NULL)
 		return weir_err_set(err, EINVAL, "%s: no such option; weirctl --help lists them",
 				    arg);
-	if (w->n_options == WEIR_ARRAY_SIZE(w->option))
-		return weir_err_set(err, E2BIG, "%s: too many options", arg);
 	if (arg[len] != '=' && *i + 1 == argc)
 		return weir_err_set(err, EINVAL, "%s: needs a value: %s", arg, o->help);
-	w->option[w->n_options] = o;
-	w->value[w->n_options++] = arg[len] == '=' ? arg + len + 1 : argv[++*i];
+	if (w->value[o - options] != NULL)
+		return weir_err_set(err, EINVAL, "--%s: is given twice", o->name);
+	w->value[o - options] = arg[len] == '=' ? arg + len + 1 : argv[++*i];
 	return 0;
 }
 
@@ -316,9 +296,11 @@ static const struct command *command_find(const struct words *w, struct weir_err
 static int configure(struct ctl *ctl, const struct command *c, const struct words *w,
 		     struct weir_err *err)
 {
-	for (unsigned int i = 0; i < w->n_options; i++) {
-		const struct option_row *o = w->option[i];
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(options); i++) {
+		const struct option_row *o = &options[i];
 
+		if (w->value[i] == NULL)
+			continue;
 		if ((o->commands & (c->options | FOR_ALL)) == 0)
 			return weir_err_set(err, EINVAL, "--%s: not an option of %s %s", o->name,
 					    c->noun, c->verb);
@@ -356,7 +338,7 @@ static bool help(const struct words *w)
 
 int main(int argc, char **argv)
 {
-	struct ctl ctl = { .address = "127.0.0.1", .api_port = API_PORT };
+	struct ctl ctl = { 0 };
 	struct weir_err err = { 0 };
 	struct words words = { 0 };
 	const struct command *command;

@@ -51,7 +51,7 @@ void output_json_row(struct output *o, const char *text, size_t len);
  */
 int output_end(struct output *o, bool failed);
 
-/* For tables: 1.2K, 3.4M; 950us, 1.20ms, 3.4s. `to` has OUTPUT_CELL_MAX bytes. */
+/* For tables: 1.2K, 3.4M; 950us, 1.2ms, 3.4s. `to` has OUTPUT_CELL_MAX bytes. */
 void output_count(char *to, uint64_t n);
 void output_us(char *to, uint64_t us);
 
