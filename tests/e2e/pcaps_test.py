@@ -24,11 +24,14 @@ class Pcaps(weir.Case):
         return p.stdout
 
     def test_a_hundred_captures_give_the_same_with_any_number_of_workers(self):
+        filled = 0
         for path in sample(100):
             first = self.sorted_flows(path, WAYS[0])
+            filled += first != ''
             for workers in WAYS[1:]:
                 with self.subTest(path, workers=workers):
                     self.assertEqual(self.sorted_flows(path, workers), first)
+        self.assertGreater(filled, 80)  # not all have flows: some are damaged, or of other link types
 
 
 if __name__ == '__main__':
