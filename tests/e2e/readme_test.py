@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every example of the top README runs. Blocks marked sh-slow are run by quickstart and test themselves."""
+"""Every example of the top README (its blocks marked sh) runs, and what it points to is there."""
 import glob
 import os
 import re
