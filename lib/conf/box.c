@@ -283,9 +283,10 @@ static void read_text(struct reader *r, const char *text)
 	config_destroy(&cfg);
 }
 
-int weir_box_conf_parse(const char *text, size_t len, const char *name, struct weir_box_conf *out,
-			struct weir_err_list *errs)
+static int parse(const char *text, size_t len, const char *name, void *to,
+		 struct weir_err_list *errs)
 {
+	struct weir_box_conf *out = to;
 	struct reader r = { .name = name, .out = out, .errs = errs };
 	uint32_t before = errs->mistakes;
 	char *copy = strndup(text, len);
@@ -303,16 +304,13 @@ int weir_box_conf_parse(const char *text, size_t len, const char *name, struct w
 	return r.rc;
 }
 
+int weir_box_conf_parse(const char *text, size_t len, const char *name, struct weir_box_conf *out,
+			struct weir_err_list *errs)
+{
+	return parse(text, len, name, out, errs);
+}
+
 int weir_box_conf_load(const char *path, struct weir_box_conf *out, struct weir_err_list *errs)
 {
-	size_t len;
-	char *text = weir_conf_file_read(path, &len, errs);
-	int rc;
-
-	memset(out, 0, sizeof(*out));
-	if (text == NULL)
-		return -EINVAL;
-	rc = weir_box_conf_parse(text, len, path, out, errs);
-	free(text);
-	return rc;
+	return weir_conf_file_load(path, parse, out, sizeof(*out), errs);
 }

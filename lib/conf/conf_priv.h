@@ -101,8 +101,13 @@ size_t weir_conf_field_size(enum weir_conf_type type);
 void weir_conf_box_rules(const struct weir_box_conf *conf, const char *name,
 			 struct weir_err_list *errs);
 
-/* Whole file, NUL-terminated, free(). NULL: a mistake was added to `errs`. */
-char *weir_conf_file_read(const char *path, size_t *len, struct weir_err_list *errs);
+/* A whole text to a configuration, as weir_group_conf_parse(). */
+typedef int (*conf_parse_fn)(const char *text, size_t len, const char *name, void *out,
+			     struct weir_err_list *errs);
+
+/* Parse a file. A file that cannot be read is a mistake, and `out_bytes` at `out` are zero then. */
+int weir_conf_file_load(const char *path, conf_parse_fn parse, void *out, size_t out_bytes,
+			struct weir_err_list *errs);
 
 /* Set every row of a table to its default. */
 int weir_conf_defaults_fill(const struct weir_conf_table *table, void *conf,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration file as one text. */
+/* A configuration file: read as one text, then parsed. */
 #include "conf_priv.h"
 
 #include <errno.h>
@@ -26,7 +26,8 @@ static ssize_t read_all(int fd, char *text, size_t size)
 	return (ssize_t)n;
 }
 
-char *weir_conf_file_read(const char *path, size_t *len, struct weir_err_list *errs)
+/* Whole file, NUL-terminated, free(). NULL: a mistake was added to `errs`. */
+static char *file_read(const char *path, size_t *len, struct weir_err_list *errs)
 {
 	char *text = malloc(WEIR_CONF_BYTES_MAX + 2);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -48,4 +49,19 @@ char *weir_conf_file_read(const char *path, size_t *len, struct weir_err_list *e
 	text[n] = '\0';
 	*len = (size_t)n;
 	return text;
+}
+
+int weir_conf_file_load(const char *path, conf_parse_fn parse, void *out, size_t out_bytes,
+			struct weir_err_list *errs)
+{
+	size_t len;
+	char *text = file_read(path, &len, errs);
+	int rc;
+
+	memset(out, 0, out_bytes);
+	if (text == NULL)
+		return -EINVAL;
+	rc = parse(text, len, path, out, errs);
+	free(text);
+	return rc;
 }

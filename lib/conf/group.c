@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #define PATH_MAX_LEN 256
-#define PLENTY       65535 /* DeepFlow: an analyzer's flow limit up to this is none */
 
 struct reader {
 	yaml_parser_t parser;
@@ -342,9 +341,10 @@ static void stream(struct reader *r)
 	}
 }
 
-int weir_group_conf_parse(const char *text, size_t len, const char *name,
-			  struct weir_group_conf *out, struct weir_err_list *errs)
+static int parse(const char *text, size_t len, const char *name, void *to,
+		 struct weir_err_list *errs)
 {
+	struct weir_group_conf *out = to;
 	struct reader r = { .name = name, .text = text, .len = len, .out = out, .errs = errs };
 	uint32_t before = errs->mistakes;
 
@@ -367,16 +367,13 @@ int weir_group_conf_parse(const char *text, size_t len, const char *name,
 	return r.rc;
 }
 
+int weir_group_conf_parse(const char *text, size_t len, const char *name,
+			  struct weir_group_conf *out, struct weir_err_list *errs)
+{
+	return parse(text, len, name, out, errs);
+}
+
 int weir_group_conf_load(const char *path, struct weir_group_conf *out, struct weir_err_list *errs)
 {
-	size_t len;
-	char *text = weir_conf_file_read(path, &len, errs);
-	int rc;
-
-	memset(out, 0, sizeof(*out));
-	if (text == NULL)
-		return -EINVAL;
-	rc = weir_group_conf_parse(text, len, path, out, errs);
-	free(text);
-	return rc;
+	return weir_conf_file_load(path, parse, out, sizeof(*out), errs);
 }

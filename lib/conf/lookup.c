@@ -159,3 +159,16 @@ const char *weir_conf_suggestion(const struct weir_conf_table *table, const char
 		 best != NULL ? best : "");
 	return buf;
 }
+
+enum weir_conf_from weir_group_conf_from(const struct weir_group_conf *conf, const void *field)
+{
+	const size_t offset = (size_t)((const char *)field - (const char *)conf);
+	const struct weir_conf_row *rows = weir_group_table.rows;
+	uint32_t i = 0;
+
+	while (rows[i].type == WEIR_CONF_ANY || rows[i].offset != offset) {
+		i++;
+		assert(i < weir_group_table.n);
+	}
+	return conf->origin[i].from;
+}

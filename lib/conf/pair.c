@@ -21,7 +21,7 @@ int weir_conf_pair_check(const struct weir_box_conf *box, const struct weir_grou
 {
 	uint32_t limit = group->processors.flow_log.tunning.concurrent_flow_limit;
 
-	if (limit <= box->flow.capacity)
+	if (limit <= UNRAISED || limit <= box->flow.capacity) /* the default asks for nothing */
 		return 0;
 	weir_err_list_add(
 		errs, false, group_name, 0, 0,

@@ -120,6 +120,9 @@ uint32_t weir_conf_flows(const struct weir_box_conf *box, const struct weir_grou
 int weir_conf_pair_check(const struct weir_box_conf *box, const struct weir_group_conf *group,
 			 const char *group_name, struct weir_err_list *errs);
 
+/* Where the value of a field comes from; `field` points at one of `conf`'s. */
+enum weir_conf_from weir_group_conf_from(const struct weir_group_conf *conf, const void *field);
+
 /* Give back what a configuration owns. A zeroed one is accepted. */
 void weir_group_conf_free(struct weir_group_conf *conf);
 void weir_box_conf_free(struct weir_box_conf *conf);

@@ -217,6 +217,14 @@ static void test_where_a_value_comes_from_is_kept(void)
 	CU_ASSERT_EQUAL(c.origin[i].from, WEIR_CONF_FILE);
 	CU_ASSERT_EQUAL(c.origin[i].line, 2);
 	CU_ASSERT_EQUAL(c.origin[0].from, WEIR_CONF_DEFAULT);
+	CU_ASSERT_EQUAL(weir_group_conf_from(&c, &c.inputs.cbpf.common.capture_mode),
+			WEIR_CONF_FILE);
+	CU_ASSERT_EQUAL(weir_group_conf_from(&c, &c.global.limits.max_millicpus),
+			WEIR_CONF_DEFAULT);
+	weir_group_conf_free(&c);
+	CU_ASSERT_EQUAL_FATAL(weir_group_conf_profile(&c), 0);
+	CU_ASSERT_EQUAL(weir_group_conf_from(&c, &c.inputs.cbpf.common.capture_mode),
+			WEIR_CONF_PROFILE);
 	weir_group_conf_free(&c);
 }
 

@@ -48,11 +48,30 @@ static void test_an_analyzer_has_no_flow_limit_until_it_is_raised(void)
 	weir_box_conf_free(&c);
 }
 
+/* 65535 is the default of every group: it asks for nothing. */
+static void test_a_small_box_takes_a_group_that_asks_for_nothing(void)
+{
+	struct weir_group_conf group;
+
+	CU_ASSERT_EQUAL_FATAL(box_read("flow = { capacity = 2000; };", &c), 0);
+	CU_ASSERT_EQUAL_FATAL(group_read("", &group), 0);
+	CU_ASSERT_EQUAL(weir_conf_pair_check(&c, &group, "g.yaml", &errs), 0);
+	CU_ASSERT_EQUAL(errs.mistakes, 0);
+	CU_ASSERT_EQUAL(weir_conf_flows(&c, &group, WEIR_CAPTURE_LOCAL), 2000);
+	CU_ASSERT_EQUAL(weir_conf_flows(&c, &group, WEIR_CAPTURE_ANALYZER), 2000);
+	group.processors.flow_log.tunning.concurrent_flow_limit = 65536;
+	CU_ASSERT_EQUAL(weir_conf_pair_check(&c, &group, "g.yaml", &errs), -EINVAL);
+	weir_group_conf_free(&group);
+	weir_box_conf_free(&c);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
 		{ "a group may not ask for more flows than the box has",
 		  test_a_group_may_not_ask_for_more_flows_than_the_box_has },
+		{ "a small box takes a group that asks for nothing",
+		  test_a_small_box_takes_a_group_that_asks_for_nothing },
 		{ "an analyzer has no flow limit until it is raised",
 		  test_an_analyzer_has_no_flow_limit_until_it_is_raised },
 		CU_TEST_INFO_NULL,
