@@ -62,7 +62,7 @@ void weir_batch_put(struct weir_batch_pool *p, struct weir_batch *b)
 	pthread_mutex_unlock(&p->lock);
 }
 
-int weir_queue_init(struct weir_queue *q)
+void weir_queue_init(struct weir_queue *q)
 {
 	pthread_condattr_t attr;
 
@@ -73,7 +73,6 @@ int weir_queue_init(struct weir_queue *q)
 	pthread_cond_init(&q->filled, &attr);
 	pthread_cond_init(&q->drained, NULL);
 	pthread_condattr_destroy(&attr);
-	return 0;
 }
 
 void weir_queue_fini(struct weir_queue *q)

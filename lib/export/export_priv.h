@@ -49,7 +49,7 @@ struct weir_queue {
 	bool closed;
 };
 
-int weir_queue_init(struct weir_queue *q);
+void weir_queue_init(struct weir_queue *q);
 void weir_queue_fini(struct weir_queue *q);
 bool weir_queue_push(struct weir_queue *q, struct weir_batch *b, bool wait); /* false = full */
 void weir_queue_close(struct weir_queue *q);

@@ -147,6 +147,20 @@ static int records_write(struct weir_sink *s, const struct weir_flow_rec *recs, 
 	return 0;
 }
 
+/* A directory of that name that can be written to. 0 or errno. */
+static int make_dir(const char *dir)
+{
+	struct stat st;
+
+	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
+		return errno;
+	if (stat(dir, &st) != 0)
+		return errno;
+	if (!S_ISDIR(st.st_mode))
+		return ENOTDIR;
+	return access(dir, W_OK | X_OK) == 0 ? 0 : errno;
+}
+
 static void release(struct records *r)
 {
 	ZSTD_freeCCtx(r->zstd);
@@ -171,6 +185,7 @@ static const struct weir_sink_ops records_ops = { records_write, records_flush, 
 struct weir_sink *weir_records_open(const char *dir, uint64_t max_bytes, struct weir_err *err)
 {
 	struct records *r = calloc(1, sizeof(*r));
+	int code;
 
 	if (r == NULL)
 		goto err_memory;
@@ -188,9 +203,10 @@ struct weir_sink *weir_records_open(const char *dir, uint64_t max_bytes, struct 
 		goto err_memory;
 	ZSTD_CCtx_setParameter(r->zstd, ZSTD_c_compressionLevel, LEVEL);
 	ZSTD_CCtx_setParameter(r->zstd, ZSTD_c_checksumFlag, 1);
-	if ((mkdir(dir, 0755) != 0 && errno != EEXIST) || access(dir, W_OK | X_OK) != 0) {
-		weir_err_set(err, errno, "%s: records cannot be written there: %s", dir,
-			     strerror(errno));
+	code = make_dir(dir);
+	if (code != 0) {
+		weir_err_set(err, code, "%s: records cannot be written there: %s", dir,
+			     strerror(code));
 		goto err_free;
 	}
 	return &r->base;

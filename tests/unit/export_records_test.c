@@ -327,6 +327,25 @@ static void test_a_place_that_cannot_be_written_is_refused_at_open(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "/nonexistent/records"));
 }
 
+static void test_a_file_is_no_place_for_records(void)
+{
+	static const mode_t modes[] = { 0644, 0755 };
+	char path[256];
+
+	begin();
+	snprintf(path, sizeof(path), "%s/file", dir);
+	fclose(fopen(path, "w"));
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(modes); i++) {
+		struct weir_err err = { 0 };
+
+		CU_ASSERT_EQUAL_FATAL(chmod(path, modes[i]), 0);
+		CU_ASSERT_PTR_NULL(weir_sink_open(WEIR_SINK_RECORDS, path, &err));
+		CU_ASSERT_EQUAL(err.code, ENOTDIR);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, path));
+	}
+	end();
+}
+
 /* The layout of version 1, as README.md has it: files of it exist. */
 static void test_the_layout_of_version_1_stays(void)
 {
@@ -463,6 +482,7 @@ int main(void)
 		  test_a_directory_without_record_files_is_said_to_be_one },
 		{ "a place that cannot be written is refused at open",
 		  test_a_place_that_cannot_be_written_is_refused_at_open },
+		{ "a file is no place for records", test_a_file_is_no_place_for_records },
 		CU_TEST_INFO_NULL,
 	};
 
