@@ -57,12 +57,30 @@ static int add(struct search *s, const char *path)
 	return 0;
 }
 
+/* Of what look() says: it is something else. All other errors may keep a capture from us. */
+static bool is_something_else(int code)
+{
+	switch (code) {
+	case EINVAL:  /* its first bytes, or no regular file */
+	case ENODATA: /* it is shorter than any */
+	case EILSEQ:  /* not gzip either */
+	case ENOENT:  /* a link to nothing */
+	case ELOOP:   /* a link to itself */
+	case ENXIO:   /* a socket */
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int found(struct search *s, const char *path)
 {
 	struct weir_err why;
 
 	if (look(path, &why) == 0)
 		return add(s, path);
+	if (!is_something_else(why.code))
+		return weir_err_set(s->err, why.code, "%s", why.msg);
 	if (s->skipped++ < SKIPPED_SHOWN)
 		weir_log(WEIR_LOG_INFO, "skipped: %s", why.msg);
 	return 0;

@@ -38,8 +38,8 @@ struct weir_pcap_files {
 /*
  * Find the captures that `args` mean: files as they are, directories with all below them, except
  * hidden names. What is no capture is skipped with a line in the log when it was found in a
- * directory, and refused when it was named. `out` is filled for weir_pcap_files_free(); nothing is in
- * it on failure. Control thread.
+ * directory, and refused when it was named; what cannot be read is refused either way. `out` is
+ * filled for weir_pcap_files_free(); nothing is in it on failure. Control thread.
  */
 int weir_pcap_files_find(struct weir_pcap_files *out, const char *const *args, size_t n,
 			 struct weir_err *err);

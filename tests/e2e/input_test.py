@@ -124,6 +124,13 @@ class Input(weir.Case):
         self.assertEqual([a['file'] for a in lines], paths)
         self.assertEqual([a['received'] for a in lines], [self.whole(), 0, self.whole()])
 
+    def test_a_file_of_a_folder_that_cannot_be_read_is_named_and_fails_the_run(self):
+        self.file('captures/a.pcap', quick())
+        os.symlink('/proc/self/mem', os.path.join(self.dir, 'captures/b.pcap'))  # its byte 0 is an I/O error
+        p = weir.replay('--accounting', os.path.join(self.dir, 'captures'))
+        self.assertEqual((p.returncode, p.stdout), (weir.FAILED, ''))
+        self.assertIn('captures/b.pcap', p.stderr)
+
 
 if __name__ == '__main__':
     weir.main()

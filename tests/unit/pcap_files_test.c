@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct made m;
 static struct seen seen;
@@ -136,6 +137,50 @@ static void test_a_file_that_was_named_has_to_be_a_capture(void)
 	dir_remove();
 }
 
+/* A link beside a capture, in a directory that is searched. */
+static int find_beside(const char *target)
+{
+	char path[64];
+	int rc;
+
+	dir_make();
+	capture_make();
+	bytes_write("a.pcap", m.b, m.n);
+	snprintf(path, sizeof(path), "%s/b", dir);
+	CU_ASSERT_EQUAL_FATAL(symlink(target, path), 0);
+	rc = find("");
+	if (rc != 0)
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "/b"));
+	dir_remove();
+	return rc;
+}
+
+/* Byte 0 of a process is not mapped, so reading it is an I/O error, of root's too. */
+static void test_what_cannot_be_read_is_not_left_out(void)
+{
+	CU_ASSERT_EQUAL(find_beside("/proc/self/mem"), -EIO);
+	CU_ASSERT_EQUAL(find_beside("/nonexistent"), 0);
+	CU_ASSERT_EQUAL(find_beside("b"), 0); /* itself */
+	CU_ASSERT_EQUAL(find_beside("/dev/null"), 0);
+}
+
+static void test_a_capture_of_someone_else_is_not_left_out(void)
+{
+	const uid_t me = geteuid();
+	char path[64];
+
+	if (me == 0 && seteuid(65534) != 0)
+		return; /* not to be tried here */
+	dir_make();
+	capture_make();
+	bytes_write("a.pcap", m.b, m.n);
+	snprintf(path, sizeof(path), "%s/a.pcap", dir);
+	CU_ASSERT_EQUAL_FATAL(chmod(path, 0), 0);
+	CU_ASSERT_EQUAL(find(""), -EACCES);
+	dir_remove();
+	CU_ASSERT_EQUAL(seteuid(me), 0);
+}
+
 static void test_gzip_members_are_one_file(void)
 {
 	static struct made packed;
@@ -182,6 +227,9 @@ int main(void)
 		  test_a_directory_gives_its_captures_sorted },
 		{ "a file that was named has to be a capture",
 		  test_a_file_that_was_named_has_to_be_a_capture },
+		{ "what cannot be read is not left out", test_what_cannot_be_read_is_not_left_out },
+		{ "a capture of someone else is not left out",
+		  test_a_capture_of_someone_else_is_not_left_out },
 		{ "gzip members are one file", test_gzip_members_are_one_file },
 		{ "damaged gzip gives what came before", test_damaged_gzip_gives_what_came_before },
 		CU_TEST_INFO_NULL,
