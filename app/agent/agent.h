@@ -18,6 +18,7 @@ enum weir_exit {
 	WEIR_EXIT_PARTIAL = 7,
 };
 
+#define BOX_PATH         "/etc/weir/agent.cfg" /* read where there is one and no other is named */
 #define LOSSLESS_RECORDS 1024 /* ring slots where workers wait: what stays in a cache is enough */
 
 int weir_agent_replay(int argc, char **argv);
@@ -58,14 +59,20 @@ int option_mistake(const struct option_table *t, const char *fmt, ...)
 
 /* settings.c: both configurations, and what the pipe makes of them. */
 struct agent_conf {
+	const char *box_path; /* NULL = there was none; borrowed */
 	struct weir_box_conf box;
 	struct weir_group_conf group;
 	struct weir_settings settings;
 };
 
-/* NULL paths: defaults and the appliance profile. 0, or an exit code after messages. */
+/*
+ * NULL paths: BOX_PATH or, without that file, defaults; the appliance profile. 0, or an exit code after
+ * messages.
+ */
 int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path);
 void agent_conf_free(struct agent_conf *c);
+/* Captures and load are no mirror: they are deduplicated only where the group's file says so itself. */
+bool agent_dedup_is_asked_for(const struct agent_conf *c);
 /* A pipe's sizes for `workers` workers, `flows` in all (0 = as configured). */
 struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned int workers,
 					    uint32_t flows);

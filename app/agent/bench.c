@@ -36,7 +36,7 @@ static const struct option_row rows[] = {
 			  "tcp, udp, synflood, vxlan, erspan or mixed (tcp);\nhttp and dns are not there yet" },
 	[OPT_RECORDS] = { "records", 0, "DIR",
 			  "write binary records (records are made and dropped)" },
-	[OPT_CONFIG] = { "config", 'c', "FILE", "box configuration" },
+	[OPT_CONFIG] = { "config", 'c', "FILE", "box configuration (" BOX_PATH ", if there)" },
 	[OPT_OUTPUT] = { "output", 'o', "FORMAT",
 			 "json: the figures as one JSON object, as the last line" },
 };

@@ -2,14 +2,10 @@
 /* weir-agent check: are the configurations right, and how much memory will they take? */
 #include "agent.h"
 
-#include <unistd.h>
-
-#define BOX_PATH "/etc/weir/agent.cfg"
-
 enum { OPT_BOX, OPT_GROUP };
 
 static const struct option_row rows[] = {
-	[OPT_BOX] = { "config", 'c', "FILE", "box configuration (default " BOX_PATH ")" },
+	[OPT_BOX] = { "config", 'c', "FILE", "box configuration (" BOX_PATH ", if there)" },
 	[OPT_GROUP] = { "group-config", 0, "FILE",
 			"group configuration; without it the appliance profile holds" },
 };
@@ -45,7 +41,7 @@ static void budget_print(const struct agent_conf *c)
 
 int weir_agent_check(int argc, char **argv)
 {
-	const char *box = access(BOX_PATH, F_OK) == 0 ? BOX_PATH : NULL, *group = NULL, *arg;
+	const char *box = NULL, *group = NULL, *arg;
 	static struct agent_conf conf; /* large */
 	int opt, operand, rc;
 
@@ -65,7 +61,8 @@ int weir_agent_check(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	printf("ok: box configuration %s, group configuration %s\n",
-	       box != NULL ? box : "(defaults)", group != NULL ? group : "(appliance profile)");
+	       conf.box_path != NULL ? conf.box_path : "(defaults)",
+	       group != NULL ? group : "(appliance profile)");
 	budget_print(&conf);
 	agent_conf_free(&conf);
 	return WEIR_EXIT_OK;

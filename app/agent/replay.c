@@ -37,8 +37,10 @@ static const struct option_row rows[] = {
 	[OPT_SPEED] = { "speed", 0, "SPEED", "max, 1x, or Nx as fast as recorded (max)" },
 	[OPT_LOOP] = { "loop", 0, "N", "the input N times over (1)" },
 	[OPT_EACH] = { "each", 0, NULL, "every file is a run of its own" },
-	[OPT_DEDUP] = { "dedup", 0, NULL, "drop packets that were captured twice" },
-	[OPT_CONFIG] = { "config", 'c', "FILE", "box configuration" },
+	[OPT_DEDUP] = { "dedup", 0, NULL,
+			"drop packets that were captured twice; without it\n"
+			"the group configuration's word holds, or they stay" },
+	[OPT_CONFIG] = { "config", 'c', "FILE", "box configuration (" BOX_PATH ", if there)" },
 	[OPT_GROUP] = { "group-config", 0, "FILE", "group configuration (YAML)" },
 	[OPT_FLOWS] = { "flows", 0, "FILE", "flow records as JSON lines, - for standard output" },
 	[OPT_REQUESTS] = { "requests", 0, "FILE", "request records: not there yet" },
@@ -213,7 +215,7 @@ static int start(struct replay *r, struct weir_err *err)
 
 	o.lossless = true;
 	o.record_slots = (uint32_t)weir_min_u64(o.record_slots, LOSSLESS_RECORDS);
-	r->conf.settings.dedup_enabled = r->dedup;
+	r->conf.settings.dedup_enabled = r->dedup || agent_dedup_is_asked_for(&r->conf);
 	r->pipe = weir_pipe_create(&o, err);
 	if (r->pipe == NULL)
 		return -err->code;

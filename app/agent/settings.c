@@ -2,6 +2,9 @@
 /* From the two configurations to what the pipe reads. */
 #include "agent.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 static void from_group(struct weir_settings *s, const struct weir_group_conf *g)
 {
 	s->decode.decap = (uint32_t)(g->inputs.cbpf.preprocess.tunnel_decap_protocols |
@@ -38,6 +41,9 @@ int agent_conf_load(struct agent_conf *c, const char *box_path, const char *grou
 	int box, group;
 
 	memset(c, 0, sizeof(*c));
+	if (box_path == NULL && access(BOX_PATH, F_OK) == 0)
+		box_path = BOX_PATH;
+	c->box_path = box_path;
 	box = box_path != NULL ? weir_box_conf_load(box_path, &c->box, &errs)
 			       : weir_box_conf_defaults(&c->box);
 	group = group_path != NULL ? weir_group_conf_load(group_path, &c->group, &errs)
@@ -47,12 +53,22 @@ int agent_conf_load(struct agent_conf *c, const char *box_path, const char *grou
 	weir_err_list_print(&errs, stderr);
 	if (box < 0 || group < 0) {
 		agent_conf_free(c);
-		return WEIR_EXIT_CONFIG;
+		if (box != -ENOMEM && group != -ENOMEM)
+			return WEIR_EXIT_CONFIG;
+		weir_log(WEIR_LOG_ERR, "no memory for the configurations");
+		return WEIR_EXIT_FAILED;
 	}
 	weir_log_level_set((enum weir_log_level)c->box.log.level);
 	from_group(&c->settings, &c->group);
 	from_box(&c->settings, &c->box);
 	return 0;
+}
+
+bool agent_dedup_is_asked_for(const struct agent_conf *c)
+{
+	const bool *disabled = &c->group.inputs.cbpf.physical_mirror.packet_dedup_disabled;
+
+	return !*disabled && weir_group_conf_from(&c->group, disabled) == WEIR_CONF_FILE;
 }
 
 void agent_conf_free(struct agent_conf *c)

@@ -41,6 +41,25 @@ class Check(weir.Case):
             self.assertTrue(line.startswith(place), line)
             self.assertIn(words, line)
 
+    def test_a_small_box_takes_a_group_that_says_nothing_of_flows(self):
+        box, group = self.file('agent.cfg', b'flow = { capacity = 2000; };'), self.file('group.yaml', b'')
+        p = self.check('-c', box, '--group-config', group)
+        self.assertEqual((p.returncode, p.stderr), (weir.OK, ''))
+        self.assertIn('2000 flows at most', p.stdout)
+
+    def test_every_command_reads_the_box_configuration_of_the_machine_unless_one_is_named(self):
+        other_etc = ['unshare', '-rm', 'sh', '-c',
+                     'mount -t tmpfs none /etc && mkdir /etc/weir && cp "$0" /etc/weir/agent.cfg && exec "$@"',
+                     self.file('agent.cfg', WRONG_BOX)]
+        if weir.run(*other_etc, 'true').returncode != 0:
+            self.skipTest('no mount namespace to be had')
+        for command in (['check'], ['bench', '--seconds', '1'], ['replay', weir.data('quickstart.pcap')]):
+            p = weir.run(*other_etc, weir.AGENT, *command)
+            self.assertEqual(p.returncode, weir.INVALID, command)
+            self.assertIn('/etc/weir/agent.cfg:1: ', p.stderr)
+            p = weir.run(*other_etc, weir.AGENT, *command, '-c', '/dev/null')
+            self.assertEqual(p.returncode, weir.OK, p.stderr)
+
     def test_a_group_that_asks_for_more_flows_than_the_box_has_is_refused_with_the_number(self):
         box = self.file('agent.cfg', b'flow = { capacity = 70000; };')
         group = self.file('group.yaml', b'static_config: {flow: {flow-count-limit: 70001}}')

@@ -131,6 +131,18 @@ class Input(weir.Case):
         self.assertEqual((p.returncode, p.stdout), (weir.FAILED, ''))
         self.assertIn('captures/b.pcap', p.stderr)
 
+    def test_duplicates_are_dropped_where_the_option_or_else_the_group_says_so(self):
+        frame = b'\x02' * 12 + b'\x08\x00' + bytes.fromhex('4500001c000100004011000001020304050607080035003500080000')
+        path = self.file('twice.pcap', weir.pcap([(1.0, frame), (1.0001, frame)]))
+        key = b'inputs: {cbpf: {physical_mirror: {packet_dedup_disabled: %s}}}'
+        silent, on, off = (self.file(name, text) for name, text in
+                           (('silent.yaml', b''), ('on.yaml', key % b'false'), ('off.yaml', key % b'true')))
+        for group, options, dropped in ((None, [], 0), (silent, [], 0), (on, [], 1), (off, [], 0),
+                                        (None, ['--dedup'], 1), (off, ['--dedup'], 1)):
+            options = options + (['--group-config', group] if group else [])
+            _, a, words = weir.accounting(*options, path)
+            self.assertEqual((a['received'], a['outcomes']['duplicate']), (2, dropped), (options, words))
+
 
 if __name__ == '__main__':
     weir.main()
