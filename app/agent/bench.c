@@ -69,7 +69,8 @@ struct bench {
 	atomic_bool stop;
 	struct weir_accounting acc;
 	struct weir_flow_counters flow;
-	uint64_t missed;
+	struct weir_outlet_stats sink;
+	uint64_t missed; /* by the port; 0 where it does not tell */
 	bool missed_known;
 	struct so_far begin, end; /* of what counts */
 };
@@ -243,11 +244,30 @@ static int run(struct bench *b, struct weir_err *err)
 	mark(b, &b->end);
 	atomic_store_explicit(&b->stop, true, memory_order_relaxed);
 	pthread_join(timer, NULL);
+	/* Before stop: a stopped port need not know. */
+	b->missed_known = b->src->ops->missed != NULL && b->src->ops->missed(b->src, &b->missed);
 	b->src->ops->stop(b->src);
 	weir_pipe_accounting(b->pipe, &b->acc);
 	weir_pipe_flow_counters(b->pipe, &b->flow);
-	b->missed_known = b->src->ops->missed != NULL && b->src->ops->missed(b->src, &b->missed);
 	return rc;
+}
+
+/* Packets and records that did not come through. */
+static uint64_t lost(const struct bench *b)
+{
+	return accounting_lost(&b->acc) + b->missed + b->flow.records_lost + b->sink.dropped;
+}
+
+static void print_losses(const struct bench *b)
+{
+	if (b->port != NULL && b->missed_known)
+		fprintf(stderr, "  missed   %14" PRIu64 "  by the port, before weir saw them\n",
+			b->missed);
+	else if (b->port != NULL)
+		fprintf(stderr, "  missed          unknown: this driver does not tell\n");
+	if (b->sink.dropped > 0)
+		fprintf(stderr, "  dropped  %14" PRIu64 "  records, writing them was too slow\n",
+			b->sink.dropped);
 }
 
 static double memory_per_flow(const struct bench *b)
@@ -277,9 +297,8 @@ static void print(const struct bench *b)
 	printf("{\"mpps\":%.3f,\"gbps\":%.3f,\"cycles_per_packet\":%.1f,\"workers\":%" PRIu64
 	       ",\"flows\":%" PRIu64 ",\"flows_created\":%" PRIu64 ",\"packets\":%" PRIu64
 	       ",\"lost\":%" PRIu64 ",\"memory_per_flow_bytes\":%.1f,\"traffic\":\"%s\"}\n",
-	       mpps, gbps, each, b->workers, b->flows, b->flow.created, b->acc.received,
-	       accounting_lost(&b->acc) + b->flow.records_lost, memory_per_flow(b),
-	       b->port != NULL ? "port" : b->traffic_name);
+	       mpps, gbps, each, b->workers, b->flows, b->flow.created, b->acc.received, lost(b),
+	       memory_per_flow(b), b->port != NULL ? "port" : b->traffic_name);
 }
 
 static int bench(struct bench *b, struct weir_err *err)
@@ -295,9 +314,9 @@ static int bench(struct bench *b, struct weir_err *err)
 		rc = -err->code;
 	if (rc < 0)
 		return rc;
+	weir_collector_stats(b->collector, 0, &b->sink);
 	accounting_print(stderr, &b->acc, &b->flow);
-	if (b->port != NULL && !b->missed_known)
-		fprintf(stderr, "  missed          unknown: this driver does not tell\n");
+	print_losses(b);
 	print(b);
 	return 0;
 }
@@ -327,5 +346,5 @@ int weir_agent_bench(int argc, char **argv)
 	weir_collector_destroy(b.collector);
 	weir_pipe_destroy(b.pipe);
 	agent_conf_free(&b.conf);
-	return rc < 0 || accounting_lost(&b.acc) > 0 ? WEIR_EXIT_FAILED : WEIR_EXIT_OK;
+	return rc < 0 || lost(&b) > 0 ? WEIR_EXIT_FAILED : WEIR_EXIT_OK;
 }
