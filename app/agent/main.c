@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent.h"
 
+#include <errno.h>
+
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -24,7 +26,7 @@ static void print_help(FILE *out)
 	      out);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	if (argc < 2) {
 		print_help(stderr);
@@ -49,4 +51,19 @@ int main(int argc, char **argv)
 	}
 	fprintf(stderr, "weir-agent: no command '%s'; see 'weir-agent --help'\n", argv[1]);
 	return WEIR_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	const int rc = run(argc, argv);
+	int lost = 0;
+
+	if (fflush(stdout) != 0)
+		lost = errno;
+	else if (ferror(stdout)) /* of an earlier write: its reason is gone */
+		lost = EIO;
+	if (lost == 0)
+		return rc;
+	weir_log(WEIR_LOG_ERR, "standard output: %s", strerror(lost));
+	return WEIR_EXIT_FAILED;
 }

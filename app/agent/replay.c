@@ -75,7 +75,11 @@ struct replay {
 	struct weir_collector *collector;
 	atomic_bool *stop; /* by a signal, or by a sink that failed */
 	struct weir_accounting total;
-	bool damaged; /* some input ended early */
+	bool damaged;     /* some input ended early */
+	bool interrupted; /* some input was not read to its end */
+	FILE *lines;      /* accounting lines of --each go there */
+	char *kept;       /* what `lines` holds back, while flows go to standard output */
+	size_t kept_bytes;
 };
 
 static bool parse_speed(const char *arg, double *speed)
@@ -175,6 +179,12 @@ static int parse(struct replay *r, int argc, char **argv, int *operand, bool *he
 	return 0;
 }
 
+static void close_sinks(const struct weir_outlet_conf *outlets, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		outlets[i].sink->ops->close(outlets[i].sink, NULL);
+}
+
 static struct weir_collector *start_collector(struct replay *r, struct weir_err *err)
 {
 	struct weir_outlet_conf outlets[2];
@@ -186,7 +196,15 @@ static struct weir_collector *start_collector(struct replay *r, struct weir_err 
 		.cpu = -1,
 	};
 
-	if (r->flows != NULL) {
+	/* Flows last: to open them empties their file. */
+	if (r->records != NULL) {
+		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
+			.sink = weir_sink_open(WEIR_SINK_RECORDS, r->records, err),
+			.name = "records",
+			.stop = r->stop,
+		};
+	}
+	if (r->flows != NULL && err->code == 0) {
 		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
 			.sink = weir_sink_open(WEIR_SINK_JSONL, r->flows, err),
 			.name = "flows",
@@ -195,18 +213,37 @@ static struct weir_collector *start_collector(struct replay *r, struct weir_err 
 			.stop = r->stop,
 		};
 	}
-	if (r->records != NULL && err->code == 0) {
-		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
-			.sink = weir_sink_open(WEIR_SINK_RECORDS, r->records, err),
-			.name = "records",
-			.stop = r->stop,
-		};
-	}
 	if (conf.n_outlets == 0)
 		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
 			.sink = weir_sink_open(WEIR_SINK_NULL, NULL, err), .name = "nothing"
 		};
-	return err->code == 0 ? weir_collector_start(&conf, err) : NULL;
+	if (err->code != 0) {
+		close_sinks(outlets, conf.n_outlets - 1); /* the last one did not open */
+		return NULL;
+	}
+	return weir_collector_start(&conf, err);
+}
+
+/* A sink's thread that writes flows to standard output must be done before lines of this one. */
+static int open_lines(struct replay *r, struct weir_err *err)
+{
+	const bool wait = r->each && r->flows != NULL && strcmp(r->flows, "-") == 0;
+
+	r->lines = wait ? open_memstream(&r->kept, &r->kept_bytes) : stdout;
+	return r->lines != NULL ? 0 : weir_err_set(err, ENOMEM, "--accounting: no memory for it");
+}
+
+static int close_lines(struct replay *r, struct weir_err *err)
+{
+	bool lost;
+
+	if (r->lines == NULL || r->lines == stdout)
+		return 0;
+	lost = ferror(r->lines) != 0;
+	lost |= fclose(r->lines) != 0;
+	fwrite(r->kept, 1, r->kept_bytes, stdout);
+	free(r->kept);
+	return lost ? weir_err_set(err, ENOMEM, "--accounting: no memory for all of it") : 0;
 }
 
 static int start(struct replay *r, struct weir_err *err)
@@ -220,7 +257,7 @@ static int start(struct replay *r, struct weir_err *err)
 	if (r->pipe == NULL)
 		return -err->code;
 	r->collector = start_collector(r, err);
-	return r->collector != NULL ? 0 : -err->code;
+	return r->collector != NULL ? open_lines(r, err) : -err->code;
 }
 
 static void report_fault(struct replay *r, const struct weir_source *src)
@@ -261,7 +298,7 @@ static int run_files(struct replay *r, char *const *paths, size_t n, struct weir
 		weir_pipe_accounting(r->pipe, &a);
 		weir_accounting_add(&r->total, &a);
 		if (r->accounting && r->each)
-			accounting_print_json(stdout, paths[0], &a, true, 0);
+			accounting_print_json(r->lines, paths[0], &a, true, 0);
 	}
 	src->ops->close(src);
 	return rc;
@@ -289,13 +326,14 @@ static int run_each(struct replay *r, struct weir_err *err)
 /* Records are out before the last word is said. */
 static int finish(struct replay *r, struct weir_err *err)
 {
-	int rc = 0;
+	int rc = 0, lines;
 
 	if (r->pipe != NULL)
 		weir_pipe_close_records(r->pipe);
 	if (r->collector != NULL)
 		rc = weir_collector_join(r->collector, err);
-	return rc;
+	lines = close_lines(r, rc == 0 ? err : NULL);
+	return rc == 0 ? lines : rc;
 }
 
 static void print_accounting(const struct replay *r)

@@ -43,6 +43,15 @@ class CommandLine(weir.Case):
         for command in ([weir.AGENT], [weir.AGENT, 'replay'], [weir.CTL], [weir.CTL, 'flow']):
             self.assertEqual(weir.run(*command).returncode, weir.USAGE, command)
 
+    def test_standard_output_that_cannot_be_written_is_a_failure(self):
+        quick = weir.data('quickstart.pcap')
+        for command in (['--help'], ['--version'], ['check'], ['check', '--help'], ['replay', '--accounting', quick],
+                        ['replay', '--flows', '-', quick], ['bench', '--seconds', '1', '-o', 'json']):
+            with open('/dev/full', 'w') as full:
+                p = weir.run(weir.AGENT, *command, stdout=full)
+            self.assertEqual(p.returncode, weir.FAILED, command)
+            self.assertIn('standard output: No space left on device', p.stderr)
+
     def test_values_out_of_range_exit_2(self):
         quick = weir.data('quickstart.pcap')
         for wrong in (['--workers', '0'], ['--workers', 'many'], ['--speed', 'fast'], ['--mode', 'bridge']):

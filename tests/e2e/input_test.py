@@ -143,6 +143,24 @@ class Input(weir.Case):
             _, a, words = weir.accounting(*options, path)
             self.assertEqual((a['received'], a['outcomes']['duplicate']), (2, dropped), (options, words))
 
+    def test_flows_and_accounting_of_each_file_share_standard_output_line_by_line(self):
+        # The accounting alone is more than a pipe's buffer of standard output holds.
+        paths = [self.file(f'{i:03}.pcap', quick()) for i in range(60)]
+        p = weir.replay('--each', '--accounting', '--flows', '-', *paths)
+        self.assertEqual(p.returncode, weir.OK, p.stderr)
+        lines = [json.loads(line) for line in p.stdout.splitlines()]
+        self.assertEqual([a['file'] for a in lines[-60:]], paths)
+        self.assertEqual(len(lines) - 60, 60 * len(weir.flows(QUICK)))
+        self.assertTrue(all('flow_id' in flow for flow in lines[:-60]))
+
+    def test_a_wrong_place_for_records_leaves_the_flows_of_before(self):
+        flows, place = self.file('flows', b'of before\n'), self.file('place', b'')
+        p = weir.replay('--flows', flows, '--records', place, QUICK)
+        self.assertEqual(p.returncode, weir.FAILED)
+        self.assertIn(f'{place}: records cannot be written there: Not a directory', p.stderr)
+        with open(flows) as f:
+            self.assertEqual(f.read(), 'of before\n')
+
 
 if __name__ == '__main__':
     weir.main()
