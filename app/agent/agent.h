@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* Exit codes, the same for every command of weir. */
+/* Exit codes, the same for every command of weir. Partial: up to damage, or until interrupted. */
 enum weir_exit {
 	WEIR_EXIT_OK = 0,
 	WEIR_EXIT_FAILED = 1,
@@ -87,7 +87,10 @@ void accounting_print(FILE *out, const struct weir_accounting *a,
 /* Packets that should have been in a flow and are not, and packets that vanished. */
 uint64_t accounting_lost(const struct weir_accounting *a);
 
-/* signal.c: the first SIGINT or SIGTERM sets it, another, later one ends the process. */
+/*
+ * signal.c: the first SIGINT, SIGTERM or, unless it is ignored as under nohup, SIGHUP sets it; another,
+ * later one ends the process.
+ */
 atomic_bool *agent_stop_on_signals(void);
 
 #endif

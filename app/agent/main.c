@@ -22,7 +22,7 @@ static void print_help(FILE *out)
 		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].help);
 	fputs("\n'weir-agent COMMAND --help' tells the options of each; --version the version.\n"
 	      "\nExit codes: 0 done; 1 failed, or packets lost; 2 wrong command line; 3 wrong\n"
-	      "configuration; 7 input damaged: read up to the damage.\n",
+	      "configuration; 7 input read in part: up to its damage, or until interrupted.\n",
 	      out);
 }
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FIRST_MS 1000 /* short runs show nothing */
@@ -53,7 +54,7 @@ static void *run(void *arg)
 	weir_thread_setup("weir-progress", -1);
 	pthread_mutex_lock(&p->lock);
 	while (!p->stop) {
-		const uint64_t until = weir_clock_wall_ns() + wait_ms * WEIR_NS_PER_MS;
+		const uint64_t until = weir_clock_mono_ns() + wait_ms * WEIR_NS_PER_MS;
 		const struct timespec ts = { .tv_sec = (time_t)(until / WEIR_NS_PER_S),
 					     .tv_nsec = (long)(until % WEIR_NS_PER_S) };
 
@@ -69,6 +70,7 @@ static void *run(void *arg)
 struct progress *progress_start(const struct weir_pipe *pipe, struct weir_source *src)
 {
 	struct progress *p = calloc(1, sizeof(*p));
+	pthread_condattr_t attr;
 
 	if (p == NULL)
 		return NULL;
@@ -77,7 +79,10 @@ struct progress *progress_start(const struct weir_pipe *pipe, struct weir_source
 	p->tty = isatty(STDERR_FILENO);
 	p->start_ns = p->last_ns = weir_clock_mono_ns();
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->over, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->over, &attr);
+	pthread_condattr_destroy(&attr);
 	if (pthread_create(&p->thread, NULL, run, p) != 0) {
 		free(p);
 		return NULL;

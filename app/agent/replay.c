@@ -262,6 +262,8 @@ static int start(struct replay *r, struct weir_err *err)
 
 static void report_fault(struct replay *r, const struct weir_source *src)
 {
+	if (!atomic_load_explicit(&src->ended, memory_order_acquire))
+		r->interrupted = true;
 	if (src->fault.code == 0)
 		return;
 	weir_log(WEIR_LOG_ERR, "%s", src->fault.msg);
@@ -309,8 +311,10 @@ static int run_each(struct replay *r, struct weir_err *err)
 	for (size_t i = 0; i < r->files.n; i++) {
 		int rc;
 
-		if (atomic_load_explicit(r->stop, memory_order_relaxed))
+		if (atomic_load_explicit(r->stop, memory_order_relaxed)) {
+			r->interrupted = true;
 			return 0;
+		}
 		rc = run_files(r, &r->files.paths[i], 1, err);
 		if (rc == -ENOMEM)
 			return rc;
@@ -360,6 +364,8 @@ static int replay(struct replay *r, struct weir_err *err)
 	if (rc < 0)
 		return rc;
 	print_accounting(r);
+	if (r->interrupted)
+		weir_log(WEIR_LOG_WARN, "interrupted: the input was read in part");
 	return 0;
 }
 
@@ -409,5 +415,5 @@ int weir_agent_replay(int argc, char **argv)
 	agent_conf_free(&r.conf);
 	if (rc < 0 || accounting_lost(&r.total) > 0)
 		return WEIR_EXIT_FAILED;
-	return r.damaged ? WEIR_EXIT_PARTIAL : WEIR_EXIT_OK;
+	return r.damaged || r.interrupted ? WEIR_EXIT_PARTIAL : WEIR_EXIT_OK;
 }

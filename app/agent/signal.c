@@ -27,8 +27,13 @@ atomic_bool *agent_stop_on_signals(void)
 {
 	const struct sigaction sa = { .sa_handler = on_signal };
 
+	struct sigaction was;
+
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	/* Under nohup(1) it is ignored, and stays so. */
+	if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return &stop;
 }

@@ -105,17 +105,38 @@ class Input(weir.Case):
         _, a, _ = weir.accounting(self.file('jump.pcap', weir.pcap(frames)))
         self.assertEqual((a['received'], a['outcomes']['flow']), (6, 6))
 
-    def test_an_interrupt_ends_a_paced_replay_with_all_packets_accounted_for(self):
-        p = subprocess.Popen([weir.AGENT, 'replay', '--speed', '0.1x', '--accounting', QUICK], stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, text=True)
+    def paced(self, *before):
+        """-> a replay that takes long."""
+        command = (*before, weir.AGENT, 'replay', '-c', '/dev/null', '--speed', '0.1x', '--accounting', QUICK)
+        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True)
+        self.addCleanup(p.kill)
         time.sleep(1)
-        p.send_signal(signal.SIGINT)
-        time.sleep(0.02)
-        p.send_signal(signal.SIGINT)  # as timeout(1) does: to the process, and to its group
-        out, _ = p.communicate(timeout=10)
+        return p
+
+    def assert_partial(self, p):
+        out, words = p.communicate(timeout=10)
+        self.assertEqual(p.returncode, weir.PARTIAL, words)
+        self.assertIn('interrupted', words)
         a = json.loads(out.splitlines()[-1])
         self.assertLess(a['received'], self.whole())
         self.assert_conserved(a)
+
+    def test_an_interrupt_ends_a_paced_replay_with_all_packets_accounted_for(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            p = self.paced()
+            p.send_signal(number)
+            time.sleep(0.02)
+            p.send_signal(number)  # as timeout(1) does: to the process, and to its group
+            self.assert_partial(p)
+
+    def test_under_nohup_a_closed_terminal_ends_nothing(self):
+        p = self.paced('nohup')
+        p.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        self.assertIsNone(p.poll())
+        p.send_signal(signal.SIGTERM)
+        self.assert_partial(p)
 
     def test_each_prints_one_accounting_line_a_file(self):
         paths = [self.file('a.pcap', quick()), self.file('b.pcap', weir.pcap([])), self.file('c.pcap', quick())]
@@ -123,6 +144,24 @@ class Input(weir.Case):
         lines = [json.loads(line) for line in p.stdout.splitlines()]
         self.assertEqual([a['file'] for a in lines], paths)
         self.assertEqual([a['received'] for a in lines], [self.whole(), 0, self.whole()])
+
+    def test_flows_and_accounting_of_each_file_share_standard_output_line_by_line(self):
+        # The accounting alone is more than a pipe's buffer of standard output holds.
+        paths = [self.file(f'{i:03}.pcap', quick()) for i in range(60)]
+        p = weir.replay('--each', '--accounting', '--flows', '-', *paths)
+        self.assertEqual(p.returncode, weir.OK, p.stderr)
+        lines = [json.loads(line) for line in p.stdout.splitlines()]
+        self.assertEqual([a['file'] for a in lines[-60:]], paths)
+        self.assertEqual(len(lines) - 60, 60 * len(weir.flows(QUICK)))
+        self.assertTrue(all('flow_id' in flow for flow in lines[:-60]))
+
+    def test_a_wrong_place_for_records_leaves_the_flows_of_before(self):
+        flows, place = self.file('flows', b'of before\n'), self.file('place', b'')
+        p = weir.replay('--flows', flows, '--records', place, QUICK)
+        self.assertEqual(p.returncode, weir.FAILED)
+        self.assertIn(f'{place}: records cannot be written there: Not a directory', p.stderr)
+        with open(flows) as f:
+            self.assertEqual(f.read(), 'of before\n')
 
     def test_a_file_of_a_folder_that_cannot_be_read_is_named_and_fails_the_run(self):
         self.file('captures/a.pcap', quick())
@@ -142,24 +181,6 @@ class Input(weir.Case):
             options = options + (['--group-config', group] if group else [])
             _, a, words = weir.accounting(*options, path)
             self.assertEqual((a['received'], a['outcomes']['duplicate']), (2, dropped), (options, words))
-
-    def test_flows_and_accounting_of_each_file_share_standard_output_line_by_line(self):
-        # The accounting alone is more than a pipe's buffer of standard output holds.
-        paths = [self.file(f'{i:03}.pcap', quick()) for i in range(60)]
-        p = weir.replay('--each', '--accounting', '--flows', '-', *paths)
-        self.assertEqual(p.returncode, weir.OK, p.stderr)
-        lines = [json.loads(line) for line in p.stdout.splitlines()]
-        self.assertEqual([a['file'] for a in lines[-60:]], paths)
-        self.assertEqual(len(lines) - 60, 60 * len(weir.flows(QUICK)))
-        self.assertTrue(all('flow_id' in flow for flow in lines[:-60]))
-
-    def test_a_wrong_place_for_records_leaves_the_flows_of_before(self):
-        flows, place = self.file('flows', b'of before\n'), self.file('place', b'')
-        p = weir.replay('--flows', flows, '--records', place, QUICK)
-        self.assertEqual(p.returncode, weir.FAILED)
-        self.assertIn(f'{place}: records cannot be written there: Not a directory', p.stderr)
-        with open(flows) as f:
-            self.assertEqual(f.read(), 'of before\n')
 
 
 if __name__ == '__main__':
