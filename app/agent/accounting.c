@@ -74,9 +74,30 @@ static void print_flows(FILE *out, const struct weir_flow_counters *f)
 			f->records_lost);
 }
 
-void accounting_print(FILE *out, const struct weir_accounting *a,
-		      const struct weir_flow_counters *f)
+static void print_shortage(FILE *out, uint64_t n, const char *what)
 {
+	if (n > 0)
+		fprintf(out, "           %14" PRIu64 "  %s\n", n, what);
+}
+
+static void print_shortages(FILE *out, const struct weir_pipe *pipe)
+{
+	struct weir_pipe_shortages s;
+
+	weir_pipe_shortages(pipe, &s);
+	print_shortage(out, s.fragments,
+		       "fragments counted without their ports: too many datagrams at once");
+	print_shortage(out, s.hints,
+		       "hints of which side is the server left out: too many new servers at once");
+	print_shortage(out, s.dedup,
+		       "packets forgotten before dedup.window_ms was over: copies of them count");
+}
+
+void accounting_print(FILE *out, const struct weir_accounting *a, const struct weir_pipe *pipe)
+{
+	struct weir_flow_counters f;
+
+	weir_pipe_flow_counters(pipe, &f);
 	fprintf(out, "  received %14" PRIu64 "  packets", a->received);
 	if (a->late > 0)
 		fprintf(out, ", %" PRIu64 " of them behind a newer one", a->late);
@@ -91,5 +112,6 @@ void accounting_print(FILE *out, const struct weir_accounting *a,
 	if (weir_accounting_gap(a) != 0)
 		fprintf(out, "  unaccounted %11" PRId64 "  a defect of weir: please report it\n",
 			weir_accounting_gap(a));
-	print_flows(out, f);
+	print_flows(out, &f);
+	print_shortages(out, pipe);
 }

@@ -82,8 +82,7 @@ struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned
 void accounting_print_json(FILE *out, const char *file, const struct weir_accounting *a,
 			   bool missed_known, uint64_t missed);
 /* Where packets went, for a person. */
-void accounting_print(FILE *out, const struct weir_accounting *a,
-		      const struct weir_flow_counters *f);
+void accounting_print(FILE *out, const struct weir_accounting *a, const struct weir_pipe *pipe);
 /* Packets that should have been in a flow and are not, and packets that vanished. */
 uint64_t accounting_lost(const struct weir_accounting *a);
 

@@ -84,7 +84,7 @@ static bool take(struct bench *b, int row, const char *arg)
 		b->port = arg;
 		return true;
 	case OPT_FLOWS:
-		return option_number(&table, row, arg, 1, 1u << 26, &b->flows);
+		return option_number(&table, row, arg, 1, 1u << 25, &b->flows);
 	case OPT_SIZE:
 		b->size = 0;
 		return strcmp(arg, "imix") == 0 ||
@@ -315,7 +315,7 @@ static int bench(struct bench *b, struct weir_err *err)
 	if (rc < 0)
 		return rc;
 	weir_collector_stats(b->collector, 0, &b->sink);
-	accounting_print(stderr, &b->acc, &b->flow);
+	accounting_print(stderr, &b->acc, b->pipe);
 	print_losses(b);
 	print(b);
 	return 0;

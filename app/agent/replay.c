@@ -342,10 +342,7 @@ static int finish(struct replay *r, struct weir_err *err)
 
 static void print_accounting(const struct replay *r)
 {
-	struct weir_flow_counters f;
-
-	weir_pipe_flow_counters(r->pipe, &f);
-	accounting_print(stderr, &r->total, &f);
+	accounting_print(stderr, &r->total, r->pipe);
 	if (r->accounting && !r->each)
 		accounting_print_json(stdout, r->what, &r->total, true, 0);
 }

@@ -206,6 +206,23 @@ void weir_pipe_flow_counters(const struct weir_pipe *p, struct weir_flow_counter
 	}
 }
 
+void weir_pipe_shortages(const struct weir_pipe *p, struct weir_pipe_shortages *out)
+{
+	const struct weir_fragment_counters *f = &p->fragments->counters;
+	const struct weir_view *view = weir_views_get(p->views);
+
+	*out = (struct weir_pipe_shortages){ .fragments = f->exhausted + f->evicted };
+	if (view->hints != NULL)
+		out->hints = weir_hints_dropped(view->hints);
+	for (unsigned int i = 0; i < p->opt.workers; i++) {
+		const struct worker *w = &p->workers[i];
+
+		out->hints += weir_hint_log_dropped(w->hints);
+		if (w->dedup != NULL)
+			out->dedup += weir_dedup_counters(w->dedup)->evicted;
+	}
+}
+
 void weir_pipe_cycles(const struct weir_pipe *p, uint64_t *cycles, uint64_t *packets)
 {
 	*cycles = 0;

@@ -66,6 +66,16 @@ void weir_pipe_back(struct weir_pipe *p);
 void weir_pipe_accounting(const struct weir_pipe *p, struct weir_accounting *out);
 void weir_pipe_flow_counters(const struct weir_pipe *p, struct weir_flow_counters *out);
 
+/* What the pipe had no room to remember, since create: all 0 where its tables are large enough. */
+struct weir_pipe_shortages {
+	uint64_t fragments; /* counted without their ports: too many datagrams at once */
+	uint64_t hints;     /* of which side is the server: flows that start later do without */
+	uint64_t dedup;     /* packets forgotten within the window: copies of them count as new */
+};
+
+/* While no run goes on. Control thread. */
+void weir_pipe_shortages(const struct weir_pipe *p, struct weir_pipe_shortages *out);
+
 /* TSC cycles and packets that workers spent in bursts, reading excluded. */
 void weir_pipe_cycles(const struct weir_pipe *p, uint64_t *cycles, uint64_t *packets);
 

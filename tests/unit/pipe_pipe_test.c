@@ -139,6 +139,29 @@ static void test_a_slow_worker_costs_no_fragment_its_ports(void)
 	script_fini(&s);
 }
 
+/* More than 64 fragments before their first one do not wait for it. */
+static void test_fragments_that_find_no_room_are_told(void)
+{
+	enum { EARLY = 70, HELD_MAX = 64 };
+	struct weir_pipe_shortages none, some;
+	struct weir_settings settings;
+	struct weir_pipe *p;
+	struct script s;
+
+	test_settings(&settings);
+	script_init(&s, EARLY, true);
+	for (unsigned int i = 0; i < EARLY; i++)
+		add_datagram(&s, 4, START_NS + i);
+	p = test_pipe(&settings, 1, true);
+	weir_pipe_shortages(p, &none);
+	test_run(p, &s.src);
+	weir_pipe_shortages(p, &some);
+	CU_ASSERT_EQUAL(none.fragments, 0);
+	CU_ASSERT_EQUAL(some.fragments, EARLY - HELD_MAX);
+	weir_pipe_destroy(p);
+	script_fini(&s);
+}
+
 /* The same again on one pipe: nothing of the first run shows, not in dedup nor in fragments. */
 static void two_runs(unsigned int workers)
 {
@@ -270,6 +293,8 @@ int main(void)
 		  test_records_do_not_depend_on_the_number_of_workers },
 		{ "a slow worker costs no fragment its ports",
 		  test_a_slow_worker_costs_no_fragment_its_ports },
+		{ "fragments that find no room are told",
+		  test_fragments_that_find_no_room_are_told },
 		{ "two runs on one pipe are independent",
 		  test_two_runs_on_one_pipe_are_independent },
 		{ "a run may lie before the one before", test_a_run_may_lie_before_the_one_before },
