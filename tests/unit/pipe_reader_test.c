@@ -159,6 +159,7 @@ static void one_more(struct script *s)
 }
 
 struct stopper {
+	struct script *s;
 	atomic_bool stop;
 	uint64_t set_ns;
 };
@@ -167,6 +168,8 @@ static void *stop_soon(void *arg)
 {
 	struct stopper *st = arg;
 
+	for (int i = 0; i < 10000 && atomic_load(&st->s->given_back[0].n) == 0; i++)
+		usleep(1000);
 	usleep(20000);
 	st->set_ns = weir_clock_mono_ns();
 	atomic_store(&st->stop, true);
@@ -175,12 +178,12 @@ static void *stop_soon(void *arg)
 
 static void stop_with(unsigned int workers, bool lossless, bool busy)
 {
-	struct stopper st = { .set_ns = 0 };
+	struct script s;
+	struct stopper st = { .s = &s };
 	struct weir_settings settings;
 	struct weir_accounting a;
 	struct weir_source *src;
 	struct weir_pipe *p;
-	struct script s;
 	pthread_t thread;
 
 	test_settings(&settings);
