@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* Exit codes, the same for every command of weir. Partial: up to damage, or until interrupted. */
+/* Exit codes of weir-agent; weirctl's are the same, and more. Partial: up to damage, or until interrupted. */
 enum weir_exit {
 	WEIR_EXIT_OK = 0,
 	WEIR_EXIT_FAILED = 1,

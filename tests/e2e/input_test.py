@@ -108,8 +108,9 @@ class Input(weir.Case):
     def paced(self, *before):
         """-> a replay that takes long."""
         command = (*before, weir.AGENT, 'replay', '-c', '/dev/null', '--speed', '0.1x', '--accounting', QUICK)
+        # The tests themselves may run under nohup.
         p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             text=True)
+                             text=True, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         self.addCleanup(p.kill)
         time.sleep(1)
         return p
