@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables of a file and the view `flow`, made from lib/rec/flow_fields.def. Numbers are kept as the
+ * view shows them, times and durations in us, addresses as 4 or 16 bytes; the view makes texts of
+ * addresses, the same as the JSON encoder's (RFC 5952), with nothing but SQL.
+ */
+#include "store_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define APPLICATION_ID 0x77656972 /* "weir" */
+
+/* Larger pages are fewer system calls, and more to write for one row that comes late. */
+#define MAKE_SETUP "PRAGMA page_size = 8192; PRAGMA auto_vacuum = NONE"
+#define READ_SETUP "PRAGMA cache_size = -16384; PRAGMA query_only = 1"
+/*
+ * A commit is a write to the journal: safe from the end of the process, not of the machine. The
+ * journal is synced, and its pages are moved, every 8192 of them (64 MiB).
+ */
+#define WRITE_SETUP                                                      \
+	"PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; "      \
+	"PRAGMA secure_delete = OFF; PRAGMA wal_autocheckpoint = 8192; " \
+	"PRAGMA journal_size_limit = 134217728"
+
+/* Derived fields as SQL; their kin in C is the table's expression. */
+#define SQL_status                                                             \
+	"CASE WHEN f.close_type IN (1, 5, 8, 11, 20) THEN 0 "                  \
+	"WHEN f.close_type = 3 THEN CASE f.protocol WHEN 6 THEN 3 ELSE 0 END " \
+	"WHEN f.close_type IN (2, 7, 15, 17, 19) THEN 3 "                      \
+	"WHEN f.close_type IN (9, 10, 13, 18) THEN 4 ELSE 2 END"
+#define SQL_is_new_flow "f.record_flags & 1"
+#define SQL_rtt_client  "f.rtt_client_max"
+#define SQL_rtt_server  "f.rtt_server_max"
+#define SQL_tunnel_type                                                                 \
+	"CASE coalesce(m.tunnel_tx_type, 0) WHEN 0 THEN coalesce(m.tunnel_rx_type, 0) " \
+	"ELSE m.tunnel_tx_type END"
+#define SQL_tunnel_tier "min(2, max(coalesce(m.tunnel_tx_tier, 0), coalesce(m.tunnel_rx_tier, 0)))"
+#define SQL_flow_count  "CASE WHEN f.flows > 1 THEN f.flows ELSE 0 END"
+
+const char *store_expression(enum weir_field f, char *to, size_t bytes)
+{
+	switch (f) {
+#define WEIR_DERIVED(name, kind, expr, show, help)       \
+	case WEIR_FIELD_##name:                          \
+		snprintf(to, bytes, "(%s)", SQL_##name); \
+		return to;
+#include "flow_fields.def"
+	default:
+		break;
+	}
+	if (store_place(f) == STORE_MORE)
+		snprintf(to, bytes, "coalesce(m.%s, 0)", weir_fields[f].name);
+	else if (store_place(f) == STORE_NOT)
+		snprintf(to, bytes, "(length(f.ip_0) = 16)"); /* is_ipv6 */
+	else
+		snprintf(to, bytes, "f.%s", weir_fields[f].name);
+	return to;
+}
+
+static bool is_kind(enum weir_field f, const char *kind)
+{
+	return strcmp(weir_fields[f].kind, kind) == 0;
+}
+
+static bool is_blob(enum weir_field f)
+{
+	return is_kind(f, "IP");
+}
+
+static void put_columns(FILE *out, enum store_place place)
+{
+	for (unsigned int f = 0; f < WEIR_FIELDS; f++)
+		if (weir_fields[f].bytes > 0 && store_place((enum weir_field)f) == place)
+			fprintf(out, ", %s %s", weir_fields[f].name,
+				is_blob((enum weir_field)f) ? "BLOB" : "INTEGER");
+}
+
+/* Byte `n` of the bytes whose hexadecimal text is `h`. */
+static void put_byte(FILE *out, int n)
+{
+	static const char digits[] = "123456789ABCDEF";
+
+	fprintf(out, "instr('%s', substr(h, %d, 1)) * 16 + instr('%s', substr(h, %d, 1))", digits,
+		2 * n + 1, digits, 2 * n + 2);
+}
+
+static void put_ipv4(FILE *out, int first)
+{
+	fprintf(out, "printf('%%d.%%d.%%d.%%d'");
+	for (int i = 0; i < 4; i++) {
+		fprintf(out, ", ");
+		put_byte(out, first + i);
+	}
+	fprintf(out, ")");
+}
+
+/* Eight groups without leading zeroes, each with a colon on both sides. */
+static void put_groups(FILE *out)
+{
+	fprintf(out, "':'");
+	for (int i = 0; i < 8; i++)
+		fprintf(out,
+			" || CASE substr(h, %d, 4) WHEN '0000' THEN '0' "
+			"ELSE ltrim(lower(substr(h, %d, 4)), '0') END || ':'",
+			4 * i + 1, 4 * i + 1);
+}
+
+/* The first longest run of at least two zero groups of `t` becomes "::". */
+static void put_shortened(FILE *out)
+{
+	fprintf(out, "CASE");
+	for (int n = 8; n >= 2; n--) {
+		char run[18] = "";
+
+		for (int i = 0; i <= 2 * n; i++)
+			run[i] = i % 2 == 0 ? ':' : '0';
+		fprintf(out,
+			" WHEN instr(t, '%s') THEN ltrim(substr(t, 1, instr(t, '%s') - 1), ':') || '::'"
+			" || rtrim(substr(t, instr(t, '%s') + %d), ':')",
+			run, run, run, 2 * n + 1);
+	}
+	fprintf(out, " ELSE trim(t, ':') END");
+}
+
+static void put_ip(FILE *out, const char *name)
+{
+	fprintf(out, "CASE length(f.%s) WHEN 4 THEN (SELECT ", name);
+	put_ipv4(out, 0);
+	fprintf(out,
+		" FROM (SELECT hex(f.%s) AS h)) ELSE (SELECT CASE "
+		"WHEN substr(h, 1, 24) = '000000000000000000000000' AND substr(h, 25, 4) <> '0000' "
+		"THEN '::' || ",
+		name);
+	put_ipv4(out, 12);
+	fprintf(out, " WHEN substr(h, 1, 24) = '00000000000000000000FFFF' THEN '::ffff:' || ");
+	put_ipv4(out, 12);
+	fprintf(out, " ELSE ");
+	put_shortened(out);
+	fprintf(out, " END FROM (SELECT h, ");
+	put_groups(out);
+	fprintf(out, " AS t FROM (SELECT hex(f.%s) AS h))) END", name);
+}
+
+static void put_ip4(FILE *out, const char *value)
+{
+	fprintf(out, "printf('%%d.%%d.%%d.%%d', %s >> 24, %s >> 16 & 255, %s >> 8 & 255, %s & 255)",
+		value, value, value, value);
+}
+
+static void put_mac(FILE *out, const char *value)
+{
+	fprintf(out, "printf('%%02x:%%02x:%%02x:%%02x:%%02x:%%02x', %s >> 40", value);
+	for (int shift = 32; shift >= 0; shift -= 8)
+		fprintf(out, ", %s >> %d & 255", value, shift);
+	fprintf(out, ")");
+}
+
+static void put_point(FILE *out, const char *value)
+{
+	fprintf(out, "CASE %s", value);
+	for (unsigned int v = 0; v <= UINT8_MAX; v++)
+		if (weir_observation_point_text((uint8_t)v)[0] != '\0')
+			fprintf(out, " WHEN %u THEN '%s'", v,
+				weir_observation_point_text((uint8_t)v));
+	fprintf(out, " ELSE '' END");
+}
+
+static void put_column(FILE *out, enum weir_field f)
+{
+	char value[512];
+
+	store_expression(f, value, sizeof(value));
+	if (is_kind(f, "IP"))
+		put_ip(out, weir_fields[f].name);
+	else if (is_kind(f, "IP4"))
+		put_ip4(out, value);
+	else if (is_kind(f, "MAC"))
+		put_mac(out, value);
+	else if (is_kind(f, "POINT"))
+		put_point(out, value);
+	else if (is_kind(f, "ID"))
+		fprintf(out, "printf('%%llu', %s)", value);
+	else
+		fprintf(out, "%s", value);
+	fprintf(out, " AS %s", weir_fields[f].name);
+}
+
+static void put_view(FILE *out)
+{
+	const char *separator = "";
+
+	fprintf(out, "CREATE VIEW flow AS SELECT ");
+	for (unsigned int f = 0; f < WEIR_FIELDS; f++) {
+		if (weir_fields[f].show == WEIR_SHOW_NEVER)
+			continue;
+		fprintf(out, "%s", separator);
+		put_column(out, (enum weir_field)f);
+		separator = ",\n";
+	}
+	fprintf(out, "\nFROM flow_row f LEFT JOIN flow_more m ON m.id = f.id;\n");
+}
+
+static char *text;
+
+static void make_text(void)
+{
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (out == NULL)
+		return;
+	fprintf(out,
+		"CREATE TABLE file (id INTEGER PRIMARY KEY CHECK (id = 1), "
+		"finished INTEGER NOT NULL, rows INTEGER NOT NULL, first_start INTEGER, "
+		"first_end INTEGER, last_end INTEGER, filter_blocks INTEGER NOT NULL);\n"
+		"INSERT INTO file VALUES (1, 0, 0, NULL, NULL, NULL, 0);\n"
+		"CREATE TABLE address_filter (block INTEGER PRIMARY KEY, bits BLOB NOT NULL);\n");
+	fprintf(out, "CREATE TABLE flow_row (id INTEGER PRIMARY KEY");
+	put_columns(out, STORE_HOT);
+	put_columns(out, STORE_ROW);
+	fprintf(out, ");\nCREATE TABLE flow_more (id INTEGER PRIMARY KEY");
+	put_columns(out, STORE_MORE);
+	fprintf(out, ");\nCREATE INDEX flow_by_end_time ON flow_row (end_time);\n");
+	put_view(out);
+	if (fclose(out) != 0) {
+		free(text);
+		text = NULL;
+	}
+}
+
+const struct weir_db_schema *store_schema(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static const char *steps[1];
+	static struct weir_db_schema schema = { "a store file of weir", APPLICATION_ID,
+						WEIR_ARRAY_SIZE(steps), steps };
+
+	pthread_once(&once, make_text);
+	steps[0] = text;
+	return text != NULL ? &schema : NULL;
+}
+
+struct weir_db *store_file_open(const char *path, uint32_t busy_ms, bool write,
+				struct weir_err *err)
+{
+	struct weir_db_conf conf = { .path = path,
+				     .schema = store_schema(),
+				     .setup = write ? WRITE_SETUP : READ_SETUP,
+				     .flags = write ? WEIR_DB_WAL | WEIR_DB_LEAVE : WEIR_DB_READ,
+				     .busy_ms = busy_ms };
+
+	if (conf.schema != NULL)
+		return weir_db_open(&conf, err);
+	weir_err_set(err, ENOMEM, "%s: no memory for its schema", path);
+	return NULL;
+}
+
+int store_file_make(const char *path, struct weir_err *err)
+{
+	char unfinished[STORE_PATH_BYTES + 8];
+	struct weir_db_conf conf = { .path = unfinished,
+				     .schema = store_schema(),
+				     .setup = MAKE_SETUP,
+				     .flags = WEIR_DB_CREATE };
+	struct weir_err own = { 0 };
+	struct weir_db *db;
+
+	err = err != NULL ? err : &own;
+	if (conf.schema == NULL)
+		return weir_err_set(err, ENOMEM, "%s: no memory for its schema", path);
+	snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+	unlink(unfinished);
+	db = weir_db_open(&conf, err);
+	if (db == NULL) {
+		unlink(unfinished);
+		return -err->code;
+	}
+	weir_db_close(db);
+	if (rename(unfinished, path) == 0)
+		return 0;
+	weir_err_set(err, errno, "%s: %s", path, strerror(errno));
+	unlink(unfinished);
+	return -err->code;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a query asks, as SQL. Every value is bound, under a number of its own, whether it is asked for
+ * or not. "Either end" is two SELECTs over a finished file: each side has its index, and both come in
+ * the order of time.
+ */
+#include "store_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum value {
+	VALUE_LIMIT = 1,
+	VALUE_SINCE,
+	VALUE_UNTIL,
+	VALUE_FLOW_ID,
+	VALUE_PORT,
+	VALUE_PROTOCOL,
+	VALUE_TAP,
+	VALUE_CLOSE_TYPE,
+	VALUE_NETS /* two each: lowest and highest address */
+};
+
+static int64_t us_of(uint64_t ns)
+{
+	return (int64_t)(ns / WEIR_NS_PER_US);
+}
+
+bool store_where_may_match(const struct weir_store_query *q, const struct store_file *f)
+{
+	if (f->state == STORE_BAD)
+		return false;
+	if (f->state != STORE_FINISHED)
+		return true; /* rows still come */
+	return f->rows > 0 && (q->since_ns == 0 || f->last_us >= us_of(q->since_ns)) &&
+	       (q->until_ns == 0 || f->first_us < us_of(q->until_ns));
+}
+
+static const char *const ip_columns[] = { "f.ip_0", "f.ip_1" };
+static const char *const port_columns[] = { "f.client_port", "f.server_port" };
+
+static void put_nets(FILE *out, const struct weir_store_query *q, int side)
+{
+	const char *ip = ip_columns[side];
+
+	fprintf(out, "(");
+	for (uint32_t i = 0; i < q->n_nets; i++) {
+		const struct weir_store_net *net = &q->nets[i];
+		const char * or = i > 0 ? " OR " : "";
+		uint32_t low = VALUE_NETS + 2 * i;
+
+		if (net->prefix >= (net->is_ipv6 ? 128 : 32))
+			fprintf(out, "%s%s = ?%u", or, ip, low);
+		else
+			fprintf(out, "%s(%s BETWEEN ?%u AND ?%u AND length(%s) = %d)", or, ip, low,
+				low + 1, ip, net->is_ipv6 ? 16 : 4);
+	}
+	fprintf(out, ")");
+}
+
+static void put_port(FILE *out, int side)
+{
+	fprintf(out, "%s = ?%d", port_columns[side], VALUE_PORT);
+}
+
+static void put_side(FILE *out, const struct weir_store_query *q, bool by_net, int side)
+{
+	if (by_net)
+		put_nets(out, q, side);
+	else
+		put_port(out, side);
+}
+
+/* Client or server; or, of two SELECTs, those of the client, and those of the server alone. */
+static void put_ends(FILE *out, const struct weir_store_query *q, bool by_net, int arm)
+{
+	fprintf(out, " AND ");
+	if (arm < 0) {
+		fprintf(out, "(");
+		put_side(out, q, by_net, 0);
+		fprintf(out, " OR ");
+		put_side(out, q, by_net, 1);
+		fprintf(out, ")");
+		return;
+	}
+	put_side(out, q, by_net, arm);
+	if (arm == 0)
+		return;
+	fprintf(out, " AND NOT ");
+	put_side(out, q, by_net, 0);
+}
+
+/* `arm`: -1 = all in one. */
+static void put_where(FILE *out, const struct weir_store_query *q, int arm)
+{
+	fprintf(out, " WHERE 1");
+	if (q->since_ns != 0)
+		fprintf(out, " AND f.end_time >= ?%d", VALUE_SINCE);
+	if (q->until_ns != 0)
+		fprintf(out, " AND f.start_time < ?%d", VALUE_UNTIL);
+	if (q->has_flow_id)
+		fprintf(out, " AND f.flow_id = ?%d", VALUE_FLOW_ID);
+	if (q->has_protocol)
+		fprintf(out, " AND f.protocol = ?%d", VALUE_PROTOCOL);
+	if (q->has_tap)
+		fprintf(out, " AND f.capture_nic & 255 = ?%d", VALUE_TAP);
+	if (q->has_close_type)
+		fprintf(out, " AND f.close_type = ?%d", VALUE_CLOSE_TYPE);
+	if (q->n_nets > 0)
+		put_ends(out, q, true, arm);
+	if (q->has_port)
+		put_ends(out, q, false, q->n_nets > 0 ? -1 : arm);
+}
+
+static char *text_of(const struct weir_store_query *q, bool indexed, const char *select,
+		     const char *order)
+{
+	bool by_side = indexed && (q->n_nets > 0 || q->has_port);
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (out == NULL)
+		return NULL;
+	for (int arm = by_side ? 0 : -1; arm < (by_side ? 2 : 0); arm++) {
+		fprintf(out, "%sSELECT %s FROM flow_row f LEFT JOIN flow_more m ON m.id = f.id",
+			arm == 1 ? " UNION ALL " : "", select);
+		put_where(out, q, arm);
+	}
+	fprintf(out, " %s", order);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Lowest and highest address of a net. */
+static void net_ends(const struct weir_store_net *net, uint8_t ends[2][16])
+{
+	memcpy(ends[0], net->ip.b, 16);
+	memcpy(ends[1], net->ip.b, 16);
+	for (unsigned int bit = net->prefix; bit < (net->is_ipv6 ? 128 : 32); bit++) {
+		ends[0][bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+		ends[1][bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	}
+}
+
+static void bind_nets(struct store_cursor *c, const struct weir_store_query *q)
+{
+	for (uint32_t i = 0; i < q->n_nets; i++) {
+		const struct weir_store_net *net = &q->nets[i];
+		size_t bytes = net->is_ipv6 ? 16 : 4;
+
+		net_ends(net, c->nets[i]);
+		weir_db_bind_blob(c->stmt, (int)(VALUE_NETS + 2 * i), c->nets[i][0], bytes);
+		if (net->prefix < bytes * 8)
+			weir_db_bind_blob(c->stmt, (int)(VALUE_NETS + 2 * i + 1), c->nets[i][1],
+					  bytes);
+	}
+}
+
+static void bind(struct store_cursor *c, const struct weir_store_query *q)
+{
+	weir_db_bind_i64(c->stmt, VALUE_LIMIT, q->limit > 0 ? (int64_t)q->limit : -1);
+	if (q->since_ns != 0)
+		weir_db_bind_i64(c->stmt, VALUE_SINCE, us_of(q->since_ns));
+	if (q->until_ns != 0)
+		weir_db_bind_i64(c->stmt, VALUE_UNTIL, us_of(q->until_ns));
+	if (q->has_flow_id)
+		weir_db_bind_i64(c->stmt, VALUE_FLOW_ID, (int64_t)q->flow_id);
+	if (q->has_port)
+		weir_db_bind_i64(c->stmt, VALUE_PORT, q->port);
+	if (q->has_protocol)
+		weir_db_bind_i64(c->stmt, VALUE_PROTOCOL, q->protocol);
+	if (q->has_tap)
+		weir_db_bind_i64(c->stmt, VALUE_TAP, q->tap);
+	if (q->has_close_type)
+		weir_db_bind_i64(c->stmt, VALUE_CLOSE_TYPE, q->close_type);
+	bind_nets(c, q);
+}
+
+int store_cursor_open(struct store_cursor *c, const struct weir_store_query *q, bool indexed,
+		      const char *select, const char *order, struct weir_err *err)
+{
+	char *text = text_of(q, indexed, select, order);
+
+	if (text == NULL)
+		return weir_err_set(err, ENOMEM, "store: no memory for a question");
+	c->stmt = weir_db_prepare(c->db, text, err);
+	free(text);
+	if (c->stmt == NULL)
+		return -err->code;
+	bind(c, q);
+	return 0;
+}
+
+void store_cursor_close(struct store_cursor *c)
+{
+	weir_db_finish(c->stmt);
+	weir_db_close(c->db);
+	c->stmt = NULL;
+	c->db = NULL;
+}

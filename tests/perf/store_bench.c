@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records a second into the store, while it finishes what was written before; then questions. Records are like
+ * those of short TCP flows, as in export_bench.
+ *
+ *   store_bench [directory [million records [million rows a file]]]
+ */
+#include <weir_store.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define BATCH 256
+#define START UINT64_C(1700002800000000000)
+
+static uint64_t state = 88172645463325252u;
+
+static uint64_t noise(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static uint32_t around(uint32_t mean)
+{
+	return (uint32_t)(-log(1 - (double)(noise() >> 11) * 0x1p-53) * mean);
+}
+
+static void make(struct weir_flow_rec *r)
+{
+	uint64_t client_ns = around(20000000), server_ns = around(3000000);
+
+	memset(r, 0, sizeof(*r));
+	r->duration_ns = client_ns + server_ns + (uint64_t)around(3000000) * 1000;
+	r->capture_nic = UINT64_C(4) << 60 | 1;
+	r->ip[0].w[0] = 10 | (uint32_t)(noise() % 1000000) << 8;
+	r->ip[1].w[0] = 0x0100a8c0 | (uint32_t)(noise() % 200) << 24;
+	memcpy(r->mac, "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
+	r->port[0] = (uint16_t)(1024 + noise() % 60000);
+	r->port[1] = noise() & 3 ? 443 : 80;
+	r->eth_type = 0x0800;
+	r->capture_network_type = 3;
+	r->flags = WEIR_REC_NEW | WEIR_REC_ACTIVE_SERVICE;
+	r->protocol = 6;
+	r->close_type = noise() % 20 ? WEIR_CLOSE_FINISH : WEIR_CLOSE_TIMEOUT;
+	r->direction_score = 255;
+	r->flow_count = 1;
+	for (int d = 0; d < 2; d++) {
+		r->tcp_flags[d] = 0x1b;
+		r->packet[d] = 3 + around(3);
+		r->l4_byte[d] = around(d == 0 ? 800 : 4000);
+		r->l3_byte[d] = r->l4_byte[d] + 20 * r->packet[d] + 20;
+		r->byte[d] = r->l3_byte[d] + 34 * r->packet[d];
+	}
+	r->syn_seq = (uint32_t)noise();
+	r->syn_ack_seq = (uint32_t)noise();
+	r->init_ipid = (uint16_t)noise();
+	r->rtt = (uint32_t)((client_ns + server_ns) / 1000);
+	r->rtt_client = (struct weir_delay){ (uint32_t)(client_ns / 1000), 1, client_ns / 1000 };
+	r->rtt_server = (struct weir_delay){ (uint32_t)(server_ns / 1000), 1, server_ns / 1000 };
+	r->srt = (struct weir_delay){ around(4000), 1, 4000 };
+	r->art = (struct weir_delay){ around(9000), 1, 9000 };
+	r->retrans[0] = noise() % 50 == 0;
+	r->syn_count = r->synack_count = 1;
+	r->fin_count = 2;
+}
+
+static double seconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void must(bool ok, const struct weir_err *err)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "store_bench: %s\n", err->msg);
+	exit(1);
+}
+
+/* End times run at 100,000 a second; a fifth of the records comes up to 5 s late. */
+static void write_all(struct weir_store *s, struct weir_flow_rec *recs, uint64_t n)
+{
+	struct weir_err err = { 0 };
+	double flushed = seconds(CLOCK_MONOTONIC);
+
+	for (uint64_t i = 0; i < n; i += BATCH) {
+		struct weir_flow_rec *r = &recs[i % (BATCH * 256)];
+
+		for (uint64_t k = 0; k < BATCH; k++) {
+			uint64_t late_ns = noise() % 5 ? 0 : noise() % (5 * WEIR_NS_PER_S);
+
+			r[k].end_ns = START + (i + k) * 10000 - late_ns;
+			r[k].start_ns = r[k].flow_start_ns = r[k].end_ns - r[k].duration_ns;
+			r[k].flow_id = r[k].start_ns >> 30 << 32 | (uint32_t)noise();
+		}
+		must(weir_store_write(s, r, BATCH, &err) == 0, &err);
+		if (seconds(CLOCK_MONOTONIC) - flushed < 1)
+			continue;
+		must(weir_store_flush(s, &err) == 0, &err);
+		flushed = seconds(CLOCK_MONOTONIC);
+	}
+	must(weir_store_flush(s, &err) == 0, &err);
+}
+
+static void bench_write(const char *dir, uint64_t n, uint64_t file_rows)
+{
+	struct weir_store_conf conf = { .dir = dir, .file_rows = file_rows };
+	struct weir_flow_rec *recs = malloc(BATCH * 256 * sizeof(*recs));
+	struct weir_store_stats st;
+	struct weir_err err = { 0 };
+	struct weir_store *s = weir_store_open(&conf, &err);
+	double wall, cpu;
+
+	must(s != NULL && recs != NULL, &err);
+	for (int i = 0; i < BATCH * 256; i++)
+		make(&recs[i]);
+	wall = seconds(CLOCK_MONOTONIC);
+	cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
+	write_all(s, recs, n);
+	wall = seconds(CLOCK_MONOTONIC) - wall;
+	cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	weir_store_stats(s, &st);
+	printf("written:  %7.0f rows a second, %4.0f ns CPU of the writer a row; %u of %u files wait "
+	       "to be finished\n",
+	       (double)n / wall, cpu * 1e9 / (double)n, st.unfinished, st.files);
+	fflush(stdout);
+	wall = seconds(CLOCK_MONOTONIC);
+	must(weir_store_settle(s, &err) == 0, &err);
+	weir_store_stats(s, &st);
+	printf("finished: after %.1f s more; %.0f bytes a row\n", seconds(CLOCK_MONOTONIC) - wall,
+	       (double)st.bytes / (double)n);
+	weir_store_close(s, NULL);
+	free(recs);
+}
+
+static void bench_list(struct weir_store_reader *r, const char *what,
+		       const struct weir_store_query *q)
+{
+	double wall = seconds(CLOCK_MONOTONIC);
+	struct weir_err err = { 0 };
+	struct weir_store_rows *rows = weir_store_select(r, q, &err);
+	uint64_t n = 0;
+
+	must(rows != NULL, &err);
+	while (weir_store_rows_next(rows) != NULL)
+		n++;
+	weir_store_rows_close(rows);
+	printf("%-34s %7.3f s, %llu rows, %u files opened\n", what, seconds(CLOCK_MONOTONIC) - wall,
+	       (unsigned long long)n, weir_store_reader_opened(r));
+}
+
+static void bench_top(struct weir_store_reader *r, const char *what, enum weir_field field,
+		      uint32_t sums)
+{
+	struct weir_store_query q = { 0 };
+	struct weir_store_grouping g = {
+		.fields = { field }, .n_fields = 1, .sums = sums, .by = WEIR_STORE_BYTES, .n = 10
+	};
+	double wall = seconds(CLOCK_MONOTONIC);
+	struct weir_err err = { 0 };
+	struct weir_store_top top;
+
+	must(weir_store_top(r, &q, &g, &top, &err) == 0, &err);
+	printf("%-34s %7.3f s, %llu groups\n", what, seconds(CLOCK_MONOTONIC) - wall,
+	       (unsigned long long)top.n_all);
+	weir_store_top_fini(&top);
+}
+
+static void bench_ask(const char *dir)
+{
+	struct weir_store_net client = { .ip.b = { 10, 1, 2, 3 }, .prefix = 32 };
+	struct weir_store_net server = { .ip.b = { 192, 168, 0, 1 }, .prefix = 32 };
+	struct weir_store_query q = { .sort = WEIR_FIELD_end_time, .nets = &client, .n_nets = 1 };
+	double wall = seconds(CLOCK_MONOTONIC);
+	struct weir_err err = { 0 };
+	struct weir_store_reader *r = weir_store_reader_open(dir, &err);
+
+	must(r != NULL, &err);
+	printf("%-34s %7.3f s\n", "open", seconds(CLOCK_MONOTONIC) - wall);
+	bench_list(r, "list, one client", &q);
+	bench_list(r, "again", &q);
+	q.nets = &server;
+	server.ip.b[3] = 7;
+	q.descending = true;
+	q.limit = 100;
+	bench_list(r, "list, newest 100 of a server", &q);
+	q.n_nets = 0;
+	q.has_port = true;
+	q.port = 4711;
+	bench_list(r, "list, newest 100 of a port", &q);
+	bench_top(r, "top servers, bytes", WEIR_FIELD_ip_1, 1 << WEIR_STORE_BYTES);
+	bench_top(r, "top servers, all sums", WEIR_FIELD_ip_1, (1 << WEIR_STORE_SUMS) - 1);
+	bench_top(r, "top clients, bytes", WEIR_FIELD_ip_0, 1 << WEIR_STORE_BYTES);
+	weir_store_reader_close(r);
+}
+
+int main(int argc, char **argv)
+{
+	const char *dir = argc > 1 ? argv[1] : "store_bench.dir";
+	double millions = argc > 2 ? atof(argv[2]) : 2;
+	double file_millions = argc > 3 ? atof(argv[3]) : millions / 4;
+	char command[4096];
+
+	bench_write(dir, (uint64_t)(millions * 1e6) / BATCH * BATCH,
+		    (uint64_t)(file_millions * 1e6));
+	bench_ask(dir);
+	if (argc <= 1) {
+		snprintf(command, sizeof(command), "rm -r %s", dir);
+		return system(command);
+	}
+	return 0;
+}
