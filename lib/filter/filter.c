@@ -45,7 +45,7 @@ struct weir_filter *weir_filter_create(const struct weir_filter_options *o, stru
 	struct weir_filter *f;
 
 	if (strlen(text) > WEIR_FILTER_TEXT_MAX) {
-		filter_refuse(err, E2BIG, text, "it has more than 4,095 bytes");
+		filter_refuse(err, E2BIG, text, "it has more than 2,047 bytes");
 		return NULL;
 	}
 	f = calloc(1, sizeof(*f));

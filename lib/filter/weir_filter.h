@@ -8,7 +8,7 @@
  * `vlan` sees it, and `tcp port 80` alone does not look behind it, here as there.
  *
  * The program is DPDK's: checked by its verifier before use, native code where DPDK can make it, else
- * interpreted. No EAL is needed. A filter never changes once it is made and is read by any number of
+ * interpreted; by an interpreter of ours what the verifier would never end with. No EAL is needed. A filter never changes once it is made and is read by any number of
  * workers at once; who made it frees it when no worker can still hold it (views do that).
  */
 #ifndef WEIR_FILTER_H
@@ -17,7 +17,7 @@
 #include <weir_base.h>
 #include <weir_pkt.h>
 
-#define WEIR_FILTER_TEXT_MAX    4095 /* bytes of an expression */
+#define WEIR_FILTER_TEXT_MAX    2047 /* bytes of an expression */
 #define WEIR_FILTER_CLASSIC_MAX 4096 /* instructions the kernel takes; no filter is longer there */
 
 struct weir_filter;
@@ -38,7 +38,8 @@ struct weir_filter_options {
  * -ENOMEM. The line names the expression and what to write instead where that is known.
  *
  * Any thread that may block and allocate, several at once: libpcap is called under a lock. Takes some
- * 0.1 ms; a name that nobody answers for takes as long as the resolver waits.
+ * 0.3 ms, and seconds for the longest expressions; a name that nobody answers for takes as long as the
+ * resolver waits.
  */
 struct weir_filter *weir_filter_create(const struct weir_filter_options *o, struct weir_err *err);
 void weir_filter_destroy(struct weir_filter *f);
