@@ -108,7 +108,7 @@ static bool matches(const struct weir_filter *f, const struct weir_frame *frame,
 
 bool weir_filter_match(const struct weir_filter *f, const struct weir_frame *frame)
 {
-	struct view v;
+	struct view v; /* filled as far as it is read */
 
 	return matches(f, frame, &v);
 }
@@ -116,7 +116,7 @@ bool weir_filter_match(const struct weir_filter *f, const struct weir_frame *fra
 void weir_filter_burst(const struct weir_filter *f, const struct weir_frame *frames, unsigned int n,
 		       uint8_t *outcomes)
 {
-	struct view v;
+	struct view v; /* filled as far as it is read */
 
 	for (unsigned int i = 0; i < n; i++) {
 		if (weir_likely(outcomes[i] == WEIR_OUTCOME_FLOW) && !matches(f, &frames[i], &v))

@@ -123,7 +123,7 @@ static bool load_ind(struct out *o, const struct bpf_insn *in)
 	if (in->k > INT32_MAX)
 		return refuse(o, too_far);
 	move(o, TMP, X);
-	put(o, EBPF_ALU64 | BPF_ADD | BPF_K, TMP, 0, reachable(in->k));
+	put(o, EBPF_ALU64 | BPF_ADD, TMP, 0, reachable(in->k)); /* BPF_K, which is 0 */
 	put_fail_if(o, BPF_JMP | BPF_JGT | BPF_K, TMP, OFFSET_MAX);
 	put(o, in->code, 0, TMP, 0);
 	return true;

@@ -91,6 +91,7 @@ static inline void view_unusual(struct view *v, const struct weir_frame *f)
 
 static inline struct rte_mbuf *view_of(struct view *v, const struct weir_frame *f)
 {
+	/* cppcheck-suppress ctuuninitvar */
 	struct rte_mbuf *m = v->segments;
 
 	if (weir_unlikely(f->flags & WEIR_FRAME_VLAN || f->caplen > SEGMENT_MAX)) {

@@ -31,8 +31,7 @@ static const char *const expressions[] = {
 	"net fe80::/10",
 	"src net 2001::/16",
 	"ip6 host ::1",
-	"host 2001:db8::1 or host 2001:db8::2 or host 2001:db8:1::3 or host fe80::4 or host fe80::5 "
-	"or host ff02::1 or host ff02::2 or host ff02::16",
+	"host 2001:db8::1 or host 2001:db8::2 or host 2001:db8:1::3 or host fe80::4 or host ff02::16",
 	"port 53",
 	"src port 80",
 	"dst port 443",
