@@ -5,9 +5,10 @@
  *
  *   store_bench [directory [million records [million rows a file]]]
  */
+#include "records.h"
+
 #include <weir_store.h>
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -15,60 +16,6 @@
 
 #define BATCH 256
 #define START UINT64_C(1700002800000000000)
-
-static uint64_t state = 88172645463325252u;
-
-static uint64_t noise(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static uint32_t around(uint32_t mean)
-{
-	return (uint32_t)(-log(1 - (double)(noise() >> 11) * 0x1p-53) * mean);
-}
-
-static void make(struct weir_flow_rec *r)
-{
-	uint64_t client_ns = around(20000000), server_ns = around(3000000);
-
-	memset(r, 0, sizeof(*r));
-	r->duration_ns = client_ns + server_ns + (uint64_t)around(3000000) * 1000;
-	r->capture_nic = UINT64_C(4) << 60 | 1;
-	r->ip[0].w[0] = 10 | (uint32_t)(noise() % 1000000) << 8;
-	r->ip[1].w[0] = 0x0100a8c0 | (uint32_t)(noise() % 200) << 24;
-	memcpy(r->mac, "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
-	r->port[0] = (uint16_t)(1024 + noise() % 60000);
-	r->port[1] = noise() & 3 ? 443 : 80;
-	r->eth_type = 0x0800;
-	r->capture_network_type = 3;
-	r->flags = WEIR_REC_NEW | WEIR_REC_ACTIVE_SERVICE;
-	r->protocol = 6;
-	r->close_type = noise() % 20 ? WEIR_CLOSE_FINISH : WEIR_CLOSE_TIMEOUT;
-	r->direction_score = 255;
-	r->flow_count = 1;
-	for (int d = 0; d < 2; d++) {
-		r->tcp_flags[d] = 0x1b;
-		r->packet[d] = 3 + around(3);
-		r->l4_byte[d] = around(d == 0 ? 800 : 4000);
-		r->l3_byte[d] = r->l4_byte[d] + 20 * r->packet[d] + 20;
-		r->byte[d] = r->l3_byte[d] + 34 * r->packet[d];
-	}
-	r->syn_seq = (uint32_t)noise();
-	r->syn_ack_seq = (uint32_t)noise();
-	r->init_ipid = (uint16_t)noise();
-	r->rtt = (uint32_t)((client_ns + server_ns) / 1000);
-	r->rtt_client = (struct weir_delay){ (uint32_t)(client_ns / 1000), 1, client_ns / 1000 };
-	r->rtt_server = (struct weir_delay){ (uint32_t)(server_ns / 1000), 1, server_ns / 1000 };
-	r->srt = (struct weir_delay){ around(4000), 1, 4000 };
-	r->art = (struct weir_delay){ around(9000), 1, 9000 };
-	r->retrans[0] = noise() % 50 == 0;
-	r->syn_count = r->synack_count = 1;
-	r->fin_count = 2;
-}
 
 static double seconds(clockid_t clock)
 {
@@ -118,11 +65,12 @@ static void bench_write(const char *dir, uint64_t n, uint64_t file_rows)
 	struct weir_store_stats st;
 	struct weir_err err = { 0 };
 	struct weir_store *s = weir_store_open(&conf, &err);
+	uint64_t clock_ns = START;
 	double wall, cpu;
 
 	must(s != NULL && recs != NULL, &err);
 	for (int i = 0; i < BATCH * 256; i++)
-		make(&recs[i]);
+		make(&recs[i], &clock_ns);
 	wall = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
 	write_all(s, recs, n);

@@ -3,13 +3,13 @@
  * Real captures, kept beside the tree, against libpcap and tcpdump: frame by frame, the first ones of
  * each capture also cut at every length and with their tag taken out, native and interpreted.
  */
+#include "captures_test.h"
 #include "filter_test.h"
 
 #include <sys/wait.h>
 
-#define CAPTURES_MAX 8192
-#define CUT_FRAMES   2   /* of each capture cut at every length */
-#define CUT_MAX      160 /* up to here */
+#define CUT_FRAMES 2   /* of each capture cut at every length */
+#define CUT_MAX    160 /* up to here */
 
 static const char *const expressions[] = {
 	"ip",
@@ -125,9 +125,6 @@ static struct link_type types[] = {
 	{ .dlt = DLT_IEEE802_11_RADIO, .link = WEIR_LINK_RADIOTAP },
 };
 
-static const char *root = WEIR_SOURCE_ROOT "/../shared/pcaps";
-static char *names[CAPTURES_MAX];
-static size_t n_names;
 static uint64_t asked, matched[EXPRESSIONS], frames_read, frames_tagged;
 
 static void make(struct link_type *t, pcap_t *capture)
@@ -370,24 +367,6 @@ static void test_frames_written_are_those_of_tcpdump(void)
 		pcap_close(capture);
 	}
 	CU_ASSERT_EQUAL(found, WEIR_ARRAY_SIZE(captures));
-}
-
-static bool manifest_read(void)
-{
-	char line[4096];
-	FILE *in;
-
-	snprintf(line, sizeof(line), "%s/MANIFEST.tsv", root);
-	in = fopen(line, "r");
-	if (in == NULL)
-		return false;
-	while (n_names < CAPTURES_MAX && fgets(line, sizeof(line), in) != NULL) {
-		line[strcspn(line, "\t\n")] = '\0';
-		if (strcmp(line, "file") != 0)
-			names[n_names++] = strdup(line);
-	}
-	fclose(in);
-	return true;
 }
 
 static void forget(void)

@@ -3,6 +3,7 @@
  * Every capture kept beside the tree, against what other tools say of it: packets, captured and wire
  * bytes, and whether it is damaged.
  */
+#include "captures_test.h"
 #include "weir_test.h"
 
 #include <weir_source_pcap.h>
@@ -10,12 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define CAPTURES_MAX 8192
-
-static const char *root = WEIR_SOURCE_ROOT "/../shared/pcaps";
-static char *names[CAPTURES_MAX];
-static size_t n_names;
 
 struct facts {
 	uint64_t packets, cap, wire;
@@ -149,24 +144,6 @@ static void test_all_captures_as_one_stream_give_the_sum(void)
 	CU_ASSERT_EQUAL(got.cap, want.cap);
 	CU_ASSERT_EQUAL(got.wire, want.wire);
 	weir_pcap_files_free(&files);
-}
-
-static bool manifest_read(void)
-{
-	char line[4096];
-	FILE *in;
-
-	snprintf(line, sizeof(line), "%s/MANIFEST.tsv", root);
-	in = fopen(line, "r");
-	if (in == NULL)
-		return false;
-	while (n_names < CAPTURES_MAX && fgets(line, sizeof(line), in) != NULL) {
-		line[strcspn(line, "\t\n")] = '\0';
-		if (strcmp(line, "file") != 0)
-			names[n_names++] = strdup(line);
-	}
-	fclose(in);
-	return true;
 }
 
 int main(void)
