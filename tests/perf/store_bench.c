@@ -17,6 +17,8 @@
 #define BATCH 256
 #define START UINT64_C(1700002800000000000)
 
+static union weir_ip a_client; /* of what was written */
+
 static double seconds(clockid_t clock)
 {
 	struct timespec t;
@@ -71,6 +73,7 @@ static void bench_write(const char *dir, uint64_t n, uint64_t file_rows)
 	must(s != NULL && recs != NULL, &err);
 	for (int i = 0; i < BATCH * 256; i++)
 		make(&recs[i], &clock_ns);
+	a_client = recs[0].ip[0];
 	wall = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
 	write_all(s, recs, n);
@@ -125,7 +128,7 @@ static void bench_top(struct weir_store_reader *r, const char *what, enum weir_f
 
 static void bench_ask(const char *dir)
 {
-	struct weir_store_net client = { .ip.b = { 10, 1, 2, 3 }, .prefix = 32 };
+	struct weir_store_net client = { .ip = a_client, .prefix = 32 };
 	struct weir_store_net server = { .ip.b = { 192, 168, 0, 1 }, .prefix = 32 };
 	struct weir_store_query q = { .sort = WEIR_FIELD_end_time, .nets = &client, .n_nets = 1 };
 	double wall = seconds(CLOCK_MONOTONIC);

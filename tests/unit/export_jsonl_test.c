@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "put.h"
+#include "rec_test.h"
 #include "weir_test.h"
 
 #include <weir_export.h>
@@ -117,17 +118,6 @@ static void test_values_have_the_units_of_the_design(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(text_of(&r), ",\"flow_count\":12345"));
 }
 
-static void fill(struct weir_flow_rec *r, unsigned int *seed)
-{
-	for (int f = 0; f < WEIR_FIELDS; f++) {
-		uint8_t *at = (uint8_t *)r + weir_fields[f].offset;
-		int what = rand_r(seed) % 3;
-
-		for (int b = 0; b < weir_fields[f].bytes; b++)
-			at[b] = what == 0 ? 0 : what == 1 ? 0xff : (uint8_t)(rand_r(seed) >> 3);
-	}
-}
-
 static const char check_py[] =
 	"import ipaddress, json, sys\n"
 	"n = 0\n"
@@ -155,7 +145,7 @@ static void test_any_record_is_valid_json(void)
 		struct weir_flow_rec r = { 0 };
 
 		if (i > 0)
-			fill(&r, &seed);
+			rec_fill(&r, &seed);
 		CU_ASSERT_EQUAL(s->ops->write(s, &r, 1, &err), 0);
 	}
 	CU_ASSERT_EQUAL(s->ops->flush(s, &err), 0);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "rec_test.h"
 #include "store_test.h"
 
 #include <weir_export.h>
@@ -159,15 +160,10 @@ static void test_a_clock_that_is_stepped_by_a_year_loses_nothing(void)
 /* Each field of a record is zeroes, ones or noise, in what SQLite's integers and the hour can hold. */
 static void fill(struct weir_flow_rec *r, unsigned int *seed)
 {
-	for (int f = 0; f < WEIR_FIELDS; f++) {
-		uint8_t *at = (uint8_t *)r + weir_fields[f].offset;
-		int what = rand_r(seed) % 3;
-
-		for (int b = 0; b < weir_fields[f].bytes; b++)
-			at[b] = what == 0 ? 0 : what == 1 ? 0xff : (uint8_t)(rand_r(seed) >> 3);
+	rec_fill(r, seed);
+	for (int f = 0; f < WEIR_FIELDS; f++)
 		if (strcmp(weir_fields[f].kind, "U64") == 0)
-			at[7] &= 0x7f;
-	}
+			((uint8_t *)r)[weir_fields[f].offset + 7] &= 0x7f;
 	r->is_ipv6 &= 1;
 	if (!r->is_ipv6)
 		memset(&r->ip[0].w[1], 0, 12), memset(&r->ip[1].w[1], 0, 12);
