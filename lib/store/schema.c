@@ -203,6 +203,7 @@ static void put_view(FILE *out)
 }
 
 static char *text;
+static const char *steps[1]; /* text */
 
 static void make_text(void)
 {
@@ -228,17 +229,16 @@ static void make_text(void)
 		free(text);
 		text = NULL;
 	}
+	steps[0] = text;
 }
 
 const struct weir_db_schema *store_schema(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	static const char *steps[1];
-	static struct weir_db_schema schema = { "a store file of weir", APPLICATION_ID,
-						WEIR_ARRAY_SIZE(steps), steps };
+	static const struct weir_db_schema schema = { "a store file of weir", APPLICATION_ID,
+						      WEIR_ARRAY_SIZE(steps), steps };
 
 	pthread_once(&once, make_text);
-	steps[0] = text;
 	return text != NULL ? &schema : NULL;
 }
 
