@@ -89,6 +89,7 @@ struct weir_outlet {
 	bool running;
 	struct weir_err fault; /* outlet's thread: wo; valid after join */
 	uint64_t unsettled;    /* outlet's thread: as the sink's `buffered`, before the last call */
+	uint64_t lost;         /* outlet's thread: as the sink's, before the last call */
 
 	_Atomic uint64_t dropped;                 /* collector: wo */
 	_Atomic uint64_t merged, failed, written; /* outlet's thread: wo */

@@ -19,8 +19,11 @@ static void fail(struct weir_outlet *o, uint64_t lost)
 static void settle(struct weir_outlet *o, int rc)
 {
 	struct weir_sink *s = o->conf.sink;
+	uint64_t lost = s->lost - o->lost;
 
-	weir_count(&o->written, o->unsettled - s->buffered);
+	weir_count(&o->written, o->unsettled - s->buffered - lost);
+	weir_count(&o->failed, lost);
+	o->lost = s->lost;
 	if (rc != 0) {
 		fail(o, s->buffered);
 		s->buffered = 0;

@@ -10,6 +10,7 @@
 #include <weir_base.h>
 #include <weir_rec.h>
 #include <weir_rt.h>
+#include <weir_store.h>
 
 /* One way out. After open, every call comes from the one thread the collector gives the sink. */
 struct weir_sink;
@@ -29,6 +30,7 @@ struct weir_sink {
 	const struct weir_sink_ops *ops;
 	uint64_t
 		buffered; /* records taken and not yet handed to the system; after an error: lost */
+	uint64_t lost; /* of a sink that goes on all the same: could not be written, all together */
 };
 
 enum weir_sink_type {
@@ -43,6 +45,13 @@ enum weir_sink_type {
  */
 struct weir_sink *weir_sink_open(enum weir_sink_type type, const char *target,
 				 struct weir_err *err);
+
+/*
+ * A sink into a store, which is borrowed: its owner may ask it how it is at any time, and settles and
+ * closes it after the sink. It goes on after a failure, as the store does; what was lost meanwhile counts
+ * as failed, and is logged when it begins and when it is over. NULL with `err` set without memory.
+ */
+struct weir_sink *weir_sink_store_create(struct weir_store *store, struct weir_err *err);
 
 /* What one sink is to get. */
 struct weir_outlet_conf {
@@ -73,7 +82,7 @@ struct weir_outlet_stats {
 	uint64_t folded;  /* became part of a folded record */
 	uint64_t merged;  /* became part of another record of their flow */
 	uint64_t dropped; /* this sink's queue was full */
-	uint64_t failed;  /* the sink could not write them; why: weir_collector_join() */
+	uint64_t failed;  /* the sink could not write them; why: weir_collector_join(), the store */
 	uint64_t written;
 	uint64_t early; /* floods passed on before they were complete, for want of memory */
 };
