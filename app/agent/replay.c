@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 
 /* An input of so much is worth memory that is there from the start; a smaller one is over before. */
-#define BACK_BYTES ((uint64_t)16 << 20)
+#define BACK_BYTES    ((uint64_t)16 << 20)
+
+#define STORE_BUSY_MS 60000
 
 enum {
 	OPT_MODE,
@@ -48,7 +50,8 @@ static const struct option_row rows[] = {
 	[OPT_REPORTS] = { "reports", 0, NULL,
 			  "--flows has each minute's report, not one record a flow" },
 	[OPT_RECORDS] = { "records", 0, "DIR", "compact binary records, for weirctl flow" },
-	[OPT_STORE] = { "store", 0, "DIR", "the embedded store: not there yet" },
+	[OPT_STORE] = { "store", 0, "DIR",
+			"the embedded store: SQLite files of each minute's report" },
 	[OPT_ACCOUNTING] = { "accounting", 0, NULL,
 			     "end with what became of the packets, as JSON" },
 };
@@ -66,12 +69,13 @@ static const struct option_table table = {
 struct replay {
 	uint64_t workers, loop;
 	double speed;
-	const char *config, *group, *flows, *records;
+	const char *config, *group, *flows, *records, *store_dir;
 	char what[512]; /* the operands, for the accounting */
 	bool each, dedup, sorted, reports, accounting;
 	struct agent_conf conf;
 	struct weir_pcap_files files;
 	struct weir_pipe *pipe;
+	struct weir_store *store; /* NULL = none */
 	struct weir_collector *collector;
 	atomic_bool *stop; /* by a signal, or by a sink that failed */
 	struct weir_accounting total;
@@ -141,6 +145,9 @@ static bool take(struct replay *r, int row, const char *arg)
 	case OPT_RECORDS:
 		r->records = arg;
 		return true;
+	case OPT_STORE:
+		r->store_dir = arg;
+		return true;
 	case OPT_ACCOUNTING:
 		return r->accounting = true;
 	default:
@@ -185,9 +192,41 @@ static void close_sinks(const struct weir_outlet_conf *outlets, uint32_t n)
 		outlets[i].sink->ops->close(outlets[i].sink, NULL);
 }
 
+/* Nobody waits for it here: it may wait for others. */
+static int open_store(struct replay *r, struct weir_err *err)
+{
+	const struct weir_store_conf conf = { .dir = r->store_dir, .busy_ms = STORE_BUSY_MS };
+
+	if (r->store_dir == NULL)
+		return 0;
+	r->store = weir_store_open(&conf, err);
+	return r->store != NULL ? 0 : -err->code;
+}
+
+/* Files are finished, so that what is asked next is answered soon. */
+static int close_store(struct replay *r, struct weir_err *err)
+{
+	struct weir_err why = { 0 };
+	struct weir_store_stats st;
+	int rc;
+
+	if (r->store == NULL)
+		return 0;
+	weir_store_fault(r->store, &why);
+	weir_store_stats(r->store, &st);
+	rc = weir_store_settle(r->store, err);
+	weir_store_close(r->store, NULL);
+	if (st.lost == 0)
+		return rc;
+	return weir_err_set(err, why.code != 0 ? why.code : EIO,
+			    "--store %s: %llu of %llu records could not be written; %s",
+			    r->store_dir, (unsigned long long)st.lost, (unsigned long long)st.taken,
+			    why.msg);
+}
+
 static struct weir_collector *start_collector(struct replay *r, struct weir_err *err)
 {
-	struct weir_outlet_conf outlets[2];
+	struct weir_outlet_conf outlets[3];
 	struct weir_collector_conf conf = {
 		.rings = weir_pipe_records(r->pipe),
 		.n_rings = (uint32_t)r->workers,
@@ -202,6 +241,12 @@ static struct weir_collector *start_collector(struct replay *r, struct weir_err 
 			.sink = weir_sink_open(WEIR_SINK_RECORDS, r->records, err),
 			.name = "records",
 			.stop = r->stop,
+		};
+	}
+	if (r->store != NULL && err->code == 0) {
+		outlets[conf.n_outlets++] = (struct weir_outlet_conf){
+			.sink = weir_sink_store_create(r->store, err),
+			.name = "store",
 		};
 	}
 	if (r->flows != NULL && err->code == 0) {
@@ -255,6 +300,8 @@ static int start(struct replay *r, struct weir_err *err)
 	r->conf.settings.dedup_enabled = r->dedup || agent_dedup_is_asked_for(&r->conf);
 	r->pipe = weir_pipe_create(&o, err);
 	if (r->pipe == NULL)
+		return -err->code;
+	if (open_store(r, err) != 0)
 		return -err->code;
 	r->collector = start_collector(r, err);
 	return r->collector != NULL ? open_lines(r, err) : -err->code;
@@ -330,12 +377,14 @@ static int run_each(struct replay *r, struct weir_err *err)
 /* Records are out before the last word is said. */
 static int finish(struct replay *r, struct weir_err *err)
 {
-	int rc = 0, lines;
+	int rc = 0, store, lines;
 
 	if (r->pipe != NULL)
 		weir_pipe_close_records(r->pipe);
 	if (r->collector != NULL)
 		rc = weir_collector_join(r->collector, err);
+	store = close_store(r, rc == 0 ? err : NULL);
+	rc = rc == 0 ? store : rc;
 	lines = close_lines(r, rc == 0 ? err : NULL);
 	return rc == 0 ? lines : rc;
 }
