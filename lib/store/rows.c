@@ -58,14 +58,17 @@ static void stream_close(struct stream *st)
 static int stream_next(struct weir_store_rows *rows, struct stream *st)
 {
 	struct weir_err err = { 0 };
-	int rc = weir_db_step(st->cursor.stmt, &err);
+	int rc;
 
-	if (rc < 0)
-		store_reader_trouble(rows->reader, &err);
-	if (rc != 1)
-		return 0;
-	st->item.key = key_of(rows, weir_db_i64(st->cursor.stmt, 0));
-	store_row_read(st->cursor.stmt, 1, &st->item.rec);
+	do {
+		rc = weir_db_step(st->cursor.stmt, &err);
+		if (rc < 0)
+			store_reader_trouble(rows->reader, &err);
+		if (rc != 1)
+			return 0;
+		st->item.key = key_of(rows, weir_db_i64(st->cursor.stmt, 0));
+		store_row_read(st->cursor.stmt, 1, &st->item.rec);
+	} while (!store_query_likes(&rows->q, &st->item.rec));
 	return 1;
 }
 
@@ -207,11 +210,12 @@ static int gather(struct weir_store_rows *rows)
 
 	for (uint32_t file = 0; file < rows->reader->catalog.n && rc == 0; file++) {
 		struct stream *st = stream_open(rows, file);
+		uint64_t left = rows->q.limit;
 
 		if (st == NULL)
 			continue;
 		st->item.arrival = (uint64_t)file << 32;
-		while (rc == 0 && stream_next(rows, st) == 1)
+		for (; rc == 0 && left > 0 && stream_next(rows, st) == 1; left--)
 			rc = keep(rows, st);
 		stream_close(st);
 		if (rows->n_kept > 0)

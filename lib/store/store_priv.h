@@ -262,6 +262,13 @@ void store_reader_trouble(struct weir_store_reader *r, const struct weir_err *er
 /* Open file `i` when it can match: NULL when not, or with trouble, which is noted. */
 struct weir_db *store_reader_file(struct weir_store_reader *r, uint32_t i,
 				  const struct weir_store_query *q);
+/* What SQL cannot say of a query. */
+static inline bool store_query_likes(const struct weir_store_query *q,
+				     const struct weir_flow_rec *rec)
+{
+	return q->match == NULL || q->match(q->match_ctx, rec);
+}
+
 /* What of a query is wrong in itself. */
 int store_query_check(const struct weir_store_query *q, struct weir_err *err);
 

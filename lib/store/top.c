@@ -108,12 +108,26 @@ static struct key key_read(const struct weir_store_grouping *g, struct weir_db_s
 	return k;
 }
 
-static int add_row(struct table *t, struct weir_db_stmt *s)
+/* The record follows what is grouped. */
+static bool is_liked(const struct weir_store_query *q, struct weir_db_stmt *s, int column)
+{
+	struct weir_flow_rec rec;
+
+	if (q->match == NULL)
+		return true;
+	store_row_read(s, column, &rec);
+	return q->match(q->match_ctx, &rec);
+}
+
+static int add_row(struct table *t, struct weir_db_stmt *s, const struct weir_store_query *q)
 {
 	struct key k = key_read(t->g, s);
 	int column = (int)t->g->n_fields;
 	struct slot *slot;
 
+	if (!is_liked(q, s,
+		      column + __builtin_popcount(t->g->sums & ((1U << WEIR_STORE_SUMS) - 1))))
+		return 0;
 	if (t->used * 2 >= t->n_slots && grow(t) != 0)
 		return -ENOMEM;
 	slot = find(t->slots, t->n_slots, &k);
@@ -132,7 +146,7 @@ static int add_row(struct table *t, struct weir_db_stmt *s)
 	return 0;
 }
 
-static char *columns(const struct weir_store_grouping *g)
+static char *columns(const struct weir_store_grouping *g, bool records)
 {
 	char *text = NULL, value[512];
 	size_t bytes;
@@ -146,6 +160,10 @@ static char *columns(const struct weir_store_grouping *g)
 	for (unsigned int sum = 0; sum < WEIR_STORE_SUMS; sum++)
 		if (is_asked(g, sum))
 			fprintf(out, ", %s", sum_columns[sum]);
+	if (records) {
+		fprintf(out, ", ");
+		store_row_columns(out);
+	}
 	if (fclose(out) == 0)
 		return text;
 	free(text);
@@ -164,7 +182,7 @@ static int add_file(struct table *t, struct weir_store_reader *r, uint32_t file,
 		return 0;
 	rc = store_cursor_open(&c, q, indexed, select, "LIMIT ?1", &err);
 	while (rc == 0 && added == 0 && (rc = weir_db_step(c.stmt, &err)) == 1) {
-		added = add_row(t, c.stmt);
+		added = add_row(t, c.stmt, q);
 		rc = 0;
 	}
 	if (rc < 0)
@@ -265,7 +283,7 @@ int weir_store_top(struct weir_store_reader *r, const struct weir_store_query *q
 		return -EINVAL;
 	all.limit = 0;
 	r->opened = 0;
-	select = columns(g);
+	select = columns(g, q->match != NULL);
 	rc = select == NULL ? -ENOMEM : 0;
 	for (uint32_t file = 0; file < r->catalog.n && rc == 0; file++)
 		rc = add_file(&t, r, file, &all, select);

@@ -98,6 +98,13 @@ struct weir_store_query {
 	uint8_t close_type;
 	uint64_t flow_id;
 
+	/*
+	 * Also asked of each record that matches all else; NULL = none. By the thread that runs the
+	 * question, by weir_store_top() from several at once.
+	 */
+	bool (*match)(const void *match_ctx, const struct weir_flow_rec *rec);
+	const void *match_ctx;
+
 	enum weir_field sort; /* a number; by anything but end_time only with a limit */
 	bool descending;
 	uint64_t limit; /* 0 = all */

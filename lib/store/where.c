@@ -161,7 +161,9 @@ static void bind_nets(struct store_cursor *c, const struct weir_store_query *q)
 
 static void bind(struct store_cursor *c, const struct weir_store_query *q)
 {
-	weir_db_bind_i64(c->stmt, VALUE_LIMIT, q->limit > 0 ? (int64_t)q->limit : -1);
+	/* How many rows it takes to have so many that `match` likes is not known. */
+	weir_db_bind_i64(c->stmt, VALUE_LIMIT,
+			 q->limit > 0 && q->match == NULL ? (int64_t)q->limit : -1);
 	if (q->since_ns != 0)
 		weir_db_bind_i64(c->stmt, VALUE_SINCE, us_of(q->since_ns));
 	if (q->until_ns != 0)
