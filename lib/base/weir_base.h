@@ -33,6 +33,13 @@ int weir_err_set(struct weir_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 enum weir_log_level { WEIR_LOG_ERR, WEIR_LOG_WARN, WEIR_LOG_INFO, WEIR_LOG_DEBUG };
+enum weir_log_format {
+	WEIR_LOG_AUTO, /* journal where standard error is one, else text */
+	WEIR_LOG_TEXT,
+	WEIR_LOG_LOGFMT,
+	WEIR_LOG_JSON,
+	WEIR_LOG_JOURNAL,
+};
 
 /* Messages above this level are dropped. Control thread, before others start. Default: info. */
 void weir_log_level_set(enum weir_log_level level);

@@ -58,8 +58,12 @@ static names box_log_levels = { { "err", WEIR_LOG_ERR },
 				{ "info", WEIR_LOG_INFO },
 				{ "debug", WEIR_LOG_DEBUG },
 				{ NULL, 0 } };
+static names log_formats = { { "auto", WEIR_LOG_AUTO },       { "text", WEIR_LOG_TEXT },
+			     { "logfmt", WEIR_LOG_LOGFMT },   { "json", WEIR_LOG_JSON },
+			     { "journal", WEIR_LOG_JOURNAL }, { NULL, 0 } };
 static names sink_types = { { "records", WEIR_BOX_SINK_RECORDS },
 			    { "jsonl", WEIR_BOX_SINK_JSONL },
+			    { "store", WEIR_BOX_SINK_STORE },
 			    { NULL, 0 } };
 
 #define CONF weir_group_conf

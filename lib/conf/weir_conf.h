@@ -42,7 +42,7 @@ struct weir_conf_origin {
 /* Numbers of sets and enumerations: bits are 1 << number in a set. */
 enum { WEIR_CAPTURE_LOCAL, WEIR_CAPTURE_MIRROR, WEIR_CAPTURE_ANALYZER };
 enum { WEIR_HUGEPAGES_AUTO, WEIR_HUGEPAGES_ON, WEIR_HUGEPAGES_OFF };
-enum { WEIR_BOX_SINK_RECORDS, WEIR_BOX_SINK_JSONL };
+enum { WEIR_BOX_SINK_RECORDS, WEIR_BOX_SINK_JSONL, WEIR_BOX_SINK_STORE };
 
 /*
  * Fields mirror the paths: conf->processors.flow_log.conntrack.timeouts.established. Durations are
