@@ -22,10 +22,21 @@ static inline bool ctl_has_result(enum ctl_exit code)
 	return code == CTL_OK || code == CTL_PARTIAL;
 }
 
+/* Which commands an option belongs to; bits of their rows in main.c. */
+enum {
+	FOR_ALL = 1 << 0,
+	FOR_FLOW = 1 << 1,
+	FOR_LIST = 1 << 2,
+	FOR_TOP = 1 << 3,
+	FOR_MANY = 1 << 30, /* not a command: the option may be given more than once */
+};
+
 /* The command line, taken apart. */
 struct ctl {
 	enum output_format format;
-	const char *name; /* the word behind the verb, NULL = none */
+	const char *const *words; /* behind noun and verb */
+	unsigned int n_words;
+	const char *name; /* the first of them, NULL = none */
 
 	const char *file; /* record file or directory */
 	struct filter filter;

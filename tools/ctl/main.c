@@ -2,35 +2,13 @@
 /*
  * weirctl: the operator's command.
  *
- * What it can do stands in two tables, commands and options; parsing and every help text come from
- * them.
+ * What it can do stands in two tables, commands and options; parsing (line.c) and every help text
+ * (help.c) come from them.
  */
-#include "ctl.h"
+#include "command.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-/* Which commands an option belongs to; bits of a command's row. */
-enum { FOR_ALL = 1 << 0, FOR_FLOW = 1 << 1, FOR_LIST = 1 << 2, FOR_TOP = 1 << 3 };
-
-struct option_row {
-	char letter; /* 0 = none */
-	const char *name;
-	const char *arg; /* NULL = none is taken */
-	unsigned int commands;
-	int (*take)(struct ctl *ctl, const char *value, struct weir_err *err);
-	const char *help;
-};
-
-struct command {
-	const char *noun;
-	const char *verb;
-	const char *arg; /* the NAME it needs, NULL = none */
-	unsigned int options;
-	enum ctl_exit (*run)(struct ctl *ctl, struct weir_err *err);
-	const char *help;
-};
 
 static int take_u32(uint32_t *to, const char *name, const char *value, uint32_t max,
 		    struct weir_err *err)
@@ -114,7 +92,7 @@ static int take_of(struct ctl *ctl, const char *value, struct weir_err *err)
 	return 0;
 }
 
-static const struct option_row options[] = {
+const struct option_row ctl_options[] = {
 	{ 'o', "output", "FORMAT", FOR_ALL, take_output,
 	  "table, wide, json, yaml, jsonl or csv (table)" },
 	{ 0, "file", "PATH", FOR_FLOW, take_file,
@@ -133,24 +111,18 @@ static const struct option_row options[] = {
 	{ 0, "of", "WHOM", FOR_TOP, take_of, "server, client, port or pair (server)" },
 };
 
-static const struct command commands[] = {
-	{ "flow", "list", NULL, FOR_FLOW | FOR_LIST, ctl_flow_list, "flow records, one a line" },
+const size_t ctl_n_options = WEIR_ARRAY_SIZE(ctl_options);
+
+const struct command ctl_commands[] = {
+	{ "flow", "list", NULL, FOR_FLOW | FOR_LIST, ctl_flow_list, "flow records, one a line",
+	  NULL },
 	{ "flow", "top", NULL, FOR_FLOW | FOR_TOP, ctl_flow_top,
-	  "who has most bytes, packets, flows, retransmissions ..." },
+	  "who has most bytes, packets, flows, retransmissions ...", NULL },
 	{ "flow", "show", "FLOW_ID", FOR_FLOW, ctl_flow_show,
-	  "all that is known of a flow, its reports merged" },
+	  "all that is known of a flow, its reports merged", NULL },
 };
 
-static const struct {
-	enum ctl_exit code;
-	const char *help;
-} exits[] = {
-	{ CTL_OK, "done" },
-	{ CTL_FAILED, "failed" },
-	{ CTL_USAGE, "the command line makes no sense" },
-	{ CTL_NOT_FOUND, "what was named does not exist" },
-	{ CTL_PARTIAL, "done, but part of the input could not be read" },
-};
+const size_t ctl_n_commands = WEIR_ARRAY_SIZE(ctl_commands);
 
 void ctl_complain(const struct weir_err *err)
 {
@@ -158,181 +130,15 @@ void ctl_complain(const struct weir_err *err)
 	fprintf(stderr, "weirctl: %s\n", err->msg);
 }
 
-static void help_options(unsigned int which)
-{
-	char left[32];
-
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(options); i++) {
-		const struct option_row *o = &options[i];
-
-		if ((o->commands & which) == 0)
-			continue;
-		snprintf(left, sizeof(left), "--%s %s", o->name, o->arg);
-		if (o->letter != 0)
-			printf("  -%c, %-20s  %s\n", o->letter, left, o->help);
-		else
-			printf("      %-20s  %s\n", left, o->help);
-	}
-	if (which & FOR_ALL)
-		printf("  -h, %-20s  this text; behind a noun or verb, theirs\n", "--help");
-}
-
-static void help_command(const struct command *c)
-{
-	printf("weirctl %s %s%s%s [OPTIONS]: %s\n\n", c->noun, c->verb, c->arg != NULL ? " " : "",
-	       c->arg != NULL ? c->arg : "", c->help);
-	help_options(c->options);
-	help_options(FOR_ALL);
-}
-
-/* All commands, or those of one noun. */
-static void help_list(const char *noun)
-{
-	char left[48];
-
-	printf("weirctl [OPTIONS] NOUN VERB [NAME] [OPTIONS]\n\n");
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(commands); i++) {
-		const struct command *c = &commands[i];
-
-		if (noun != NULL && strcmp(noun, c->noun) != 0)
-			continue;
-		snprintf(left, sizeof(left), "%s %s %s", c->noun, c->verb,
-			 c->arg != NULL ? c->arg : "");
-		printf("  %-24s  %s\n", left, c->help);
-	}
-	printf("\n");
-	help_options(FOR_ALL);
-	printf("      %-20s  the version\n", "--version");
-	printf("\nExit codes:");
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(exits); i++)
-		printf("%s %d %s", i > 0 ? ";" : "", exits[i].code, exits[i].help);
-	printf("\n");
-}
-
-/* What the words of a command line are, before anything is done. */
-struct words {
-	const char *word[3]; /* noun, verb, name */
-	unsigned int n;
-	const char *value[WEIR_ARRAY_SIZE(options)]; /* of each option, NULL = not given */
-	bool help;
-};
-
-static const struct option_row *option_find(const char *arg, size_t len)
-{
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(options); i++) {
-		if (arg[1] != '-' && len == 2 && options[i].letter == arg[1])
-			return &options[i];
-		if (arg[1] == '-' && strlen(options[i].name) == len - 2 &&
-		    memcmp(options[i].name, arg + 2, len - 2) == 0)
-			return &options[i];
-	}
-	return NULL;
-}
-
-/* Takes argv[*i], and the word behind it where that is its value. */
-static int option_split(struct words *w, int argc, char **argv, int *i, struct weir_err *err)
-{
-	const char *arg = argv[*i];
-	size_t len = strcspn(arg, "=");
-	const struct option_row *o = option_find(arg, len);
-
-	if (o == NULL)
-		return weir_err_set(err, EINVAL, "%s: no such option; weirctl --help lists them",
-				    arg);
-	if (arg[len] != '=' && *i + 1 == argc)
-		return weir_err_set(err, EINVAL, "%s: needs a value: %s", arg, o->help);
-	if (w->value[o - options] != NULL)
-		return weir_err_set(err, EINVAL, "--%s: is given twice", o->name);
-	w->value[o - options] = arg[len] == '=' ? arg + len + 1 : argv[++*i];
-	return 0;
-}
-
-static int split(struct words *w, int argc, char **argv, struct weir_err *err)
-{
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-			w->help = true;
-		} else if (argv[i][0] == '-' && argv[i][1] != '\0') {
-			if (option_split(w, argc, argv, &i, err) != 0)
-				return -err->code;
-		} else if (w->n == WEIR_ARRAY_SIZE(w->word)) {
-			return weir_err_set(err, EINVAL, "%s: one word too many", argv[i]);
-		} else {
-			w->word[w->n++] = argv[i];
-		}
-	}
-	return 0;
-}
-
-static bool noun_exists(const char *noun)
-{
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(commands); i++)
-		if (strcmp(commands[i].noun, noun) == 0)
-			return true;
-	return false;
-}
-
-static const struct command *command_find(const struct words *w, struct weir_err *err)
-{
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(commands); i++)
-		if (w->n >= 2 && strcmp(commands[i].noun, w->word[0]) == 0 &&
-		    strcmp(commands[i].verb, w->word[1]) == 0)
-			return &commands[i];
-	if (w->n == 0)
-		weir_err_set(err, EINVAL,
-			     "a noun and a verb are needed; weirctl --help lists them");
-	else if (!noun_exists(w->word[0]))
-		weir_err_set(err, EINVAL, "%s: no such noun; weirctl --help lists them",
-			     w->word[0]);
-	else if (w->n == 1)
-		weir_err_set(err, EINVAL, "%s: a verb is needed; weirctl %s --help lists them",
-			     w->word[0], w->word[0]);
-	else
-		weir_err_set(err, EINVAL, "%s %s: no such verb; weirctl %s --help lists them",
-			     w->word[0], w->word[1], w->word[0]);
-	return NULL;
-}
-
-static int configure(struct ctl *ctl, const struct command *c, const struct words *w,
-		     struct weir_err *err)
-{
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(options); i++) {
-		const struct option_row *o = &options[i];
-
-		if (w->value[i] == NULL)
-			continue;
-		if ((o->commands & (c->options | FOR_ALL)) == 0)
-			return weir_err_set(err, EINVAL, "--%s: not an option of %s %s", o->name,
-					    c->noun, c->verb);
-		if (o->take(ctl, w->value[i], err) != 0)
-			return -err->code;
-	}
-	ctl->name = w->n > 2 ? w->word[2] : NULL;
-	if (c->arg != NULL && ctl->name == NULL)
-		return weir_err_set(err, EINVAL, "%s %s: needs %s", c->noun, c->verb, c->arg);
-	if (c->arg == NULL && ctl->name != NULL)
-		return weir_err_set(err, EINVAL, "%s %s: %s is one word too many", c->noun, c->verb,
-				    ctl->name);
-	if ((c->options & FOR_FLOW) && ctl->file == NULL)
-		return weir_err_set(err, EINVAL,
-				    "%s %s: needs --file PATH, record files as written by "
-				    "weir-agent replay --records",
-				    c->noun, c->verb);
-	return 0;
-}
-
-static bool help(const struct words *w)
+static bool help(const struct line *line)
 {
 	struct weir_err err;
 	const struct command *c;
 
-	if (!w->help)
+	if (!line->help)
 		return false;
-	c = command_find(w, &err);
-	if (c != NULL)
-		help_command(c);
-	else
-		help_list(w->n > 0 && noun_exists(w->word[0]) ? w->word[0] : NULL);
+	c = line_command(line, &err);
+	help_print(c, line->n > 0 && line_noun_exists(line->word[0]) ? line->word[0] : NULL);
 	return true;
 }
 
@@ -340,7 +146,7 @@ int main(int argc, char **argv)
 {
 	struct ctl ctl = { 0 };
 	struct weir_err err = { 0 };
-	struct words words = { 0 };
+	struct line line = { 0 };
 	const struct command *command;
 	enum ctl_exit code = CTL_USAGE;
 
@@ -348,12 +154,12 @@ int main(int argc, char **argv)
 		puts("weirctl " WEIR_VERSION);
 		return CTL_OK;
 	}
-	if (split(&words, argc, argv, &err) != 0)
+	if (line_split(&line, argc, argv, &err) != 0)
 		goto out;
-	if (help(&words))
+	if (help(&line))
 		return CTL_OK;
-	command = command_find(&words, &err);
-	if (command == NULL || configure(&ctl, command, &words, &err) != 0)
+	command = line_command(&line, &err);
+	if (command == NULL || line_take(&ctl, &line, command, &err) != 0)
 		goto out;
 	code = command->run(&ctl, &err);
 out:

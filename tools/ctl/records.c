@@ -32,11 +32,18 @@ static bool hand_on(const struct filter *filter, const struct weir_flow_rec *rec
 
 enum ctl_exit records_each(const struct ctl *ctl, records_fn fn, void *ctx, struct weir_err *err)
 {
-	struct weir_rec_reader *reader = open_reader(ctl, err);
+	struct weir_rec_reader *reader;
 	const struct weir_flow_rec *recs;
 	bool failed = false, found = false; /* a record file, whole or not */
 	int n;
 
+	if (ctl->file == NULL) {
+		weir_err_set(err, EINVAL,
+			     "--file PATH is needed: record files as written by weir-agent "
+			     "replay --records");
+		return CTL_USAGE;
+	}
+	reader = open_reader(ctl, err);
 	if (reader == NULL)
 		return open_failed(err);
 	while ((n = weir_rec_reader_next(reader, &recs, err)) != 0) {

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-COMMAND = re.compile(r'  ([a-z][a-z ]*[a-z])(?: [A-Z_]+)? {2,}\S')
+COMMAND = re.compile(r'  ([a-z][a-z ]*[a-z])(?: [A-Z_[][A-Z_[\]. ]*?)? {2,}\S')
 
 
 def ask(*command):
