@@ -54,18 +54,76 @@ static const char *scalar_text(const config_setting_t *s, char *buf, size_t size
 	}
 }
 
+/* Remember where a value stands. */
+static void remember(struct reader *r, size_t offset, uint32_t element, const config_setting_t *s,
+		     bool wrong)
+{
+	struct conf_given *g = weir_conf_mem_take(&r->out->mem, sizeof(*g));
+
+	if (g == NULL) {
+		r->rc = -ENOMEM;
+		return;
+	}
+	*g = (struct conf_given){ r->out->given, offset, element, config_setting_source_line(s),
+				  wrong };
+	r->out->given = g;
+}
+
+static const struct conf_given *given_find(const struct weir_box_conf *conf, const void *field,
+					   uint32_t element)
+{
+	const size_t offset = (size_t)((const char *)field - (const char *)conf);
+	const struct conf_given *g = conf->given;
+
+	while (g != NULL && (g->offset != offset || g->element != element))
+		g = g->next;
+	return g;
+}
+
+uint32_t weir_conf_box_line(const struct weir_box_conf *conf, const void *field, uint32_t element)
+{
+	const struct conf_given *g = given_find(conf, field, element);
+
+	if (g == NULL)
+		g = given_find(conf, field, CONF_WHOLE);
+	return g != NULL ? g->line : 0;
+}
+
+uint32_t weir_box_conf_line(const struct weir_box_conf *conf, const void *field)
+{
+	return weir_conf_box_line(conf, field, CONF_WHOLE);
+}
+
+bool weir_conf_box_is_wrong(const struct weir_box_conf *conf, const void *field)
+{
+	const struct conf_given *g = given_find(conf, field, CONF_WHOLE);
+
+	return g != NULL && g->wrong;
+}
+
+static bool is_empty(const struct weir_conf_row *row, const void *field)
+{
+	return row->type == WEIR_CONF_STRING  ? (*(const char *const *)field)[0] == '\0'
+	       : row->type == WEIR_CONF_NAMES ? ((const struct weir_conf_names *)field)->n == 0
+					      : false;
+}
+
 static void store(struct reader *r, const struct weir_conf_row *row, const struct place *at,
 		  const config_setting_t *s, const struct conf_raw *raw)
 {
 	uint32_t i = (uint32_t)(row - weir_box_table.rows);
+	void *field = (char *)r->out + row->offset + at->shift;
 	struct weir_err err = { 0 };
 	int rc = weir_conf_value_parse(row, (struct conf_twist){ .scale = 1 }, raw, &r->out->mem,
-				       (char *)r->out + row->offset + at->shift, &err);
+				       field, &err);
 
+	if (rc == 0 && row->flags & WEIR_CONF_NEEDED && is_empty(row, field))
+		rc = weir_err_set(&err, EINVAL, "is empty; it is needed");
 	if (rc == -ENOMEM)
 		r->rc = rc;
 	else if (rc < 0)
 		mistake(r, s, at->shown, err.msg, "");
+	remember(r, row->offset + at->shift, CONF_WHOLE, s, rc < 0);
 	if (!(row->flags & WEIR_CONF_USED))
 		weir_err_list_add(r->errs, true, r->name, config_setting_source_line(s), 0,
 				  "%s: has no effect in this version", at->shown);
@@ -74,6 +132,16 @@ static void store(struct reader *r, const struct weir_conf_row *row, const struc
 	else
 		r->out->origin[i] = (struct weir_conf_origin){ WEIR_CONF_FILE,
 							       config_setting_source_line(s) };
+}
+
+/* The value is of no kind that a setting can have. */
+static void wrong(struct reader *r, const struct weir_conf_row *row, const struct place *at,
+		  const config_setting_t *s, const char *what)
+{
+	mistake(r, s, at->shown, what, "");
+	remember(r, row->offset + at->shift, CONF_WHOLE, s, true);
+	if (at->seen != NULL)
+		at->seen[row - weir_box_table.rows] = true;
 }
 
 static void list_value(struct reader *r, const struct weir_conf_row *row, const struct place *at,
@@ -89,14 +157,17 @@ static void list_value(struct reader *r, const struct weir_conf_row *row, const 
 		goto done;
 	}
 	for (int i = 0; i < n && single; i++) {
-		text[i] = scalar_text(config_setting_get_elem(s, (unsigned int)i), numbers[i],
-				      sizeof(numbers[i]));
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned int)i);
+
+		text[i] = scalar_text(e, numbers[i], sizeof(numbers[i]));
 		single = text[i] != NULL;
+		if (config_setting_source_line(e) != config_setting_source_line(s))
+			remember(r, row->offset + at->shift, (uint32_t)i, e, false);
 	}
 	if (single)
 		store(r, row, at, s, &(struct conf_raw){ true, (uint32_t)n, text });
 	else
-		mistake(r, s, at->shown, "is not a list of single values", "");
+		wrong(r, row, at, s, "is not a list of single values");
 done:
 	free(text);
 	free(numbers);
@@ -109,7 +180,7 @@ static void value(struct reader *r, const struct weir_conf_row *row, const struc
 	const char *text = scalar_text(s, number, sizeof(number));
 
 	if (config_setting_is_group(s))
-		mistake(r, s, at->shown, "is a setting, not a group", "");
+		wrong(r, row, at, s, "is a setting, not a group");
 	else if (text == NULL)
 		list_value(r, row, at, s);
 	else
@@ -158,6 +229,17 @@ static void item_defaults(struct reader *r, const struct conf_list *list, size_t
 	}
 }
 
+/* A row that the item does not have. */
+static void lacking(struct reader *r, const struct weir_conf_row *row, const struct place *at,
+		    const config_setting_t *item)
+{
+	if (!(row->flags & WEIR_CONF_NEEDED))
+		return;
+	if (config_setting_is_group(item))
+		mistake(r, item, at->shown, "lacks ", strrchr(row->path, '.') + 1);
+	remember(r, row->offset + at->shift, CONF_WHOLE, item, true);
+}
+
 static void item(struct reader *r, const struct conf_list *list, uint32_t i,
 		 const config_setting_t *s)
 {
@@ -168,19 +250,15 @@ static void item(struct reader *r, const struct conf_list *list, uint32_t i,
 	assert(weir_box_table.n <= ROWS_MAX);
 	snprintf(at.path, sizeof(at.path), "%s[0]", list->name);
 	snprintf(at.shown, sizeof(at.shown), "%s[%u]", list->name, i);
-	if (!config_setting_is_group(s)) {
-		mistake(r, s, at.shown, "is not a group; write { name = value; }", "");
-		return;
-	}
 	memcpy((char *)r->out + list->offset + at.shift, &line, sizeof(line));
 	item_defaults(r, list, at.shift);
-	group(r, &at, s);
-	for (uint32_t k = 0; k < weir_box_table.n; k++) {
-		const struct weir_conf_row *row = &weir_box_table.rows[k];
-
-		if (is_row_of(row, list) && row->flags & WEIR_CONF_NEEDED && !seen[k])
-			mistake(r, s, at.shown, "lacks ", strrchr(row->path, '.') + 1);
-	}
+	if (config_setting_is_group(s))
+		group(r, &at, s);
+	else
+		mistake(r, s, at.shown, "is not a group; write { name = value; }", "");
+	for (uint32_t k = 0; k < weir_box_table.n; k++)
+		if (is_row_of(&weir_box_table.rows[k], list) && !seen[k])
+			lacking(r, &weir_box_table.rows[k], &at, s);
 }
 
 static void items(struct reader *r, const struct conf_list *list, const config_setting_t *s)
@@ -295,7 +373,7 @@ static int parse(const char *text, size_t len, const char *name, void *to,
 	if (r.rc == 0 && is_one_text(&r, text, len))
 		read_text(&r, copy);
 	free(copy);
-	if (r.rc == 0 && errs->mistakes == before)
+	if (r.rc == 0)
 		weir_conf_box_rules(out, name, errs);
 	if (r.rc == 0 && errs->mistakes > before)
 		r.rc = -EINVAL;

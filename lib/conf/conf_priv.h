@@ -97,7 +97,30 @@ union conf_field {
 };
 size_t weir_conf_field_size(enum weir_conf_type type);
 
-/* Check what holds between settings that are right by themselves. */
+/* A value that a box's file gives: where it stands. */
+struct conf_given {
+	const struct conf_given *next;
+	size_t offset;    /* of the field, in the configuration */
+	uint32_t element; /* of a list, or CONF_WHOLE */
+	uint32_t line;
+	bool wrong; /* it is a mistake: the field holds its default; or it is lacking */
+};
+#define CONF_WHOLE UINT32_MAX
+
+/* Line of an element; of the field where they are the same; 0 = the file does not have it. */
+uint32_t weir_conf_box_line(const struct weir_box_conf *conf, const void *field, uint32_t element);
+bool weir_conf_box_is_wrong(const struct weir_box_conf *conf, const void *field);
+
+/* A port of a tap: what is the same port has the same name. */
+struct conf_port {
+	bool is_interface; /* of the kernel; else a device of DPDK */
+	char name[128];
+};
+
+/* Could there be such a port? `err` says what is wrong with the text. Returns 0 or -EINVAL. */
+int weir_conf_port_check(const char *text, struct conf_port *port, struct weir_err *err);
+
+/* Check what holds between settings, where both are right by themselves. */
 void weir_conf_box_rules(const struct weir_box_conf *conf, const char *name,
 			 struct weir_err_list *errs);
 

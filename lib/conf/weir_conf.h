@@ -58,8 +58,8 @@ struct weir_group_conf {
 #include "conf_fields.h" /* NOLINT(readability-duplicate-include): rows of another table */
 struct weir_box_conf {
 #include "box.def"
-	struct weir_conf_origin
-		*origin; /* one a row of weir_box_table; items of lists have their line */
+	struct weir_conf_origin *origin; /* one a row of weir_box_table; not for items of lists */
+	const struct conf_given *given;  /* private */
 	struct weir_conf_mem *mem;
 };
 
@@ -122,6 +122,9 @@ int weir_conf_pair_check(const struct weir_box_conf *box, const struct weir_grou
 
 /* Where the value of a field comes from; `field` points at one of `conf`'s. */
 enum weir_conf_from weir_group_conf_from(const struct weir_group_conf *conf, const void *field);
+
+/* Line of the file that gives a field its value, also of an item's; 0 = none does. `field` points at one of `conf`'s. */
+uint32_t weir_box_conf_line(const struct weir_box_conf *conf, const void *field);
 
 /* Give back what a configuration owns. A zeroed one is accepted. */
 void weir_group_conf_free(struct weir_group_conf *conf);
