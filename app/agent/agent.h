@@ -73,6 +73,9 @@ int agent_conf_load(struct agent_conf *c, const char *box_path, const char *grou
 void agent_conf_free(struct agent_conf *c);
 /* Captures and load are no mirror: they are deduplicated only where the group's file says so itself. */
 bool agent_dedup_is_asked_for(const struct agent_conf *c);
+/* One run over one source: tap 1, port 0. As weir_pipe_run(). */
+int agent_run_source(struct weir_pipe *p, struct weir_source *src, const atomic_bool *stop,
+		     struct weir_err *err);
 /* A pipe's sizes for `workers` workers, `flows` in all (0 = as configured). */
 struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned int workers,
 					    uint32_t flows);

@@ -240,7 +240,7 @@ static int run(struct bench *b, struct weir_err *err)
 	rc = pthread_create(&timer, NULL, stop_after, b);
 	if (rc != 0)
 		return weir_err_set(err, rc, "timer: cannot start its thread: %s", strerror(rc));
-	rc = weir_pipe_run(b->pipe, &b->src, 1, &b->stop, err);
+	rc = agent_run_source(b->pipe, b->src, &b->stop, err);
 	mark(b, &b->end);
 	atomic_store_explicit(&b->stop, true, memory_order_relaxed);
 	pthread_join(timer, NULL);

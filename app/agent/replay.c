@@ -338,7 +338,7 @@ static int run_files(struct replay *r, char *const *paths, size_t n, struct weir
 		if (src->bytes_total == 0 || src->bytes_total >= BACK_BYTES)
 			weir_pipe_back(r->pipe);
 		progress = progress_start(r->pipe, src);
-		rc = weir_pipe_run(r->pipe, &src, 1, r->stop, err);
+		rc = agent_run_source(r->pipe, src, r->stop, err);
 		progress_stop(progress);
 		src->ops->stop(src);
 	}

@@ -95,6 +95,15 @@ struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned
 		.record_slots = c->box.rings.records,
 		.input_bursts = c->box.rings.input_bursts,
 		.cpus = c->box.cores.worker_cpus.n >= workers ? c->box.cores.worker_cpus.v : NULL,
-		.tap = 1,
 	};
+}
+
+int agent_run_source(struct weir_pipe *p, struct weir_source *src, const atomic_bool *stop,
+		     struct weir_err *err)
+{
+	const struct weir_pipe_port port = { .source = src };
+	const struct weir_pipe_tap tap = { .number = 1, .ports = &port, .n_ports = 1 };
+	const struct weir_pipe_taps taps = { .taps = &tap, .n = 1 };
+
+	return weir_pipe_run(p, &taps, stop, err);
 }

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define IDLE_US 5000 /* blocks come full, or 10 ms old; the ring holds what comes meanwhile */
 #define LOOK_NS (200 * WEIR_NS_PER_MS)
 
 enum phase { CLOSED, DETACHED, ATTACHED, LEAVING };
@@ -456,6 +457,8 @@ struct weir_source *weir_source_afpacket_create(const struct weir_afpacket_optio
 	s->src.ops = &ops;
 	s->src.label = s->label;
 	s->src.queues = s->o.queues;
+	s->src.symmetric = true;
+	s->src.idle_us = IDLE_US;
 	return &s->src;
 }
 

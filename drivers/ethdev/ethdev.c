@@ -152,7 +152,11 @@ static int ethdev_open(struct weir_source *src, struct weir_err *err)
 
 static int ethdev_start(struct weir_source *src, struct weir_err *err)
 {
-	return port_start(&((struct ethdev *)src)->port, err);
+	struct port *port = &((struct ethdev *)src)->port;
+	const int rc = port_start(port, err);
+
+	src->symmetric = port->symmetric;
+	return rc;
 }
 
 static bool ethdev_missed(struct weir_source *src, uint64_t *packets)

@@ -310,6 +310,7 @@ struct weir_source *weir_source_load_create(const struct weir_load_options *o, s
 	l->src.ops = &ops;
 	l->src.label = traffics[o->traffic];
 	l->src.queues = o->queues;
+	l->src.symmetric = !o->split;
 	l->src.lossless = true;
 	l->o = *o;
 	l->shares = o->split ? o->queues / 2 : o->queues;

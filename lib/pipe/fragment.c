@@ -287,8 +287,8 @@ static bool is_copyable(const struct weir_frame *frame, const struct weir_pkt *p
 	       (pkt->l3 != NULL && pkt->l3 - frame->data <= WEIR_HELD_BYTES - HEADERS_MAX);
 }
 
-static bool hold(struct table *t, struct datagram *d, const struct weir_frame *frame,
-		 const struct weir_pkt *pkt, void *owner)
+static bool hold(struct table *t, struct datagram *d, uint8_t slot, const struct weir_frame *frame,
+		 const struct weir_pkt *pkt)
 {
 	struct slot *s;
 
@@ -305,7 +305,8 @@ static bool hold(struct table *t, struct datagram *d, const struct weir_frame *f
 	s->frame.caplen = (uint32_t)weir_min_u64(frame->caplen, WEIR_HELD_BYTES);
 	s->frame.opaque = &s->held;
 	memcpy(s->bytes, frame->data, s->frame.caplen);
-	s->held.owner = owner;
+	s->held.tap = d->key.tap;
+	s->held.slot = slot;
 	/* Relaxed: whoever returns it gets it through something that orders. */
 	atomic_store_explicit(&s->held.returned, false, memory_order_relaxed);
 
@@ -340,8 +341,8 @@ static void step_first(struct table *t, uint8_t tap, const struct weir_pkt *pkt)
 	release_all(t, d, &t->pub.counters.matched);
 }
 
-static enum weir_fragment_verdict step_later(struct table *t, uint8_t tap, struct weir_frame *frame,
-					     struct weir_pkt *pkt, void *owner)
+static enum weir_fragment_verdict step_later(struct table *t, uint8_t tap, uint8_t slot,
+					     struct weir_frame *frame, struct weir_pkt *pkt)
 {
 	static const uint16_t none[2];
 	const struct key key = key_of(pkt, tap);
@@ -352,7 +353,7 @@ static enum weir_fragment_verdict step_later(struct table *t, uint8_t tap, struc
 		return WEIR_FRAGMENT_PASS;
 	}
 	d->ts_ns = pkt->ts_ns;
-	if (hold(t, d, frame, pkt, owner))
+	if (hold(t, d, slot, frame, pkt))
 		return WEIR_FRAGMENT_HELD;
 	t->pub.counters.exhausted++;
 	ports_set(frame, pkt, none);
@@ -366,9 +367,8 @@ static bool has_ports(const struct weir_pkt *pkt)
 	       pkt->proto == PROTO_UDP;
 }
 
-enum weir_fragment_verdict weir_fragment_step(struct weir_fragment *pub, uint8_t tap,
-					      struct weir_frame *frame, struct weir_pkt *pkt,
-					      void *owner)
+enum weir_fragment_verdict weir_fragment_step(struct weir_fragment *pub, uint8_t tap, uint8_t slot,
+					      struct weir_frame *frame, struct weir_pkt *pkt)
 {
 	struct table *t = (struct table *)pub;
 
@@ -376,7 +376,7 @@ enum weir_fragment_verdict weir_fragment_step(struct weir_fragment *pub, uint8_t
 	if ((pkt->flags & WEIR_PKT_FRAGMENT) == 0 || !has_ports(pkt))
 		return WEIR_FRAGMENT_PASS;
 	if (pkt->flags & WEIR_PKT_LATER_FRAGMENT)
-		return step_later(t, tap, frame, pkt, owner);
+		return step_later(t, tap, slot, frame, pkt);
 	step_first(t, tap, pkt);
 	return WEIR_FRAGMENT_PASS;
 }

@@ -2,14 +2,11 @@
 /* The pipe as a whole: its memory, its threads, a run from start to end, its counts. */
 #include "worker.h"
 
+#include <rte_cycles.h>
+
 #include <errno.h>
 #include <stdlib.h>
-
-static const struct weir_fragment_conf fragment_conf = {
-	.datagrams = 8192,
-	.frames = 2048,
-	.hold_ns = WEIR_NS_PER_S / 2,
-};
+#include <unistd.h>
 
 static void view_free(struct weir_view *view)
 {
@@ -30,32 +27,47 @@ static struct weir_view *view_create(const struct weir_settings *settings, struc
 
 size_t weir_pipe_bytes(const struct weir_pipe_options *o)
 {
-	return worker_bytes(o) * o->workers + weir_fragment_bytes(&fragment_conf);
+	return (worker_bytes(o) + reader_bytes()) * o->workers;
+}
+
+static int create_views(struct weir_pipe *p)
+{
+	struct weir_view *view = view_create(p->opt.settings, NULL);
+
+	/* A reader that steers is one more. */
+	p->views = view != NULL ? weir_views_create(p->opt.workers + 1, view, view_free) : NULL;
+	if (p->views == NULL)
+		view_free(view);
+	return p->views != NULL ? 0 : -ENOMEM;
+}
+
+static int create_threads_memory(struct weir_pipe *p)
+{
+	p->workers = weir_mem_map(p->opt.workers * sizeof(*p->workers));
+	p->readers = weir_mem_map(p->opt.workers * sizeof(*p->readers));
+	if (p->workers == NULL || p->readers == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < p->opt.workers; i++) {
+		if (worker_init(&p->workers[i], p, i) < 0 ||
+		    reader_init(&p->readers[i], p, i) < 0)
+			return -ENOMEM;
+		p->records[i] = p->workers[i].records;
+	}
+	return 0;
 }
 
 static int create_parts(struct weir_pipe *p)
 {
-	struct weir_view *view = view_create(p->opt.settings, NULL);
-	int rc;
+	static const struct weir_pipe_taps none;
+	int rc = create_views(p);
 
-	if (view == NULL)
-		return -ENOMEM;
-	p->views = weir_views_create(p->opt.workers, view, view_free);
-	if (p->views == NULL) {
-		view_free(view);
-		return -ENOMEM;
-	}
-	p->fragments = weir_fragment_create(&fragment_conf);
-	p->workers = weir_mem_map(p->opt.workers * sizeof(*p->workers));
-	if (p->fragments == NULL || p->workers == NULL)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < p->opt.workers; i++) {
-		rc = worker_init(&p->workers[i], p, i);
-		if (rc < 0)
-			return rc;
-		p->records[i] = p->workers[i].records;
-	}
-	return 0;
+	if (rc == 0)
+		rc = create_threads_memory(p);
+	if (rc < 0)
+		return rc;
+	clocks_forget(p);
+	atomic_store_explicit(&p->plan, plan_create(p, &none), memory_order_relaxed);
+	return atomic_load_explicit(&p->plan, memory_order_relaxed) != NULL ? 0 : -ENOMEM;
 }
 
 struct weir_pipe *weir_pipe_create(const struct weir_pipe_options *o, struct weir_err *err)
@@ -67,6 +79,7 @@ struct weir_pipe *weir_pipe_create(const struct weir_pipe_options *o, struct wei
 		return NULL;
 	}
 	p->opt = *o;
+	pthread_mutex_init(&p->lock, NULL);
 	if (create_parts(p) < 0) {
 		weir_err_set(
 			err, ENOMEM,
@@ -83,12 +96,16 @@ void weir_pipe_destroy(struct weir_pipe *p)
 {
 	if (p == NULL)
 		return;
-	for (unsigned int i = 0; p->workers != NULL && i < p->opt.workers; i++)
+	for (unsigned int i = 0; p->workers != NULL && p->readers != NULL && i < p->opt.workers;
+	     i++) {
 		worker_fini(&p->workers[i]);
-	if (p->workers != NULL)
-		weir_mem_unmap(p->workers, p->opt.workers * sizeof(*p->workers));
-	weir_fragment_destroy(p->fragments);
+		reader_fini(&p->readers[i]);
+	}
+	weir_mem_unmap(p->workers, p->opt.workers * sizeof(*p->workers));
+	weir_mem_unmap(p->readers, p->opt.workers * sizeof(*p->readers));
+	plan_destroy(atomic_load_explicit(&p->plan, memory_order_relaxed));
 	weir_views_destroy(p->views);
+	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
 
@@ -103,21 +120,19 @@ void weir_pipe_close_records(struct weir_pipe *p)
 		weir_ring_close(p->workers[i].records);
 }
 
+static void hints_forget(struct weir_pipe *p);
+
 /* Each run begins with no time, no counts, and nothing known of servers, datagrams or packets. */
-static void begin(struct weir_pipe *p)
+static void begin(struct weir_pipe *p, const atomic_bool *stop)
 {
-	p->tap = (struct weir_tap){ .number = p->opt.tap,
-				    .lossless = p->opt.lossless,
-				    .epoch = atomic_load_explicit(&p->epoch, memory_order_acquire),
-				    .delay_ns = p->opt.settings->flow.delay_ns };
-	memset(&p->acc, 0, sizeof(p->acc));
+	p->stop = stop;
 	hints_forget(p);
-	weir_fragment_forget(p->fragments);
+	pthread_mutex_lock(&p->lock);
+	clocks_forget(p);
+	pthread_mutex_unlock(&p->lock);
 	for (unsigned int i = 0; i < p->opt.workers; i++) {
-		if (p->workers[i].dedup != NULL)
-			weir_dedup_forget(p->workers[i].dedup);
-		memset(&p->workers[i].acc, 0, sizeof(p->workers[i].acc));
-		p->workers[i].watermark_ns = 0;
+		reader_begin(&p->readers[i]);
+		worker_begin(&p->workers[i]);
 	}
 }
 
@@ -132,11 +147,8 @@ static void stop_workers(struct weir_pipe *p, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
 		weir_ring_close(p->workers[i].in);
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < n; i++)
 		pthread_join(p->workers[i].thread, NULL);
-		weir_ring_destroy(p->workers[i].in);
-		p->workers[i].in = NULL;
-	}
 }
 
 static int start_workers(struct weir_pipe *p, struct weir_err *err)
@@ -145,11 +157,9 @@ static int start_workers(struct weir_pipe *p, struct weir_err *err)
 		struct worker *w = &p->workers[i];
 		int rc;
 
-		w->in = weir_ring_create(p->opt.input_bursts, sizeof(struct burst));
-		rc = w->in == NULL ? ENOMEM : pthread_create(&w->thread, NULL, worker_main, w);
+		weir_ring_reopen(w->in);
+		rc = pthread_create(&w->thread, NULL, worker_main, w);
 		if (rc != 0) {
-			weir_ring_destroy(w->in);
-			w->in = NULL;
 			stop_workers(p, i);
 			return weir_err_set(err, rc, "worker %u: cannot start its thread: %s", i,
 					    strerror(rc));
@@ -158,26 +168,102 @@ static int start_workers(struct weir_pipe *p, struct weir_err *err)
 	return 0;
 }
 
-int weir_pipe_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
-		  const atomic_bool *stop, struct weir_err *err)
+/* As reader_run(), for each way. Negative with `err` set without memory or threads. */
+static int run_one_worker(struct weir_pipe *p)
 {
-	int rc;
+	const bool over = reader_run(&p->readers[0], &p->workers[0], WEIR_PIPE_ONE_WORKER);
 
-	if (!p->opt.lossless)
-		weir_pipe_back(p);
-	begin(p);
-	if (p->opt.workers > 1 && n == 1 && sources[0]->queues == p->opt.workers)
-		return direct_run(p, sources[0], stop, err);
-	if (p->opt.workers == 1) {
-		reader_run(p, sources, n, stop);
-		return 0;
-	}
-	rc = start_workers(p, err);
+	reader_leave(&p->readers[0]);
+	return over;
+}
+
+static int run_steered(struct weir_pipe *p, struct weir_err *err)
+{
+	int rc = start_workers(p, err);
+
 	if (rc < 0)
 		return rc;
-	reader_run(p, sources, n, stop);
+	rc = reader_run(&p->readers[0], NULL, WEIR_PIPE_STEERED);
 	stop_workers(p, p->opt.workers);
+	reader_leave(&p->readers[0]);
+	return rc;
+}
+
+static void *read_queues(void *arg)
+{
+	struct reader *r = arg;
+	const bool over = reader_run(r, &r->pipe->workers[r->id], WEIR_PIPE_DIRECT);
+
+	reader_leave(r);
+	return (void *)(uintptr_t)over;
+}
+
+static int run_direct(struct weir_pipe *p, struct weir_err *err)
+{
+	unsigned int started = 0;
+	bool over = true;
+	void *result;
+	int rc = 0;
+
+	for (; rc == 0 && started < p->opt.workers - 1; started += rc == 0)
+		rc = pthread_create(&p->workers[started + 1].thread, NULL, read_queues,
+				    &p->readers[started + 1]);
+	if (rc == 0)
+		over = read_queues(&p->readers[0]) != NULL;
+	for (unsigned int i = 0; i < started; i++) {
+		pthread_join(p->workers[i + 1].thread, &result);
+		over &= result != NULL;
+	}
+	return rc == 0 ? over
+		       : weir_err_set(err, rc, "worker %u: cannot start its thread: %s",
+				      started + 1, strerror(rc));
+}
+
+int weir_pipe_run(struct weir_pipe *p, const struct weir_pipe_taps *taps, const atomic_bool *stop,
+		  struct weir_err *err)
+{
+	int rc = taps != NULL ? weir_pipe_taps_set(p, taps) : 0;
+
+	if (rc < 0)
+		return weir_err_set(err, ENOMEM, "no memory for a list of %u taps", taps->n);
+	if (!p->opt.lossless)
+		weir_pipe_back(p);
+	begin(p, stop);
+	do {
+		switch (weir_pipe_way(p)) {
+		case WEIR_PIPE_ONE_WORKER:
+			rc = run_one_worker(p);
+			break;
+		case WEIR_PIPE_STEERED:
+			rc = run_steered(p, err);
+			break;
+		case WEIR_PIPE_DIRECT:
+			rc = run_direct(p, err);
+			break;
+		}
+	} while (rc == 0);
+	return rc > 0 ? 0 : rc;
+}
+
+int weir_pipe_taps_set(struct weir_pipe *p, const struct weir_pipe_taps *taps)
+{
+	const struct plan *plan = plan_create(p, taps);
+
+	if (plan == NULL)
+		return -ENOMEM;
+	plan_set(p, plan);
 	return 0;
+}
+
+enum weir_pipe_way weir_pipe_way(const struct weir_pipe *p)
+{
+	struct weir_pipe *rw = (struct weir_pipe *)(uintptr_t)p;
+	enum weir_pipe_way way;
+
+	pthread_mutex_lock(&rw->lock);
+	way = atomic_load_explicit(&p->plan, memory_order_relaxed)->way;
+	pthread_mutex_unlock(&rw->lock);
+	return way;
 }
 
 void weir_pipe_epoch_raise(struct weir_pipe *p)
@@ -186,11 +272,24 @@ void weir_pipe_epoch_raise(struct weir_pipe *p)
 	atomic_fetch_add_explicit(&p->epoch, 1, memory_order_release);
 }
 
+void weir_pipe_port_accounting(const struct weir_pipe *p, uint8_t slot, struct weir_accounting *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned int i = 0; i < p->opt.workers; i++) {
+		weir_accounting_add(out, &p->readers[i].acc[slot]);
+		weir_accounting_add(out, &p->workers[i].acc[slot]);
+	}
+}
+
 void weir_pipe_accounting(const struct weir_pipe *p, struct weir_accounting *out)
 {
-	*out = p->acc;
-	for (unsigned int i = 0; i < p->opt.workers; i++)
-		weir_accounting_add(out, &p->workers[i].acc);
+	struct weir_accounting port;
+
+	memset(out, 0, sizeof(*out));
+	for (uint8_t slot = 0; slot < WEIR_PIPE_PORTS_MAX; slot++) {
+		weir_pipe_port_accounting(p, slot, &port);
+		weir_accounting_add(out, &port);
+	}
 }
 
 void weir_pipe_flow_counters(const struct weir_pipe *p, struct weir_flow_counters *out)
@@ -208,15 +307,16 @@ void weir_pipe_flow_counters(const struct weir_pipe *p, struct weir_flow_counter
 
 void weir_pipe_shortages(const struct weir_pipe *p, struct weir_pipe_shortages *out)
 {
-	const struct weir_fragment_counters *f = &p->fragments->counters;
 	const struct weir_view *view = weir_views_get(p->views);
 
-	*out = (struct weir_pipe_shortages){ .fragments = f->exhausted + f->evicted };
+	*out = (struct weir_pipe_shortages){ 0 };
 	if (view->hints != NULL)
 		out->hints = weir_hints_dropped(view->hints);
 	for (unsigned int i = 0; i < p->opt.workers; i++) {
+		const struct weir_fragment_counters *f = &p->readers[i].fragments->counters;
 		const struct worker *w = &p->workers[i];
 
+		out->fragments += f->exhausted + f->evicted;
 		out->hints += weir_hint_log_dropped(w->hints);
 		if (w->dedup != NULL)
 			out->dedup += weir_dedup_counters(w->dedup)->evicted;
@@ -233,10 +333,30 @@ void weir_pipe_cycles(const struct weir_pipe *p, uint64_t *cycles, uint64_t *pac
 	}
 }
 
+void weir_pipe_worker_stats(const struct weir_pipe *p, unsigned int worker,
+			    struct weir_pipe_worker_stats *out)
+{
+	const struct worker *w = &p->workers[worker];
+
+	*out = (struct weir_pipe_worker_stats){
+		.busy_cycles = w->cycles,
+		.cycles = w->start_tsc != 0 ? rte_rdtsc() - w->start_tsc : 0,
+		.packets = w->packets,
+		.records_used = weir_ring_used(w->records),
+		.records_slots = p->opt.record_slots,
+		.flows = weir_flow_table_size(w->table),
+		.flow_capacity = p->opt.budget.flows,
+	};
+	if (w->in == NULL)
+		return;
+	out->ring_used = weir_ring_used(w->in);
+	out->ring_slots = p->opt.input_bursts;
+}
+
 /* Nothing reads a view now: the reader is offline, the workers' rings are empty. */
 static void publish(struct weir_pipe *p, struct weir_hints *hints)
 {
-	struct weir_view *view = view_create(p->opt.settings, hints);
+	struct weir_view *view = view_create(weir_views_get(p->views)->settings, hints);
 
 	if (view != NULL) {
 		weir_views_publish(p->views, view);
@@ -266,10 +386,61 @@ void hints_exchange(struct weir_pipe *p)
 		publish(p, next);
 }
 
-void hints_forget(struct weir_pipe *p)
+static void hints_forget(struct weir_pipe *p)
 {
 	for (unsigned int i = 0; i < p->opt.workers; i++)
 		weir_hint_log_clear(p->workers[i].hints);
 	if (weir_views_get(p->views)->hints != NULL)
 		publish(p, NULL);
+}
+
+/* A copy of the view, to be changed and published. Live: no hints were exchanged, who publishes is control. */
+static struct weir_view *view_copy(const struct weir_pipe *p)
+{
+	const struct weir_view *view = weir_views_get(p->views);
+	struct weir_view *copy = view_create(view->settings, NULL);
+
+	assert(!p->opt.lossless && view->hints == NULL);
+	if (copy != NULL)
+		*copy = *view;
+	return copy;
+}
+
+int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *settings)
+{
+	struct weir_view *view = view_copy(p);
+
+	if (view == NULL)
+		return -ENOMEM;
+	view->settings = settings;
+	weir_views_publish(p->views, view);
+	return 0;
+}
+
+int view_add_capture(struct weir_pipe *p, struct weir_capture *c)
+{
+	struct weir_view *view;
+
+	if (weir_views_get(p->views)->n_captures == WEIR_CAPTURES_MAX)
+		return -EBUSY;
+	view = view_copy(p);
+	if (view == NULL)
+		return -ENOMEM;
+	view->captures[view->n_captures++] = c;
+	weir_views_publish(p->views, view);
+	return 0;
+}
+
+void view_remove_capture(struct weir_pipe *p, const struct weir_capture *c)
+{
+	struct weir_view *view;
+	unsigned int kept = 0;
+
+	while ((view = view_copy(p)) == NULL)
+		usleep(1000); /* it cannot stay in: who asks frees it */
+	for (unsigned int i = 0; i < view->n_captures; i++)
+		if (view->captures[i] != c)
+			view->captures[kept++] = view->captures[i];
+	view->n_captures = kept;
+	weir_views_publish(p->views, view);
 }

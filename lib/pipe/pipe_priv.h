@@ -63,7 +63,7 @@ struct weir_fragment {
 
 /* Behind `opaque` of a frame with WEIR_FRAME_HELD. */
 struct weir_held {
-	void *owner;          /* as given to weir_fragment_step() */
+	uint8_t tap, slot;    /* as given to weir_fragment_step() */
 	atomic_bool returned; /* who has the frame: wo, once; the table's thread: ro */
 };
 
@@ -86,15 +86,14 @@ static inline bool weir_fragment_is_needed(const struct weir_fragment *t,
 
 /*
  * The next packet of `tap`, in the order of the tap: remember the ports of a first fragment, set those
- * of a later one, in `pkt` and `frame`, or hold it. `owner` comes back with a held frame. Afterwards
+ * of a later one, in `pkt` and `frame`, or hold it. `slot`, its port, comes back with a held frame. Afterwards
  * weir_fragment_take_released() must be asked: what it gives comes right after this packet.
  *
  * What happens depends only on the sequence of packets; steps left out by weir_fragment_is_needed()
  * change nothing. One thread for each table.
  */
-enum weir_fragment_verdict weir_fragment_step(struct weir_fragment *t, uint8_t tap,
-					      struct weir_frame *frame, struct weir_pkt *pkt,
-					      void *owner);
+enum weir_fragment_verdict weir_fragment_step(struct weir_fragment *t, uint8_t tap, uint8_t slot,
+					      struct weir_frame *frame, struct weir_pkt *pkt);
 
 /* No further copy can be held until one is returned. */
 bool weir_fragment_is_dry(struct weir_fragment *t);
@@ -112,6 +111,12 @@ void weir_fragment_expire(struct weir_fragment *t, uint64_t now_ns);
 void weir_fragment_flush(struct weir_fragment *t);
 /* As created, but for the counters. Everything held was released, taken and returned. */
 void weir_fragment_forget(struct weir_fragment *t);
+
+/* Whose it is. */
+static inline const struct weir_held *weir_fragment_held(const struct weir_frame *frame)
+{
+	return frame->opaque;
+}
 
 /* Give a held frame back. Any thread. */
 static inline void weir_fragment_return(const struct weir_frame *frame)

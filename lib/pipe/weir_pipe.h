@@ -3,27 +3,28 @@
  * The capture pipeline: from frames of sources to records in rings.
  *
  * One worker: reader and worker are one thread, the caller's. More workers: the caller's thread reads
- * and steers by the hash of the inner headers, each worker has a thread and a ring; or, where a
- * source has a queue for each worker that keeps both directions of a flow together, each worker reads
- * its own queue.
+ * and steers by the hash of the inner headers, each worker has a thread and a ring; or, where every
+ * source has a queue for each worker and keeps both directions of a flow together, each worker reads
+ * its own queues.
  */
 #ifndef WEIR_PIPE_H
 #define WEIR_PIPE_H
 
 #include <weir_decode.h>
+#include <weir_filter.h>
 #include <weir_flow.h>
 #include <weir_rt.h>
 #include <weir_settings.h>
 #include <weir_stats.h>
 
 #define WEIR_PIPE_WORKERS_MAX 64
+#define WEIR_PIPE_PORTS_MAX   64
 
 struct weir_pipe_options {
 	unsigned int workers;
 	struct weir_flow_budget budget;       /* of each worker's table */
-	const struct weir_settings *settings; /* borrowed for the pipe's life */
+	const struct weir_settings *settings; /* borrowed until others are set */
 	uint32_t record_slots;                /* ring to the collector: power of two */
-	uint8_t tap;                          /* number of the tap, from 1 */
 	bool lossless;                        /* sources wait: full rings block */
 	uint32_t input_bursts;                /* ring to each worker: power of two */
 	const int *cpus;                      /* a worker's CPU each, NULL = not pinned */
@@ -41,14 +42,50 @@ size_t weir_pipe_bytes(const struct weir_pipe_options *o);
 /* The ring of each worker to the collector; slots are struct weir_flow_rec. Live as long as the pipe. */
 struct weir_ring *const *weir_pipe_records(const struct weir_pipe *p);
 
+/* A started source, and where its packets are counted: a slot's counts go on when its source is replaced. */
+struct weir_pipe_port {
+	struct weir_source *source;
+	uint8_t slot; /* below WEIR_PIPE_PORTS_MAX; each once in a list */
+};
+
+/* One place of observation: two ports are the two fibres of a TAP pair, or two links of a bundle. */
+struct weir_pipe_tap {
+	uint8_t number;                   /* 1 to WEIR_TAP_MAX; each once in a list */
+	const struct weir_filter *filter; /* NULL = all packets */
+	const struct weir_pipe_port *ports;
+	unsigned int n_ports;
+};
+
+struct weir_pipe_taps {
+	const struct weir_pipe_tap *taps;
+	unsigned int n;
+};
+
 /*
- * Read the started sources of one tap (two of them for the two fibres of a TAP pair) until all have
- * ended or `stop` is set; then close what is open.
+ * Read the sources of `taps` until all have ended or `stop` is set; then close what is open. A live
+ * pipe may have none: it waits for weir_pipe_taps_set(). Sources and filters are borrowed until then, or
+ * the end.
+ *
  * May be called again: each run is independent of those before. Blocks. The thread that calls it
- * becomes the reader.
+ * becomes the reader. 0, or -errno with `err` set without memory or threads.
  */
-int weir_pipe_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
-		  const atomic_bool *stop, struct weir_err *err);
+int weir_pipe_run(struct weir_pipe *p, const struct weir_pipe_taps *taps, const atomic_bool *stop,
+		  struct weir_err *err);
+
+/*
+ * Of a live pipe: from now on read these. When it returns, nobody looks at the old ones any more, and
+ * every frame of a source that is not among the new ones was given back: it can be stopped. Flows go on,
+ * unless the change makes packets come to workers in another way: then they end by a forced report.
+ * Waits some ms for the readers. 0 or -ENOMEM, and the old ones stay. Control thread, not the reader.
+ */
+int weir_pipe_taps_set(struct weir_pipe *p, const struct weir_pipe_taps *taps);
+
+/*
+ * Of a live pipe: workers go over to `settings`, borrowed from now on; nobody reads the old ones when it
+ * returns. Those that change what a flow is need weir_pipe_epoch_raise() after it. 0 or -ENOMEM. Control
+ * thread.
+ */
+int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *settings);
 
 /*
  * Settings that change what a flow is have changed: bursts received from now on belong to a new epoch,
@@ -62,8 +99,11 @@ void weir_pipe_epoch_raise(struct weir_pipe *p);
  */
 void weir_pipe_back(struct weir_pipe *p);
 
-/* Counts of the current run, and of the flow tables since create. May lag while it runs. */
+/* Counts of the current run: of all packets, of those of one slot. May lag while it runs. */
 void weir_pipe_accounting(const struct weir_pipe *p, struct weir_accounting *out);
+void weir_pipe_port_accounting(const struct weir_pipe *p, uint8_t slot,
+			       struct weir_accounting *out);
+/* Of the flow tables, since create. Likewise. */
 void weir_pipe_flow_counters(const struct weir_pipe *p, struct weir_flow_counters *out);
 
 /* What the pipe had no room to remember, since create: all 0 where its tables are large enough. */
@@ -73,11 +113,30 @@ struct weir_pipe_shortages {
 	uint64_t dedup;     /* packets forgotten within the window: copies of them count as new */
 };
 
-/* While no run goes on. Control thread. */
+/* While no run goes on, or lagging. Control thread. */
 void weir_pipe_shortages(const struct weir_pipe *p, struct weir_pipe_shortages *out);
 
 /* TSC cycles and packets that workers spent in bursts, reading excluded. */
 void weir_pipe_cycles(const struct weir_pipe *p, uint64_t *cycles, uint64_t *packets);
+
+/* What a worker does; cycles and packets only rise. Any thread, may lag. */
+struct weir_pipe_worker_stats {
+	uint64_t busy_cycles, cycles; /* TSC: in bursts; since its first run began */
+	uint64_t packets;
+	uint32_t ring_used, ring_slots; /* bursts that wait; 0, 0 where it reads by itself */
+	uint32_t records_used, records_slots;
+	uint64_t flows, flow_capacity;
+};
+void weir_pipe_worker_stats(const struct weir_pipe *p, unsigned int worker,
+			    struct weir_pipe_worker_stats *out);
+
+/* How packets come to workers. */
+enum weir_pipe_way {
+	WEIR_PIPE_ONE_WORKER, /* the reader is the worker */
+	WEIR_PIPE_STEERED,    /* one reader, by the hash of the inner headers */
+	WEIR_PIPE_DIRECT,     /* each worker reads queues of its own */
+};
+enum weir_pipe_way weir_pipe_way(const struct weir_pipe *p);
 
 /* No record will come any more: lets the collector end. After the last run. */
 void weir_pipe_close_records(struct weir_pipe *p);

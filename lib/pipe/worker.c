@@ -27,12 +27,18 @@ static void rec_commit(void *ctx)
 	weir_ring_push(w->records);
 }
 
+/* Settings of a live pipe may come to ask for it. */
+static bool may_dedup(const struct weir_pipe_options *o)
+{
+	return o->settings->dedup_enabled || !o->lossless;
+}
+
 size_t worker_bytes(const struct weir_pipe_options *o)
 {
 	return sizeof(struct worker) + weir_flow_table_bytes(&o->budget) +
 	       (size_t)o->record_slots * sizeof(struct weir_flow_rec) +
 	       (size_t)o->input_bursts * sizeof(struct burst) + weir_hint_log_bytes() +
-	       (o->settings->dedup_enabled ? weir_dedup_bytes(DEDUP_PACKETS) : 0);
+	       (may_dedup(o) ? weir_dedup_bytes(DEDUP_PACKETS) : 0);
 }
 
 int worker_init(struct worker *w, struct weir_pipe *p, unsigned int id)
@@ -47,10 +53,13 @@ int worker_init(struct worker *w, struct weir_pipe *p, unsigned int id)
 	w->records = weir_ring_create(p->opt.record_slots, sizeof(struct weir_flow_rec));
 	w->table = weir_flow_table_create(&p->opt.budget, &hooks, weir_random_u64());
 	w->hints = weir_hint_log_create();
-	if (p->opt.settings->dedup_enabled)
+	if (p->opt.workers > 1)
+		w->in = weir_ring_create(p->opt.input_bursts, sizeof(struct burst));
+	if (may_dedup(&p->opt))
 		w->dedup = weir_dedup_create(DEDUP_PACKETS, weir_random_u64());
 	if (w->records == NULL || w->table == NULL || w->hints == NULL ||
-	    (p->opt.settings->dedup_enabled && w->dedup == NULL))
+	    (p->opt.workers > 1 && w->in == NULL) ||
+	    (may_dedup(&p->opt) && w->dedup == NULL))
 		return -ENOMEM;
 	return 0;
 }
@@ -61,12 +70,22 @@ void worker_fini(struct worker *w)
 	weir_hint_log_destroy(w->hints);
 	weir_flow_table_destroy(w->table);
 	weir_ring_destroy(w->records);
+	weir_ring_destroy(w->in);
+}
+
+void worker_begin(struct worker *w)
+{
+	if (w->dedup != NULL)
+		weir_dedup_forget(w->dedup);
+	memset(w->acc, 0, sizeof(w->acc));
+	w->watermark_ns = 0;
 }
 
 static void mark_too_old(struct worker *w, const struct weir_frame *frames, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		if (weir_unlikely(frames[i].flags & WEIR_FRAME_TOO_OLD))
+		if (weir_unlikely(frames[i].flags & WEIR_FRAME_TOO_OLD) &&
+		    w->outcome[i] != WEIR_OUTCOME_FILTERED)
 			w->outcome[i] = WEIR_OUTCOME_TOO_OLD;
 }
 
@@ -89,15 +108,16 @@ void worker_decode(struct worker *w, const struct weir_view *view, const struct 
 }
 
 /* Nearly all are in a flow: one sum, where a counter would wait for itself with each packet. */
-static void count_outcomes(struct worker *w, unsigned int n)
+static void count_outcomes(struct worker *w, uint8_t slot, unsigned int n)
 {
+	uint64_t *outcomes = w->acc[slot].outcomes;
 	unsigned int flows = 0;
 
 	for (unsigned int i = 0; i < n; i++)
 		flows += w->outcome[i] == WEIR_OUTCOME_FLOW;
-	w->acc.outcomes[WEIR_OUTCOME_FLOW] += flows;
+	outcomes[WEIR_OUTCOME_FLOW] += flows;
 	for (unsigned int i = 0; flows < n && i < n; i++)
-		w->acc.outcomes[w->outcome[i]] += w->outcome[i] != WEIR_OUTCOME_FLOW;
+		outcomes[w->outcome[i]] += w->outcome[i] != WEIR_OUTCOME_FLOW;
 }
 
 void worker_stages(struct worker *w, const struct weir_view *view, const struct burst *b,
@@ -109,13 +129,15 @@ void worker_stages(struct worker *w, const struct weir_view *view, const struct 
 	weir_flow_table_configure(w->table, &s->flow);
 	weir_flow_table_hints(w->table, view->hints, w->hints);
 	follow_epoch(w, b);
+	if (b->filter != NULL)
+		weir_filter_burst(b->filter, frames, n, w->outcome);
 	if (!w->lossless)
 		mark_too_old(w, frames, n);
 	weir_attribute_burst(&s->attribute, b->tap, w->pkts, w->attrs, n);
-	if (w->dedup != NULL)
+	if (s->dedup_enabled)
 		weir_dedup_burst(w->dedup, &s->dedup, w->pkts, w->attrs, w->outcome, n);
 	weir_flow_table_burst(w->table, w->pkts, w->attrs, w->outcome, n);
-	count_outcomes(w, n);
+	count_outcomes(w, b->slot, n);
 	w->watermark_ns = b->watermark_ns;
 	weir_flow_table_expire(w->table, b->watermark_ns, EXPIRE_BUDGET);
 	w->cycles += rte_rdtsc() - start;
@@ -166,13 +188,15 @@ static void catch_up(struct worker *w)
 		;
 }
 
-void worker_thread_setup(const struct worker *w)
+void worker_thread_setup(struct worker *w)
 {
 	const int *cpus = w->pipe->opt.cpus;
 	char name[16];
 
 	snprintf(name, sizeof(name), "weir-worker-%u", w->id);
 	weir_thread_setup(name, cpus != NULL ? cpus[w->id] : -1);
+	if (w->start_tsc == 0)
+		w->start_tsc = rte_rdtsc();
 }
 
 void *worker_main(void *worker)

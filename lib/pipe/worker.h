@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker owns, and the way of a burst through it. Private to lib/pipe. */
+/*
+ * What the threads of a pipe own, and the way of a burst through them. Private to lib/pipe.
+ *
+ * A reader takes bursts from sources; a worker makes flows of them. With one worker, and where each worker
+ * has queues of its own, a thread is both.
+ */
 #ifndef WEIR_PIPE_WORKER_H
 #define WEIR_PIPE_WORKER_H
 
 #include "pipe_priv.h"
 
+#include <weir_capture.h>
 #include <weir_flow_service.h>
 #include <weir_pipe.h>
 #include <weir_tap.h>
@@ -17,15 +23,42 @@
 struct weir_view {
 	const struct weir_settings *settings;
 	struct weir_hints *hints; /* owned; NULL = nothing learned yet */
+	struct weir_capture *captures[WEIR_CAPTURES_MAX];
+	unsigned int n_captures;
 };
 
-/* Frames of one tap on their way to a worker, and the tap's clock when they left. */
+/* A queue of a source, as a reader polls it. */
+struct input {
+	struct weir_source *src;
+	const struct weir_filter *filter; /* of its tap; NULL = all */
+	uint16_t queue;
+	uint8_t slot, tap;
+};
+
+/* What a reader polls. */
+struct inputs {
+	uint32_t idle_us;    /* how long it may sleep when nothing comes; 0 = as it likes */
+	unsigned int n_taps; /* numbers of the taps: */
+	uint8_t taps[WEIR_TAP_MAX];
+	unsigned int n;
+	struct input input[];
+};
+
+/* Who polls what. Made by control, immutable. */
+struct plan {
+	enum weir_pipe_way way;
+	unsigned int readers;
+	struct inputs *of[WEIR_PIPE_WORKERS_MAX];
+};
+
+/* Frames of one port on their way to a worker, and the clock when they left. */
 struct burst {
 	struct weir_source *src; /* whose frames they are, but held ones */
-	uint64_t watermark_ns;   /* nothing older than this minus the delay will follow */
+	const struct weir_filter *filter;
+	uint64_t watermark_ns; /* nothing older than this minus the delay will follow, of any tap */
 	uint32_t epoch;
 	uint16_t n;
-	uint8_t tap;
+	uint8_t tap, slot;
 	struct weir_frame frames[WEIR_BURST_MAX];
 };
 
@@ -33,45 +66,93 @@ struct worker {
 	/* control: wo before the run; everyone: ro */
 	struct weir_pipe *pipe;
 	struct weir_flow_table *table;
-	struct weir_dedup *dedup;
+	struct weir_dedup *dedup; /* NULL = never needed */
 	struct weir_hint_log *hints;
-	struct weir_ring *in;      /* bursts; NULL where the reader is the worker */
+	struct weir_ring *in;      /* bursts; NULL where there is one worker */
 	struct weir_ring *records; /* to the collector */
 	pthread_t thread;
 	unsigned int id;
 	bool lossless;
 
 	/* this worker: rw */
-	alignas(WEIR_CACHE_LINE) struct weir_accounting acc;
-	uint64_t cycles, packets;
+	alignas(WEIR_CACHE_LINE) uint64_t cycles;
+	uint64_t packets, start_tsc;
 	uint32_t epoch[WEIR_TAP_MAX + 1];
 	uint64_t watermark_ns;
 	struct weir_attr attrs[WEIR_BURST_MAX];
 	uint8_t outcome[WEIR_BURST_MAX];
 	struct weir_pkt pkts[WEIR_BURST_MAX];
+	struct weir_accounting acc[WEIR_PIPE_PORTS_MAX]; /* outcomes alone */
+};
+
+/* A tap's time, as one reader sees it. */
+struct tap_clock {
+	struct weir_tap tap;
+	uint64_t last_rx_ns; /* wall clock, live */
+};
+
+struct reader {
+	/* control: wo before the run; everyone: ro */
+	struct weir_pipe *pipe;
+	struct weir_fragment *fragments;
+	unsigned int id;
+	bool active; /* under the pipe's lock: it reads a plan */
+
+	/* this reader: rw */
+	alignas(WEIR_CACHE_LINE) const struct plan *plan;
+	const struct inputs *inputs;
+	struct worker *worker; /* that it is itself, NULL = it steers */
+	unsigned int view_id;
+	uint32_t empty_polls;
+	uint32_t boundaries;
+	uint64_t clock_ns; /* the earliest of its taps' watermarks; never goes back */
+	struct burst *out[WEIR_PIPE_WORKERS_MAX]; /* reserved slots being filled, NULL = none */
+	const struct input *out_of[WEIR_PIPE_WORKERS_MAX];
+	const struct input *own_of;           /* one worker: of the burst at hand */
+	struct burst own;                     /* one worker: the burst at hand */
+	struct weir_pkt pkts[WEIR_BURST_MAX]; /* steering: what the hash is made of */
+	uint8_t outcome[WEIR_BURST_MAX];
+	struct weir_accounting acc[WEIR_PIPE_PORTS_MAX]; /* received, and what it did not pass on */
+	struct tap_clock clocks[WEIR_TAP_MAX + 1];       /* of those not in its plan: control: rw */
+
+	_Atomic(const struct plan *) seen; /* this reader: wo; control: ro */
 };
 
 struct weir_pipe {
 	struct weir_pipe_options opt;
 	struct weir_views *views;
-	struct weir_fragment *fragments; /* reader: rw */
-	struct weir_tap tap;             /* reader: rw */
-	struct weir_accounting acc;      /* reader: rw; what it received, and did not pass on */
-	_Atomic uint32_t epoch;          /* of the tap: any thread: rw, who reads its sources: ro */
 	struct worker *workers;
-	bool backed;                                      /* their tables are */
-	struct weir_ring *records[WEIR_PIPE_WORKERS_MAX]; /* theirs, for the collector */
+	struct reader *readers; /* as many; only the first where one thread reads */
+	const atomic_bool *stop; /* of the run */
+	_Atomic uint32_t epoch; /* any thread: rw, readers: ro */
+
+	pthread_mutex_t lock;              /* of who swaps plans, and of readers that come and go */
+	_Atomic(const struct plan *) plan; /* control: rw, readers: ro */
+	bool backed;                       /* the tables are */
+	struct weir_ring *records[WEIR_PIPE_WORKERS_MAX]; /* the workers', for the collector */
 };
 
 /* pipe.c: let flows that start from now on know what flows so far have shown. Workers are quiet. */
 void hints_exchange(struct weir_pipe *p);
-void hints_forget(struct weir_pipe *p);
+/* Swap in a view like the current one, but with (without) a capture. 0 or -errno. Control thread. */
+int view_add_capture(struct weir_pipe *p, struct weir_capture *c);
+void view_remove_capture(struct weir_pipe *p, const struct weir_capture *c);
+
+/* plan.c */
+struct plan *plan_create(const struct weir_pipe *p, const struct weir_pipe_taps *taps);
+void plan_destroy(const struct plan *plan);
+/* Swap it in (given), and wait for the readers that are active. Control thread. */
+void plan_set(struct weir_pipe *p, const struct plan *plan);
+/* No tap has a time yet. While nobody reads. */
+void clocks_forget(struct weir_pipe *p);
 
 /* worker.c */
 /* Bytes of all that a worker of these options owns. */
 size_t worker_bytes(const struct weir_pipe_options *o);
 int worker_init(struct worker *w, struct weir_pipe *p, unsigned int id);
 void worker_fini(struct worker *w);
+/* Each run is as the first. */
+void worker_begin(struct worker *w);
 /* First stage of a burst: w->pkts and w->outcome are what `n` frames say. */
 void worker_decode(struct worker *w, const struct weir_view *view, const struct weir_frame *frames,
 		   unsigned int n);
@@ -83,15 +164,24 @@ bool worker_idle(struct worker *w, const struct weir_view *view, uint64_t waterm
 void worker_flush(struct worker *w, const struct weir_view *view);
 void *worker_main(void *worker); /* bursts from a ring, until it is closed */
 /* Name and pin the calling thread, which is this worker's. */
-void worker_thread_setup(const struct worker *w);
+void worker_thread_setup(struct worker *w);
 
 /* reader.c */
-void reader_run(struct weir_pipe *p, struct weir_source *const *sources, unsigned int n,
-		const atomic_bool *stop);
+size_t reader_bytes(void);
+int reader_init(struct reader *r, struct weir_pipe *p, unsigned int id);
+void reader_fini(struct reader *r);
+void reader_begin(struct reader *r);
+/*
+ * Read by the current plan until all sources have ended, or the stop flag is set: true; or until a plan of
+ * another way than `way` is there: false. `w` = the worker that this thread is, NULL = it steers.
+ */
+bool reader_run(struct reader *r, struct worker *w, enum weir_pipe_way way);
+/* Nothing of its plan is looked at any more. */
+void reader_leave(struct reader *r);
 void frames_done(struct weir_source *src, const struct weir_frame *frames, unsigned int n);
 
-/* direct.c */
-int direct_run(struct weir_pipe *p, struct weir_source *src, const atomic_bool *stop,
-	       struct weir_err *err);
+/* capture.c: copy those of a burst that are wanted. Reader `reader`. */
+void capture_burst(struct weir_capture *c, unsigned int reader, uint8_t slot,
+		   const struct weir_frame *frames, unsigned int n);
 
 #endif

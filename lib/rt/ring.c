@@ -214,6 +214,12 @@ void weir_ring_close(struct weir_ring *r)
 	call(r->consumer);
 }
 
+void weir_ring_reopen(struct weir_ring *r)
+{
+	/* Relaxed: those who use it from now on are told of it through something that orders. */
+	atomic_store_explicit(&r->closed, false, memory_order_relaxed);
+}
+
 uint32_t weir_ring_peek(struct weir_ring *r, void **slot, uint32_t max)
 {
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
@@ -278,4 +284,12 @@ void weir_rings_wait(struct weir_ring *const *rings, uint32_t n, uint64_t ns)
 	if (!ready)
 		sleep_in(bed, bell, ns);
 	get_up(bed);
+}
+
+uint32_t weir_ring_used(const struct weir_ring *r)
+{
+	/* The consumer's first: it is never ahead of the producer's. */
+	const uint32_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+
+	return atomic_load_explicit(&r->head, memory_order_relaxed) - tail;
 }

@@ -182,7 +182,6 @@ static void stop_with(unsigned int workers, bool lossless, bool busy)
 	struct stopper st = { .s = &s };
 	struct weir_settings settings;
 	struct weir_accounting a;
-	struct weir_source *src;
 	struct weir_pipe *p;
 	pthread_t thread;
 
@@ -191,10 +190,9 @@ static void stop_with(unsigned int workers, bool lossless, bool busy)
 	script_add(&s, live_item(START_NS, 1));
 	s.before = busy ? one_more : NULL;
 	s.goes_on = for_ever;
-	src = &s.src;
 	p = test_pipe(&settings, workers, lossless);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, stop_soon, &st), 0);
-	CU_ASSERT_EQUAL(weir_pipe_run(p, &src, 1, &st.stop, NULL), 0);
+	CU_ASSERT_EQUAL(test_run_until(p, &s.src, &st.stop), 0);
 	pthread_join(thread, NULL);
 	CU_ASSERT(weir_clock_mono_ns() - st.set_ns < 500 * MS);
 	weir_pipe_accounting(p, &a);

@@ -191,7 +191,6 @@ static inline struct weir_pipe *test_pipe(const struct weir_settings *settings,
 					     .settings = settings,
 					     .record_slots = RECORDS,
 					     .input_bursts = 64,
-					     .tap = 1,
 					     .lossless = lossless };
 	struct weir_err err = { 0 };
 	struct weir_pipe *p = weir_pipe_create(&o, &err);
@@ -200,12 +199,23 @@ static inline struct weir_pipe *test_pipe(const struct weir_settings *settings,
 	return p;
 }
 
+/* Over one source: tap 1, port 0. */
+static inline int test_run_until(struct weir_pipe *p, struct weir_source *src,
+				 const atomic_bool *stop)
+{
+	const struct weir_pipe_port port = { .source = src };
+	const struct weir_pipe_tap tap = { .number = 1, .ports = &port, .n_ports = 1 };
+	const struct weir_pipe_taps taps = { .taps = &tap, .n = 1 };
+	struct weir_err err = { 0 };
+
+	return weir_pipe_run(p, &taps, stop, &err);
+}
+
 static inline void test_run(struct weir_pipe *p, struct weir_source *src)
 {
 	static atomic_bool never;
-	struct weir_err err = { 0 };
 
-	CU_ASSERT_EQUAL_FATAL(weir_pipe_run(p, &src, 1, &never, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(test_run_until(p, src, &never), 0);
 }
 
 /* Records of all workers so far, sorted; the caller frees them. */
