@@ -13,8 +13,8 @@
 #define ALIGN          ((size_t)8)
 
 struct entry {
-	uint32_t bytes; /* to the next one */
-	bool unused;    /* nothing follows before the start of the memory */
+	uint32_t bytes;              /* to the next one */
+	bool unused;                 /* nothing follows before the start of the memory */
 	struct weir_captured packet; /* but its data, which follow */
 };
 static_assert(offsetof(struct entry, unused) < ALIGN, "written where no more room is");

@@ -48,8 +48,7 @@ static int create_threads_memory(struct weir_pipe *p)
 	if (p->workers == NULL || p->readers == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < p->opt.workers; i++) {
-		if (worker_init(&p->workers[i], p, i) < 0 ||
-		    reader_init(&p->readers[i], p, i) < 0)
+		if (worker_init(&p->workers[i], p, i) < 0 || reader_init(&p->readers[i], p, i) < 0)
 			return -ENOMEM;
 		p->records[i] = p->workers[i].records;
 	}

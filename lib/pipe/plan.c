@@ -86,7 +86,7 @@ struct plan *plan_create(const struct weir_pipe *p, const struct weir_pipe_taps 
 
 	if (plan == NULL)
 		return NULL;
-	plan->way = direct		  ? WEIR_PIPE_DIRECT
+	plan->way = direct                ? WEIR_PIPE_DIRECT
 		    : p->opt.workers == 1 ? WEIR_PIPE_ONE_WORKER
 					  : WEIR_PIPE_STEERED;
 	for (unsigned int i = 0; i < (direct ? p->opt.workers : 1); i++) {

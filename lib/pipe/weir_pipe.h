@@ -32,7 +32,7 @@ struct weir_pipe_options {
 
 struct weir_pipe;
 
-/* All tables. A run adds the bursts' rings, and a boundary a snapshot of hints. Control thread. */
+/* All tables and rings. A boundary adds a snapshot of hints. Control thread. */
 struct weir_pipe *weir_pipe_create(const struct weir_pipe_options *o, struct weir_err *err);
 void weir_pipe_destroy(struct weir_pipe *p);
 
@@ -63,8 +63,8 @@ struct weir_pipe_taps {
 
 /*
  * Read the sources of `taps` until all have ended or `stop` is set; then close what is open. A live
- * pipe may have none: it waits for weir_pipe_taps_set(). Sources and filters are borrowed until then, or
- * the end.
+ * pipe may have none: it waits for weir_pipe_taps_set(). NULL = those that were set by that before. Sources
+ * and filters are borrowed until others are set, or the end.
  *
  * May be called again: each run is independent of those before. Blocks. The thread that calls it
  * becomes the reader. 0, or -errno with `err` set without memory or threads.

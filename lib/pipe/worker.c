@@ -58,8 +58,7 @@ int worker_init(struct worker *w, struct weir_pipe *p, unsigned int id)
 	if (may_dedup(&p->opt))
 		w->dedup = weir_dedup_create(DEDUP_PACKETS, weir_random_u64());
 	if (w->records == NULL || w->table == NULL || w->hints == NULL ||
-	    (p->opt.workers > 1 && w->in == NULL) ||
-	    (may_dedup(&p->opt) && w->dedup == NULL))
+	    (p->opt.workers > 1 && w->in == NULL) || (may_dedup(&p->opt) && w->dedup == NULL))
 		return -ENOMEM;
 	return 0;
 }

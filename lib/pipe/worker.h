@@ -122,9 +122,9 @@ struct weir_pipe {
 	struct weir_pipe_options opt;
 	struct weir_views *views;
 	struct worker *workers;
-	struct reader *readers; /* as many; only the first where one thread reads */
+	struct reader *readers;  /* as many; only the first where one thread reads */
 	const atomic_bool *stop; /* of the run */
-	_Atomic uint32_t epoch; /* any thread: rw, readers: ro */
+	_Atomic uint32_t epoch;  /* any thread: rw, readers: ro */
 
 	pthread_mutex_t lock;              /* of who swaps plans, and of readers that come and go */
 	_Atomic(const struct plan *) plan; /* control: rw, readers: ro */

@@ -44,7 +44,8 @@ struct weir_source {
 	uint16_t queues;   /* rx queues; 1 unless the driver can do more */
 	bool lossless;     /* waits instead of dropping */
 	bool symmetric;    /* its queues keep both directions of a flow together; from start on */
-	uint32_t idle_us;  /* a reader that finds nothing may sleep so long; 0 = as short as it likes */
+	uint32_t
+		idle_us; /* a reader that finds nothing may sleep so long; 0 = as short as it likes */
 
 	/* rx thread: wo; others: ro, may lag */
 	atomic_bool ended;           /* lossless: nothing will come any more */
@@ -89,7 +90,8 @@ void weir_ring_share_consumer(struct weir_ring *r, struct weir_ring *with);
 void weir_rings_wait(struct weir_ring *const *rings, uint32_t n, uint64_t ns);
 bool weir_ring_is_over(struct weir_ring *r);  /* the same, without sleeping: closed and empty */
 bool weir_ring_is_empty(struct weir_ring *r); /* either side; all pushed slots were popped */
-uint32_t weir_ring_used(const struct weir_ring *r); /* slots pushed and not popped; any thread, may lag */
+uint32_t weir_ring_used(
+	const struct weir_ring *r); /* slots pushed and not popped; any thread, may lag */
 
 /* Name the calling thread, make its sleeps short, pin it to CPU `cpu` (negative: not pinned). */
 void weir_thread_setup(const char *name, int cpu);

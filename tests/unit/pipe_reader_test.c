@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipe_test.h"
+#include "pipe_live_test.h"
 
 #include <unistd.h>
 
-/* Live: the clock of these packets is the wall's, or it would be a jump. */
-static struct script_item live_item(uint64_t ts_ns, unsigned int i)
-{
-	return (struct script_item){ .ts_ns = ts_ns,
-				     .client = (uint8_t)(i % 100),
-				     .server = 200,
-				     .cport = (uint16_t)(40000 + i % 1000),
-				     .sport = 7000 };
-}
-
-struct live {
+struct wall {
 	struct script s;
 	struct weir_settings settings;
 	struct weir_pipe *p;
@@ -25,7 +15,7 @@ struct live {
 	bool quiet_in_time; /* every packet had its outcome before the input ended */
 };
 
-static void live_init(struct live *l, unsigned int room, unsigned int workers)
+static void wall_init(struct wall *l, unsigned int room, unsigned int workers)
 {
 	memset(l, 0, sizeof(*l));
 	script_init(&l->s, room, false);
@@ -35,7 +25,7 @@ static void live_init(struct live *l, unsigned int room, unsigned int workers)
 	l->p = test_pipe(&l->settings, workers, false);
 }
 
-static void live_run(struct live *l)
+static void wall_run(struct wall *l)
 {
 	test_run(l->p, &l->s.src);
 	weir_pipe_accounting(l->p, &l->a);
@@ -44,7 +34,7 @@ static void live_run(struct live *l)
 	CU_ASSERT_EQUAL(script_astray(&l->s), 0);
 }
 
-static void live_fini(struct live *l)
+static void wall_fini(struct wall *l)
 {
 	weir_pipe_destroy(l->p);
 	script_fini(&l->s);
@@ -52,7 +42,7 @@ static void live_fini(struct live *l)
 
 static void open_at_the_end(struct script *s)
 {
-	struct live *l = s->ctx;
+	struct wall *l = s->ctx;
 
 	if (s->next == s->n)
 		atomic_store(&l->open, true);
@@ -61,7 +51,7 @@ static void open_at_the_end(struct script *s)
 /* Workers stand still with their first burst until all was handed out. */
 static void wait_for_the_end(struct script *s)
 {
-	struct live *l = s->ctx;
+	struct wall *l = s->ctx;
 
 	while (!atomic_load(&l->open) && !pthread_equal(pthread_self(), l->reader))
 		usleep(100);
@@ -71,17 +61,17 @@ static void test_a_full_worker_ring_of_a_live_tap_is_counted_and_nothing_else_lo
 {
 	const unsigned int packets = 20000;
 	const uint64_t now = weir_clock_wall_ns();
-	struct live l;
+	struct wall l;
 	struct weir_flow_rec *rec;
 	unsigned int n;
 
-	live_init(&l, packets, 2);
+	wall_init(&l, packets, 2);
 	for (unsigned int i = 0; i < packets; i++)
 		script_add(&l.s, live_item(now + i, i));
 	l.reader = pthread_self();
 	l.s.before = open_at_the_end;
 	l.s.after_done = wait_for_the_end;
-	live_run(&l);
+	wall_run(&l);
 	rec = test_records(l.p, 2, &n);
 	CU_ASSERT(l.a.outcomes[WEIR_OUTCOME_RING_FULL] > 0);
 	CU_ASSERT(l.a.outcomes[WEIR_OUTCOME_FLOW] > 0);
@@ -89,25 +79,25 @@ static void test_a_full_worker_ring_of_a_live_tap_is_counted_and_nothing_else_lo
 			packets);
 	CU_ASSERT_EQUAL(test_packets(rec, n), l.a.outcomes[WEIR_OUTCOME_FLOW]);
 	free(rec);
-	live_fini(&l);
+	wall_fini(&l);
 }
 
 static void too_old_with(unsigned int workers)
 {
 	const uint64_t now = weir_clock_wall_ns();
-	struct live l;
+	struct wall l;
 
-	live_init(&l, 300, workers);
+	wall_init(&l, 300, workers);
 	script_add(&l.s, live_item(now, 0));
 	for (unsigned int i = 0; i < 100; i++) {
 		script_add(&l.s, live_item(now - DELAY_NS - 1, i));
 		script_add(&l.s, live_item(now - DELAY_NS, i));
 	}
-	live_run(&l);
+	wall_run(&l);
 	CU_ASSERT_EQUAL(l.a.outcomes[WEIR_OUTCOME_TOO_OLD], 100);
 	CU_ASSERT_EQUAL(l.a.outcomes[WEIR_OUTCOME_FLOW], 101);
 	CU_ASSERT_EQUAL(l.a.late, 100);
-	live_fini(&l);
+	wall_fini(&l);
 }
 
 static void test_packets_too_old_have_an_outcome_of_their_own(void)
@@ -119,7 +109,7 @@ static void test_packets_too_old_have_an_outcome_of_their_own(void)
 /* One worker: this is the reader's and worker's thread, so what it sees is not behind. */
 static bool until_quiet(struct script *s)
 {
-	struct live *l = s->ctx;
+	struct wall *l = s->ctx;
 
 	weir_pipe_accounting(l->p, &l->a);
 	l->quiet_in_time = weir_accounting_gap(&l->a) == 0;
@@ -131,17 +121,17 @@ static void test_a_held_fragment_goes_on_when_a_live_tap_falls_silent(void)
 {
 	const uint64_t now = weir_clock_wall_ns();
 	struct script_item later = live_item(now, 1);
-	struct live l;
+	struct wall l;
 
-	live_init(&l, 1, 1);
+	wall_init(&l, 1, 1);
 	later.frag = 2;
 	script_add(&l.s, later);
 	l.s.goes_on = until_quiet;
 	l.until_ns = now + 3 * S;
-	live_run(&l);
+	wall_run(&l);
 	CU_ASSERT(l.quiet_in_time);
 	CU_ASSERT_EQUAL(l.a.outcomes[WEIR_OUTCOME_FLOW], 1);
-	live_fini(&l);
+	wall_fini(&l);
 }
 
 static bool for_ever(struct script *s)
