@@ -24,6 +24,7 @@ enum weir_exit {
 int weir_agent_replay(int argc, char **argv);
 int weir_agent_bench(int argc, char **argv);
 int weir_agent_check(int argc, char **argv);
+int weir_agent_doctor(int argc, char **argv);
 
 /* options.c: the options of a command, one row each; parsing and --help come from it. */
 struct option_row {

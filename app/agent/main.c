@@ -11,6 +11,7 @@ static const struct command {
 	{ "replay", weir_agent_replay, "flow records of capture files" },
 	{ "bench", weir_agent_bench, "how fast this machine is: synthetic load, or a DPDK device" },
 	{ "check", weir_agent_check, "validate configurations" },
+	{ "doctor", weir_agent_doctor, "what this machine can do, and what is missing" },
 };
 
 static void print_help(FILE *out)
