@@ -27,6 +27,13 @@ static void print_help(FILE *out)
 	      out);
 }
 
+/* What a command says is its result, and all of it is wanted; only the daemon's log could fill a disk. */
+static void log_limit_set(const char *command)
+{
+	if (strcmp(command, "run") != 0)
+		weir_log_limit_set(0, 0);
+}
+
 static int run(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -46,6 +53,7 @@ static int run(int argc, char **argv)
 
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
+		log_limit_set(argv[1]);
 		snprintf(name, sizeof(name), "weir-agent %s", commands[i].name);
 		argv[1] = name; /* getopt's messages begin with it */
 		return commands[i].run(argc - 1, argv + 1);
@@ -59,6 +67,7 @@ int main(int argc, char **argv)
 	const int rc = run(argc, argv);
 	int lost = 0;
 
+	weir_log_flush(true);
 	if (fflush(stdout) != 0)
 		lost = errno;
 	else if (ferror(stdout)) /* of an earlier write: its reason is gone */

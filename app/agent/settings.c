@@ -35,6 +35,17 @@ static void from_box(struct weir_settings *s, const struct weir_box_conf *b)
 		s->attribute.vlan_map[b->vlan_map[i].vlan] = (uint16_t)b->vlan_map[i].type;
 }
 
+static void log_set(const struct weir_box_conf *b)
+{
+	int rc;
+
+	weir_log_level_set((enum weir_log_level)b->log.level);
+	rc = weir_log_format_set((enum weir_log_format)b->log.format);
+	if (rc < 0)
+		weir_log(WEIR_LOG_WARN, "log.format: no journal: %s; it is text on standard error",
+			 strerror(-rc));
+}
+
 int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path)
 {
 	static struct weir_err_list errs; /* large; commands load once */
@@ -58,7 +69,7 @@ int agent_conf_load(struct agent_conf *c, const char *box_path, const char *grou
 		weir_log(WEIR_LOG_ERR, "no memory for the configurations");
 		return WEIR_EXIT_FAILED;
 	}
-	weir_log_level_set((enum weir_log_level)c->box.log.level);
+	log_set(&c->box);
 	from_group(&c->settings, &c->group);
 	from_box(&c->settings, &c->box);
 	return 0;

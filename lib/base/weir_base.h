@@ -34,19 +34,49 @@ int weir_err_set(struct weir_err *err, int code, const char *fmt, ...)
 
 enum weir_log_level { WEIR_LOG_ERR, WEIR_LOG_WARN, WEIR_LOG_INFO, WEIR_LOG_DEBUG };
 enum weir_log_format {
-	WEIR_LOG_AUTO, /* journal where standard error is one, else text */
+	WEIR_LOG_AUTO, /* the journal where standard error is one ($JOURNAL_STREAM), else text */
 	WEIR_LOG_TEXT,
 	WEIR_LOG_LOGFMT,
 	WEIR_LOG_JSON,
-	WEIR_LOG_JOURNAL,
+	WEIR_LOG_JOURNAL, /* journald's socket, with a field for each part of a message */
 };
 
-/* Messages above this level are dropped. Control thread, before others start. Default: info. */
+/* Messages above this level are dropped. Any thread, at any time. Default: info. */
 void weir_log_level_set(enum weir_log_level level);
 
-/* One line on standard error: "weir: <level>: ...". Any thread but a worker after boot. */
+/*
+ * Form of messages from now on; default: text. All but the journal's go to standard error, and the
+ * journal's too while it cannot be reached.
+ *
+ * Returns 0, or -errno when there is no journal and WEIR_LOG_JOURNAL was asked for: it is text then.
+ * Control thread, at any time.
+ */
+int weir_log_format_set(enum weir_log_format format);
+
+/*
+ * One message, one line, whatever it holds. Any thread but a worker after boot; errno is kept. Never
+ * waits for the journal; a full pipe at standard error blocks.
+ */
 void weir_log(enum weir_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * A message about an object, which becomes a field of it: `kind` is a lower-case word ("port", "tap",
+ * "sink", "store"; static memory), `name` the object's. The text says it too, so the message does not:
+ * "weir: warning: port eth1: link down".
+ */
+void weir_log_about(enum weir_log_level level, const char *kind, const char *name, const char *fmt,
+		    ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * A place in the code may say `burst` messages, of each object, in `window_ns`; how many more there
+ * were is said afterwards: with the next message of any place, or by weir_log_flush(). burst 0 = no
+ * limit. Default: 10 in 10 s. Any thread, at any time.
+ */
+void weir_log_limit_set(unsigned int burst, uint64_t window_ns);
+
+/* Say now what was left out in windows that are over (`all`: and in those that are not). Any thread. */
+void weir_log_flush(bool all);
 
 /*
  * Map `bytes` of zeroed memory for a table: huge pages where reserved, else transparent ones where
