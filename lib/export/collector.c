@@ -7,6 +7,7 @@
  * is not full is handed on after HOLD_NS.
  */
 #include "fold.h"
+#include "split.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,11 +26,12 @@ struct weir_collector {
 	pthread_t thread;
 	struct weir_batch_pool pool;
 	struct weir_folder *folder;
+	struct weir_splits *splits;
 	uint64_t *ring_ns;        /* newest end of a record of each ring */
 	struct weir_batch *batch; /* being filled; NULL = none */
 	uint64_t batch_since_ns;  /* `batch` is known to wait since; 0 = not yet known */
 	uint64_t idle_since_ns;   /* all rings are empty; 0 = not yet known */
-	_Atomic uint64_t taken, handed, held, early; /* collector thread: wo */
+	_Atomic uint64_t taken, handed, held, early, split; /* collector thread: wo */
 	struct weir_outlet outlets[];
 };
 
@@ -83,6 +85,7 @@ static void take(struct weir_collector *c, uint32_t ring, const struct weir_flow
 
 	for (uint32_t i = 0; i < n; i++) {
 		newest_ns = weir_max_u64(newest_ns, recs[i].end_ns);
+		weir_splits_look(c->splits, ring, &recs[i]);
 		if (weir_likely(!weir_fold_concerns(&recs[i])))
 			continue;
 		append(c, &recs[run], i - run);
@@ -122,6 +125,7 @@ static uint32_t drain(struct weir_collector *c, bool *over)
 	weir_count(&c->taken, total);
 	set(&c->held, weir_folder_held(c->folder));
 	set(&c->early, weir_folder_early(c->folder));
+	set(&c->split, weir_splits_found(c->splits));
 	return total;
 }
 
@@ -171,7 +175,8 @@ static int allocate(struct weir_collector *c, const struct weir_collector_conf *
 
 	c->ring_ns = calloc(conf->n_rings, sizeof(*c->ring_ns));
 	c->folder = weir_folder_create(FOLD_GROUPS, FOLD_FLOWS, append, c);
-	if (c->ring_ns == NULL || c->folder == NULL)
+	c->splits = weir_splits_create();
+	if (c->ring_ns == NULL || c->folder == NULL || c->splits == NULL)
 		return -ENOMEM;
 	return weir_batch_pool_init(&c->pool, batches);
 }
@@ -249,12 +254,18 @@ void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 	stats->written = atomic_load_explicit(&o->written, memory_order_relaxed);
 }
 
+uint64_t weir_collector_split_flows(const struct weir_collector *c)
+{
+	return atomic_load_explicit(&c->split, memory_order_relaxed);
+}
+
 void weir_collector_destroy(struct weir_collector *c)
 {
 	if (c == NULL)
 		return;
 	weir_batch_pool_fini(&c->pool);
 	weir_folder_destroy(c->folder);
+	weir_splits_destroy(c->splits);
 	free(c->ring_ns);
 	free(c);
 }

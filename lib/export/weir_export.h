@@ -106,6 +106,12 @@ int weir_collector_join(struct weir_collector *c, struct weir_err *err);
 void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 			  struct weir_outlet_stats *stats);
 
+/*
+ * TCP connections whose two directions came to different workers (steer_split_flows): 0 unless a port's hash
+ * does not do what it says, or a connection's halves come by different ports of a tap. Likewise.
+ */
+uint64_t weir_collector_split_flows(const struct weir_collector *c);
+
 /* Free it; only after join. NULL is fine. */
 void weir_collector_destroy(struct weir_collector *c);
 
