@@ -158,33 +158,31 @@ size_t weir_log_logfmt(const struct log_message *m, char *out)
 }
 
 /* A value with a newline has its length before it: 64 bits, little-endian. */
-static char *journal_value(char *p, const char *value, size_t n)
-{
-	const uint64_t len = n;
-
-	if (memchr(value, '\n', n) == NULL)
-		return put(put_n(put(p, "="), value, n), "\n");
-	p = put_n(put(p, "\n"), (const char *)&len, sizeof(len));
-	return put(put_n(p, value, n), "\n");
-}
-
 static char *journal_field(char *p, const char *name, const char *value)
 {
+	const uint64_t len = strlen(value);
+
 	for (; *name != '\0'; name++)
 		*p++ = (char)(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name);
-	return journal_value(p, value, strlen(value));
+	if (strchr(value, '\n') == NULL)
+		p = put(p, "=");
+	else
+		p = put_n(put(p, "\n"), (const char *)&len, sizeof(len));
+	return put(put(p, value), "\n");
 }
 
+/* What a person reads is printable, else journalctl shows "blob data"; an object's field is its very name. */
 size_t weir_log_journal(const struct log_message *m, char *out)
 {
 	static const char *const priorities[] = { "3", "4", "6", "7" }; /* syslog(3) */
-	char text[LOG_TEXT_MAX + LOG_NAME_MAX + 32];
 	char *p = journal_field(out, "PRIORITY", priorities[m->level]);
 
 	p = journal_field(p, "SYSLOG_IDENTIFIER", program_invocation_short_name);
-	if (m->kind == NULL)
-		return (size_t)(journal_field(p, "MESSAGE", m->text) - out);
-	p = journal_field(p, m->kind, m->name);
-	snprintf(text, sizeof(text), "%s %s: %s", m->kind, m->name, m->text);
-	return (size_t)(journal_field(p, "MESSAGE", text) - out);
+	if (m->kind != NULL)
+		p = journal_field(p, m->kind, m->name);
+	p = put(p, "MESSAGE=");
+	if (m->kind != NULL)
+		p = put(printable(put(put(p, m->kind), " "), m->name), ": ");
+	p = put(printable(p, m->text), "\n");
+	return (size_t)(p - out);
 }

@@ -131,10 +131,12 @@ static void test_the_journal_gets_fields(void)
 	CU_ASSERT_EQUAL(n, strlen(expected));
 	CU_ASSERT_EQUAL(memcmp(out, expected, strlen(expected)), 0);
 
-	m = message(NULL, "", "a\nMESSAGE=b");
+	m = message("port", "a\nPRIORITY=0", "b\nMESSAGE=c");
 	n = weir_log_journal(&m, out);
-	CU_ASSERT_EQUAL_FATAL(n > 28, true);
-	CU_ASSERT_EQUAL(memcmp(out + n - 28, "MESSAGE\n\x0b\0\0\0\0\0\0\0a\nMESSAGE=b\n", 28), 0);
+#define TAIL "PORT\n\x0c\0\0\0\0\0\0\0a\nPRIORITY=0\nMESSAGE=port a\\nPRIORITY=0: b\\nMESSAGE=c\n"
+	CU_ASSERT_FATAL(n > sizeof(TAIL) - 1);
+	CU_ASSERT_EQUAL(memcmp(out + n - (sizeof(TAIL) - 1), TAIL, sizeof(TAIL) - 1), 0);
+#undef TAIL
 }
 
 /* -- the limit -- */
