@@ -99,6 +99,17 @@ uint64_t weir_clock_mono_ns(void);
 /* 8 bytes no outsider can guess, for seeds. */
 uint64_t weir_random_u64(void);
 
+/*
+ * Of the words offered, the one that `word` may have meant: `best` is "" while there is none near
+ * enough. Words of up to 63 bytes; '-' and '_' are the same, and so are capitals.
+ */
+struct weir_nearest {
+	const char *word;
+	unsigned int distance;
+	char best[64];
+};
+void weir_nearest_offer(struct weir_nearest *near, const char *candidate);
+
 /* Bytes in network order, at any alignment. */
 static inline uint16_t weir_be16(const uint8_t *p)
 {

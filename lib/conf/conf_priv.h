@@ -66,14 +66,6 @@ void weir_conf_duration_print(uint64_t ns, FILE *out);
 const char *weir_conf_limit_text(const struct weir_conf_row *row, int64_t v, char *buf,
 				 size_t size);
 
-/* Of what is offered, the one `word` may have meant; best is "" while there is none. */
-struct conf_nearest {
-	const char *word;
-	unsigned int distance;
-	char best[64];
-};
-void weir_conf_nearest_offer(struct conf_nearest *near, const char *candidate);
-
 /* The row a file's path names, by new or old name; NULL = none. `twist` is filled. */
 const struct weir_conf_row *weir_conf_row_find(const struct weir_conf_table *table,
 					       const char *path, struct conf_twist *twist);

@@ -105,7 +105,7 @@ bool weir_conf_is_section(const struct weir_conf_table *table, const char *path)
 
 /* Where a wrong path is, and what stands beside it. */
 struct sibling {
-	struct conf_nearest near;
+	struct weir_nearest near;
 	const char *section; /* with its last dot */
 	size_t len;
 };
@@ -118,7 +118,7 @@ static void offer(struct sibling *s, const struct name *name)
 	if (strncmp(path, s->section, s->len) != 0)
 		return;
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(path + s->len, "."), path + s->len);
-	weir_conf_nearest_offer(&s->near, word);
+	weir_nearest_offer(&s->near, word);
 }
 
 /* The path that ends in this word, if there is exactly one. */

@@ -57,14 +57,14 @@ static int pci_check(const char *text, size_t len, char *name, size_t size, stru
 static int device_check(const char *text, size_t len, char *name, size_t size, struct weir_err *err)
 {
 	char driver[64];
-	struct conf_nearest near = { .word = driver };
+	struct weir_nearest near = { .word = driver };
 	size_t n = len;
 
 	while (n > 0 && isdigit((unsigned char)text[n - 1]))
 		n--;
 	snprintf(driver, sizeof(driver), "%.*s", (int)(n - strlen("net_")), text + strlen("net_"));
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(drivers); i++)
-		weir_conf_nearest_offer(&near, drivers[i]);
+		weir_nearest_offer(&near, drivers[i]);
 	if (near.best[0] != '\0' && near.distance > 0)
 		return weir_err_set(err, EINVAL, SHOWN ": net_%s is no driver; did you mean net_%s",
 				    text, driver, near.best);

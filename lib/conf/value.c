@@ -149,12 +149,12 @@ static int string_value(const struct weir_conf_row *row, const char *text,
 
 static int unknown_name(const struct weir_conf_row *row, const char *text, struct weir_err *err)
 {
-	struct conf_nearest near = { .word = text };
+	struct weir_nearest near = { .word = text };
 	char all[240] = "";
 	size_t n = 0;
 
 	for (const struct weir_conf_name *e = row->names; e->name != NULL; e++) {
-		weir_conf_nearest_offer(&near, e->name);
+		weir_nearest_offer(&near, e->name);
 		if (n < sizeof(all))
 			n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s (%u)", n ? ", " : "",
 					      e->name, e->number);

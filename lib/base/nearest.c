@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "Did you mean": the edit distance of Damerau and Levenshtein (optimal string alignment). */
-#include "conf_priv.h"
+#include <weir_base.h>
 
 #include <ctype.h>
+#include <stdio.h>
 
 #define WORD_MAX 63
 
@@ -40,7 +41,7 @@ static unsigned int distance(const char *a, size_t na, const char *b, size_t nb)
 	return d[na % 3][nb];
 }
 
-void weir_conf_nearest_offer(struct conf_nearest *near, const char *candidate)
+void weir_nearest_offer(struct weir_nearest *near, const char *candidate)
 {
 	size_t na = strlen(near->word), nb = strlen(candidate);
 	unsigned int d, most = na < 4 ? 1 : (unsigned int)(na / 4 + 1);
