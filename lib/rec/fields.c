@@ -14,6 +14,52 @@ const struct weir_field_info weir_fields[WEIR_FIELDS] = {
 #include "flow_fields.def"
 };
 
+enum weir_field weir_field_by_name(const char *name)
+{
+	unsigned int f = 0;
+
+	while (f < WEIR_FIELDS && strcmp(weir_fields[f].name, name) != 0)
+		f++;
+	return (enum weir_field)f;
+}
+
+#define NUMBER(v)      return (int64_t)(v);
+#define NUMBER_U8      NUMBER
+#define NUMBER_U16     NUMBER
+#define NUMBER_U32     NUMBER
+#define NUMBER_U64     NUMBER
+#define NUMBER_I32     NUMBER
+#define NUMBER_ID      NUMBER
+#define NUMBER_TIME(v) NUMBER((v) / WEIR_NS_PER_US)
+#define NUMBER_SPAN(v) NUMBER((v) / WEIR_NS_PER_US)
+#define NUMBER_IP4     NUMBER
+#define NUMBER_MAC(v)  NUMBER(weir_be48(v))
+#define NUMBER_POINT   NUMBER
+#define NUMBER_IP(v)   return 0;
+
+int64_t weir_field_number(enum weir_field f, const struct weir_flow_rec *rec)
+{
+	const struct weir_flow_rec *r = rec; /* the name in the table's expressions */
+
+	switch (f) {
+#define WEIR_FIELD(name, kind, member, add, show, help) \
+	case WEIR_FIELD_##name:                         \
+		NUMBER_##kind(r->member)
+#define WEIR_DERIVED(name, kind, expr, show, help) \
+	case WEIR_FIELD_##name:                    \
+		NUMBER_##kind((expr))
+#include "flow_fields.def"
+	case WEIR_FIELDS:
+		break;
+	}
+	return 0;
+}
+
+bool weir_field_is_signed(enum weir_field f)
+{
+	return weir_fields[f].kind[0] == 'I' && strcmp(weir_fields[f].kind, "I32") == 0;
+}
+
 uint8_t weir_flow_rec_status(const struct weir_flow_rec *rec)
 {
 	enum { SUCCESS = 0, UNKNOWN = 2, SERVER_ERROR = 3, CLIENT_ERROR = 4 };

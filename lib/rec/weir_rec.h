@@ -125,6 +125,18 @@ struct weir_field_info {
 
 extern const struct weir_field_info weir_fields[WEIR_FIELDS];
 
+/* WEIR_FIELDS when there is no field of that name. */
+enum weir_field weir_field_by_name(const char *name);
+
+/*
+ * A field as the number of its text: times and spans in us, IP4 in host order, a MAC's 48 bits, of an
+ * observation point its number. A U64 from 2^63 on is negative here; 0 for an IP.
+ */
+int64_t weir_field_number(enum weir_field f, const struct weir_flow_rec *rec);
+
+/* Can the field itself be negative? */
+bool weir_field_is_signed(enum weir_field f);
+
 /*
  * Add a later record of the same flow to an earlier one: counters and sums add, maxima and flags
  * join; end, close type and what is known of the flow are the later one's. An earlier
