@@ -193,11 +193,17 @@ static void test_a_folded_record_has_no_client(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(output, "  (2 flows)  "));
 	snprintf(arguments, sizeof(arguments), "flow top --file %s -o csv --of client", folded);
 	CU_ASSERT_EQUAL(run(arguments), 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(folded),1.0000,3,"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(no address),1.0000,3,"));
 	snprintf(arguments, sizeof(arguments), "flow top --file %s -o csv --of pair", folded);
 	CU_ASSERT_EQUAL(run(arguments), 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(folded) > 192.168.0.1,"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(folded) > 192.168.0.2,"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(no address) > 192.168.0.1,"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(output, "\n(no address) > 192.168.0.2,"));
+}
+
+static void test_several_addresses_are_any_of_them(void)
+{
+	CU_ASSERT_EQUAL(run_file("list", "-o jsonl --ip 10.0.0.3,10.0.0.5 --ip 10.0.0.8/31"), 0);
+	CU_ASSERT_EQUAL(lines(), 5); /* flow 3 has two reports */
 }
 
 static void test_sorting_orders_numbers_as_numbers(void)
@@ -240,7 +246,18 @@ static void test_exit_codes_say_what_was_wrong(void)
 	CU_ASSERT_EQUAL(run_file("list", ">/dev/full 2>&1"), 1);
 	CU_ASSERT_EQUAL(run("2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run("flow 2>/dev/null"), 2);
-	CU_ASSERT_EQUAL(run("flow list 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run("flow list --store /nonexistent 2>&1"), 4);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(output, "/nonexistent: no store is there; weir-agent writes"));
+	CU_ASSERT_EQUAL(run_file("list", "--store /nonexistent 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("list", "--since 20 --until 10 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("list", "--since 20 --last 10m 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("list", "--where 'rtt = 1' 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("list", "--close-type never 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("top", "--group-by rtt,beauty 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("top", "--group-by rtt,rtt 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("top", "--group-by rtt,ip_0,ip_1 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("top", "--group-by rtt --of port 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("list", "--colour red 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("list", "--sort beauty 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("list", "--port 443 --port=80 2>&1"), 2);
@@ -309,6 +326,7 @@ int main(int argc, char **argv)
 		  test_every_cell_has_the_value_of_its_json_field },
 		{ "filters and limit choose", test_filters_and_limit_choose },
 		{ "a folded record has no client", test_a_folded_record_has_no_client },
+		{ "several addresses are any of them", test_several_addresses_are_any_of_them },
 		{ "sorting orders numbers as numbers", test_sorting_orders_numbers_as_numbers },
 		{ "top sums, and counts a flow once", test_top_sums_and_counts_a_flow_once },
 		{ "show merges the reports of a flow", test_show_merges_the_reports_of_a_flow },

@@ -38,12 +38,15 @@ struct ctl {
 	unsigned int n_words;
 	const char *name; /* the first of them, NULL = none */
 
-	const char *file; /* record file or directory */
+	const char *store; /* directory of the store; NULL = CTL_STORE, unless `file` is given */
+	const char *file;  /* record file or directory */
 	struct filter filter;
 	uint32_t limit; /* 0 = the command's own */
 	const char *sort;
-	const char *by, *of;
+	const char *by, *of, *group_by;
 };
+
+#define CTL_STORE "/var/lib/weir/store"
 
 /* One line on standard error, behind what was written so far. */
 void ctl_complain(const struct weir_err *err);

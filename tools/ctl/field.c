@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "field.h"
 
+#include "filter.h"
+
 #include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -10,10 +13,12 @@
 #define ETH_IPV6 0x86dd
 #define ETH_ARP  0x0806
 
-static void mac_text(char *to, const uint8_t mac[6])
+void field_mac_text(char *to, uint64_t mac)
 {
-	snprintf(to, OUTPUT_CELL_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		 mac[3], mac[4], mac[5]);
+	snprintf(to, OUTPUT_CELL_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", (unsigned int)(mac >> 40),
+		 (unsigned int)(mac >> 32 & 255), (unsigned int)(mac >> 24 & 255),
+		 (unsigned int)(mac >> 16 & 255), (unsigned int)(mac >> 8 & 255),
+		 (unsigned int)(mac & 255));
 }
 
 static void ip_text(char *to, const struct weir_flow_rec *rec, union weir_ip ip)
@@ -46,7 +51,7 @@ static void ip4_text(char *to, uint32_t host_order)
 #define TEXT_IP4(v)      \
 	ip4_text(to, v); \
 	*is_zero = (v) == 0
-#define TEXT_MAC(v)   mac_text(to, v)
+#define TEXT_MAC(v)   field_mac_text(to, weir_be48(v))
 #define TEXT_POINT(v) snprintf(to, OUTPUT_CELL_MAX, "%s", weir_observation_point_text(v))
 
 void field_text(char *to, bool *is_zero, enum weir_field f, const struct weir_flow_rec *rec)
@@ -79,53 +84,18 @@ bool field_is_text(enum weir_field f)
 	return false;
 }
 
-/* Where a number cannot be had, the order of bytes. */
-#define ORDER_NUMBER(x, y) return ((x) > (y)) - ((x) < (y))
-#define ORDER_U8           ORDER_NUMBER
-#define ORDER_U16          ORDER_NUMBER
-#define ORDER_U32          ORDER_NUMBER
-#define ORDER_U64          ORDER_NUMBER
-#define ORDER_I32          ORDER_NUMBER
-#define ORDER_ID           ORDER_NUMBER
-#define ORDER_TIME         ORDER_NUMBER
-#define ORDER_SPAN         ORDER_NUMBER
-#define ORDER_IP4          ORDER_NUMBER
-#define ORDER_POINT        ORDER_NUMBER
-#define ORDER_IP(x, y)     return memcmp((x).b, (y).b, sizeof((x).b))
-#define ORDER_MAC(x, y)    return memcmp(x, y, 6)
-
 int field_compare(enum weir_field f, const struct weir_flow_rec *a, const struct weir_flow_rec *b)
 {
-	const struct weir_flow_rec *r;
+	int64_t x, y;
 
-	switch (f) {
-#define WEIR_FIELD(name, kind, member, add, show, help) \
-	case WEIR_FIELD_##name:                         \
-		ORDER_##kind(a->member, b->member);
-#define WEIR_DERIVED(name, kind, expr, show, help) \
-	case WEIR_FIELD_##name: {                  \
-		uint64_t x, y;                     \
-                                                   \
-		r = a;                             \
-		x = (expr);                        \
-		r = b;                             \
-		y = (expr);                        \
-		ORDER_NUMBER(x, y);                \
-	}
-#include "flow_fields.def"
-	case WEIR_FIELDS:
-		break;
-	}
-	return 0;
-}
-
-enum weir_field field_by_name(const char *name)
-{
-	unsigned int f = 0;
-
-	while (f < WEIR_FIELDS && strcmp(weir_fields[f].name, name) != 0)
-		f++;
-	return (enum weir_field)f;
+	if (weir_fields[f].bytes == sizeof(union weir_ip))
+		return memcmp((const uint8_t *)a + weir_fields[f].offset,
+			      (const uint8_t *)b + weir_fields[f].offset, sizeof(union weir_ip));
+	x = weir_field_number(f, a);
+	y = weir_field_number(f, b);
+	if (weir_field_is_signed(f))
+		return (x > y) - (x < y);
+	return ((uint64_t)x > (uint64_t)y) - ((uint64_t)x < (uint64_t)y);
 }
 
 void field_address_text(char *to, const struct weir_flow_rec *rec, unsigned int side)
@@ -133,7 +103,7 @@ void field_address_text(char *to, const struct weir_flow_rec *rec, unsigned int 
 	if (rec->eth_type == ETH_IPV4 || rec->eth_type == ETH_IPV6 || rec->eth_type == ETH_ARP)
 		ip_text(to, rec, rec->ip[side]);
 	else
-		mac_text(to, rec->mac[side]);
+		field_mac_text(to, weir_be48(rec->mac[side]));
 }
 
 void field_end_text(char *to, const struct weir_flow_rec *rec, unsigned int side)
@@ -160,29 +130,70 @@ void field_time_text(char *to, uint64_t ns)
 		 (unsigned int)(ns % WEIR_NS_PER_S / WEIR_NS_PER_MS));
 }
 
+static const char *const close_texts[] = {
+	[WEIR_CLOSE_UNKNOWN] = "unknown",
+	[WEIR_CLOSE_FINISH] = "normal",
+	[WEIR_CLOSE_SERVER_RST] = "server-rst",
+	[WEIR_CLOSE_TIMEOUT] = "timeout",
+	[WEIR_CLOSE_FORCED_REPORT] = "open",
+	[WEIR_CLOSE_CLIENT_SYN_REPEAT] = "syn-repeat",
+	[WEIR_CLOSE_SERVER_HALF_CLOSE] = "server-half-close",
+	[WEIR_CLOSE_CLIENT_RST] = "client-rst",
+	[WEIR_CLOSE_SERVER_SYNACK_REPEAT] = "synack-repeat",
+	[WEIR_CLOSE_CLIENT_HALF_CLOSE] = "client-half-close",
+	[WEIR_CLOSE_CLIENT_PORT_REUSE] = "port-reuse",
+	[WEIR_CLOSE_SERVER_RESET] = "server-reset",
+	[WEIR_CLOSE_SERVER_QUEUE_LACK] = "queue-lack",
+	[WEIR_CLOSE_CLIENT_ESTABLISH_RESET] = "client-establish-rst",
+	[WEIR_CLOSE_SERVER_ESTABLISH_RESET] = "server-establish-rst",
+	[WEIR_CLOSE_FIN_CLIENT_RST] = "fin-client-rst",
+};
+
 void field_close_text(char *to, uint8_t close_type)
 {
-	static const char *const texts[] = {
-		[WEIR_CLOSE_UNKNOWN] = "unknown",
-		[WEIR_CLOSE_FINISH] = "normal",
-		[WEIR_CLOSE_SERVER_RST] = "server-rst",
-		[WEIR_CLOSE_TIMEOUT] = "timeout",
-		[WEIR_CLOSE_FORCED_REPORT] = "open",
-		[WEIR_CLOSE_CLIENT_SYN_REPEAT] = "syn-repeat",
-		[WEIR_CLOSE_SERVER_HALF_CLOSE] = "server-half-close",
-		[WEIR_CLOSE_CLIENT_RST] = "client-rst",
-		[WEIR_CLOSE_SERVER_SYNACK_REPEAT] = "synack-repeat",
-		[WEIR_CLOSE_CLIENT_HALF_CLOSE] = "client-half-close",
-		[WEIR_CLOSE_CLIENT_PORT_REUSE] = "port-reuse",
-		[WEIR_CLOSE_SERVER_RESET] = "server-reset",
-		[WEIR_CLOSE_SERVER_QUEUE_LACK] = "queue-lack",
-		[WEIR_CLOSE_CLIENT_ESTABLISH_RESET] = "client-establish-rst",
-		[WEIR_CLOSE_SERVER_ESTABLISH_RESET] = "server-establish-rst",
-		[WEIR_CLOSE_FIN_CLIENT_RST] = "fin-client-rst",
-	};
-
-	if (close_type < WEIR_ARRAY_SIZE(texts) && texts[close_type] != NULL)
-		snprintf(to, OUTPUT_CELL_MAX, "%s", texts[close_type]);
+	if (close_type < WEIR_ARRAY_SIZE(close_texts) && close_texts[close_type] != NULL)
+		snprintf(to, OUTPUT_CELL_MAX, "%s", close_texts[close_type]);
 	else
 		snprintf(to, OUTPUT_CELL_MAX, "%u", close_type);
+}
+
+int field_close_parse(uint8_t *close_type, const char *text, struct weir_err *err)
+{
+	struct weir_nearest near = { .word = text };
+	char all[320] = "";
+	size_t n = 0;
+	uint64_t number;
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(close_texts); i++) {
+		if (close_texts[i] == NULL)
+			continue;
+		*close_type = (uint8_t)i;
+		if (strcmp(close_texts[i], text) == 0)
+			return 0;
+		weir_nearest_offer(&near, close_texts[i]);
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", n > 0 ? ", " : "",
+				      close_texts[i]);
+	}
+	*close_type = 0;
+	if (filter_parse_u64(&number, text, UINT8_MAX) == 0) {
+		*close_type = (uint8_t)number;
+		return 0;
+	}
+	return weir_err_set(err, EINVAL, "--close-type %s: allowed are 0 to 255, %s%s%s", text, all,
+			    near.best[0] != '\0' ? "; did you mean " : "", near.best);
+}
+
+enum weir_field field_parse(const char *name, const char *option, struct weir_err *err)
+{
+	enum weir_field f = weir_field_by_name(name);
+	struct weir_nearest near = { .word = name };
+
+	if (f != WEIR_FIELDS)
+		return f;
+	for (unsigned int i = 0; i < WEIR_FIELDS; i++)
+		weir_nearest_offer(&near, weir_fields[i].name);
+	weir_err_set(err, EINVAL, "--%s: %s: no such field; %s%s", option, name,
+		     near.best[0] != '\0' ? "did you mean " : "flow show has all of them",
+		     near.best);
+	return f;
 }

@@ -17,29 +17,77 @@ static const struct {
 	{ "sctp", 132 }, { "tcp", 6 },  { "udp", 17 }, { "vrrp", 112 },
 };
 
-static bool is_in_prefix(const struct filter *f, const union weir_ip *ip)
+static bool is_in_net(const struct weir_store_net *net, const union weir_ip *ip)
 {
-	unsigned int bytes = f->prefix / 8, bits = f->prefix % 8;
+	unsigned int bytes = net->prefix / 8, bits = net->prefix % 8;
 
-	if (memcmp(f->ip.b, ip->b, bytes) != 0)
+	if (memcmp(net->ip.b, ip->b, bytes) != 0)
 		return false;
-	return bits == 0 || ((f->ip.b[bytes] ^ ip->b[bytes]) >> (8 - bits)) == 0;
+	return bits == 0 || ((net->ip.b[bytes] ^ ip->b[bytes]) >> (8 - bits)) == 0;
+}
+
+static bool is_in_nets(const struct filter *f, const struct weir_flow_rec *rec)
+{
+	for (uint32_t i = 0; i < f->n_nets; i++)
+		if (f->nets[i].is_ipv6 == (rec->is_ipv6 != 0) &&
+		    (is_in_net(&f->nets[i], &rec->ip[0]) || is_in_net(&f->nets[i], &rec->ip[1])))
+			return true;
+	return false;
 }
 
 bool filter_matches(const struct filter *f, const struct weir_flow_rec *rec)
 {
-	if (f->has_flow_id && rec->flow_id != f->flow_id)
+	if (f->since_ns != 0 && rec->end_ns < f->since_ns)
 		return false;
-	if (f->has_ip && ((rec->is_ipv6 != 0) != f->ip_is_ipv6 ||
-			  (!is_in_prefix(f, &rec->ip[0]) && !is_in_prefix(f, &rec->ip[1]))))
+	if (f->until_ns != 0 && rec->start_ns >= f->until_ns)
+		return false;
+	if (f->has_flow_id && rec->flow_id != f->flow_id)
 		return false;
 	if (f->has_port && rec->port[0] != f->port && rec->port[1] != f->port)
 		return false;
 	if (f->has_protocol && rec->protocol != f->protocol)
 		return false;
-	if (f->since_ns != 0 && rec->end_ns < f->since_ns)
+	if (f->has_tap && (rec->capture_nic & 0xff) != f->tap)
 		return false;
-	return f->until_ns == 0 || rec->start_ns < f->until_ns;
+	if (f->has_close_type && rec->close_type != f->close_type)
+		return false;
+	if (f->n_nets > 0 && !is_in_nets(f, rec))
+		return false;
+	return f->where == NULL || weir_expr_matches(f->where, rec);
+}
+
+static bool match_where(const void *where, const struct weir_flow_rec *rec)
+{
+	return weir_expr_matches(where, rec);
+}
+
+struct weir_store_query filter_query(const struct filter *f)
+{
+	return (struct weir_store_query){
+		.since_ns = f->since_ns,
+		.until_ns = f->until_ns,
+		.nets = f->nets,
+		.n_nets = f->n_nets,
+		.has_flow_id = f->has_flow_id,
+		.has_port = f->has_port,
+		.has_protocol = f->has_protocol,
+		.has_tap = f->has_tap,
+		.has_close_type = f->has_close_type,
+		.port = f->port,
+		.protocol = f->protocol,
+		.tap = f->tap,
+		.close_type = f->close_type,
+		.flow_id = f->flow_id,
+		.match = f->where != NULL ? match_where : NULL,
+		.match_ctx = f->where,
+		.sort = WEIR_FIELD_end_time,
+	};
+}
+
+void filter_fini(struct filter *f)
+{
+	weir_expr_destroy(f->where);
+	f->where = NULL;
 }
 
 int filter_parse_u64(uint64_t *n, const char *text, uint64_t max)
@@ -53,30 +101,49 @@ int filter_parse_u64(uint64_t *n, const char *text, uint64_t max)
 	return *end != '\0' || errno != 0 || *n > max ? -EINVAL : 0;
 }
 
-int filter_take_ip(struct filter *f, const char *text, struct weir_err *err)
+static bool parse_net(struct weir_store_net *net, const char *text, size_t len)
 {
-	const char *slash = strchrnul(text, '/');
-	char address[INET6_ADDRSTRLEN];
+	char address[INET6_ADDRSTRLEN + sizeof("/128")], *slash;
 	uint64_t prefix, longest;
 
-	if ((size_t)(slash - text) >= sizeof(address))
-		goto err_text;
-	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
-	f->ip_is_ipv6 = strchr(address, ':') != NULL;
-	if (inet_pton(f->ip_is_ipv6 ? AF_INET6 : AF_INET, address, f->ip.b) != 1)
-		goto err_text;
-	prefix = longest = f->ip_is_ipv6 ? 128 : 32;
-	if (*slash == '/' && filter_parse_u64(&prefix, slash + 1, longest) != 0)
-		goto err_text;
-	f->prefix = (uint8_t)prefix;
-	f->has_ip = true;
-	return 0;
+	if (len >= sizeof(address))
+		return false;
+	memcpy(address, text, len);
+	address[len] = '\0';
+	slash = strchr(address, '/');
+	if (slash != NULL)
+		*slash++ = '\0';
+	*net = (struct weir_store_net){ .is_ipv6 = strchr(address, ':') != NULL };
+	prefix = longest = net->is_ipv6 ? 128 : 32;
+	if (inet_pton(net->is_ipv6 ? AF_INET6 : AF_INET, address, net->ip.b) != 1 ||
+	    (slash != NULL && filter_parse_u64(&prefix, slash, longest) != 0))
+		return false;
+	net->prefix = (uint8_t)prefix;
+	return true;
+}
 
-err_text:
-	return weir_err_set(err, EINVAL,
-			    "--ip %s: an address or a prefix is expected, as 10.0.0.1, 10.0.0.0/8 "
-			    "or 2001:db8::/32",
-			    text);
+int filter_take_ip(struct filter *f, const char *text, struct weir_err *err)
+{
+	const char *p = text;
+
+	for (bool more = true; more; p++) {
+		size_t len = strcspn(p, ",");
+
+		if (f->n_nets == FILTER_NETS_MAX)
+			return weir_err_set(err, EINVAL,
+					    "--ip %.60s: more than %d addresses: a shorter prefix "
+					    "may hold several",
+					    p, FILTER_NETS_MAX);
+		if (!parse_net(&f->nets[f->n_nets++], p, len))
+			return weir_err_set(err, EINVAL,
+					    "--ip %s: an address or a prefix is expected, as "
+					    "10.0.0.1, 10.0.0.0/8 or 2001:db8::/32; several with a "
+					    "comma between",
+					    text);
+		p += len;
+		more = *p == ',';
+	}
+	return 0;
 }
 
 int filter_take_port(struct filter *f, const char *text, struct weir_err *err)
@@ -121,23 +188,57 @@ int filter_take_flow_id(struct filter *f, const char *text, struct weir_err *err
 	return 0;
 }
 
-/* "15m": so long ago. */
+int filter_take_tap(struct filter *f, const char *text, struct weir_err *err)
+{
+	uint64_t n;
+
+	if (filter_parse_u64(&n, text, UINT8_MAX) != 0)
+		return weir_err_set(
+			err, EINVAL,
+			"--tap %s: allowed are 0 to 255, the number of a tap as in column "
+			"TAP of flow list -o wide",
+			text);
+	f->tap = (uint8_t)n;
+	f->has_tap = true;
+	return 0;
+}
+
+int filter_take_where(struct filter *f, const char *text, struct weir_err *err)
+{
+	struct weir_err why;
+
+	f->where = weir_expr_create(text, &why);
+	if (f->where != NULL)
+		return 0;
+	return weir_err_set(err, why.code, "--where: %s", why.msg);
+}
+
+/* "15m": so long ago, in whole us. */
 static bool parse_ago(uint64_t *ns, const char *text)
 {
 	static const char units[] = "smhd";
 	static const uint64_t seconds[] = { 1, 60, 3600, 86400 };
+	uint64_t now = weir_clock_wall_ns() / WEIR_NS_PER_US * WEIR_NS_PER_US, n;
 	const char *unit;
 	char *end;
-	uint64_t n;
 
 	if (*text < '0' || *text > '9')
 		return false;
 	n = strtoull(text, &end, 10);
 	unit = strchr(units, *end);
-	if (*end == '\0' || unit == NULL || end[1] != '\0' || n > 1000000)
+	if (*end == '\0' || unit == NULL || end[1] != '\0' || n > 1000000000)
 		return false;
-	*ns = weir_clock_wall_ns() - n * seconds[unit - units] * WEIR_NS_PER_S;
+	n = weir_min_u64(n * seconds[unit - units], now / WEIR_NS_PER_S - 1);
+	*ns = now - n * WEIR_NS_PER_S;
 	return true;
+}
+
+int filter_take_last(struct filter *f, const char *text, struct weir_err *err)
+{
+	if (parse_ago(&f->since_ns, text))
+		return 0;
+	return weir_err_set(err, EINVAL, "--last %s: a time is expected, as 30s, 10m, 24h or 7d",
+			    text);
 }
 
 static bool parse_epoch(uint64_t *ns, const char *text)
@@ -150,7 +251,7 @@ static bool parse_epoch(uint64_t *ns, const char *text)
 	v = strtod(text, &end);
 	if (*end != '\0' || v > 1e10 || (end - text == 4 && strchr(text, '.') == NULL))
 		return false; /* four digits are a year */
-	*ns = (uint64_t)(v * 1e6) * 1000;
+	*ns = (uint64_t)(v * 1e6 + 0.5) * 1000;
 	return true;
 }
 

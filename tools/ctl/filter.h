@@ -3,26 +3,41 @@
 #ifndef FILTER_H
 #define FILTER_H
 
+#include <weir_expr.h>
 #include <weir_rec.h>
+#include <weir_store.h>
+
+#define FILTER_NETS_MAX 64 /* as many as the store takes */
 
 struct filter {
-	union weir_ip ip; /* either end is in ip/prefix */
-	uint8_t prefix;
-	bool has_ip, ip_is_ipv6;
+	struct weir_store_net nets[FILTER_NETS_MAX]; /* either end is in one of them */
+	uint32_t n_nets;
 	uint64_t flow_id;
 	uint16_t port; /* either end's */
 	uint8_t protocol;
-	bool has_flow_id, has_port, has_protocol;
-	uint64_t since_ns, until_ns; /* the record's period overlaps; 0 = open */
+	uint8_t tap; /* low 8 bits of capture_nic */
+	uint8_t close_type;
+	bool has_flow_id, has_port, has_protocol, has_tap, has_close_type;
+	uint64_t since_ns, until_ns; /* the record's period overlaps; 0 = open; whole us */
+	struct weir_expr *where;     /* NULL = none; freed by filter_fini() */
 };
+
+void filter_fini(struct filter *f);
 
 bool filter_matches(const struct filter *f, const struct weir_flow_rec *rec);
 
-/* From text, -EINVAL with `err` set where it makes no sense. */
+/* The same as a question to a store, which borrows of it. */
+struct weir_store_query filter_query(const struct filter *f);
+
+/* From text, -EINVAL with `err` set where it makes no sense. Addresses add up: "a,b", or called again. */
 int filter_take_ip(struct filter *f, const char *text, struct weir_err *err);
 int filter_take_port(struct filter *f, const char *text, struct weir_err *err);
 int filter_take_protocol(struct filter *f, const char *text, struct weir_err *err);
 int filter_take_flow_id(struct filter *f, const char *text, struct weir_err *err);
+int filter_take_tap(struct filter *f, const char *text, struct weir_err *err);
+int filter_take_where(struct filter *f, const char *text, struct weir_err *err);
+/* "10m": since so long ago. */
+int filter_take_last(struct filter *f, const char *text, struct weir_err *err);
 
 /*
  * "1700000000.5"; "2023-11-14 22:13:20" (local time; without seconds or the time of day, too);

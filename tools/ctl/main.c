@@ -6,8 +6,10 @@
  * (help.c) come from them.
  */
 #include "command.h"
+#include "field.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 static int take_u32(uint32_t *to, const char *name, const char *value, uint32_t max,
@@ -41,6 +43,13 @@ static int take_file(struct ctl *ctl, const char *value, struct weir_err *err)
 	return 0;
 }
 
+static int take_store(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	(void)err;
+	ctl->store = value;
+	return 0;
+}
+
 static int take_ip(struct ctl *ctl, const char *value, struct weir_err *err)
 {
 	return filter_take_ip(&ctl->filter, value, err);
@@ -56,8 +65,33 @@ static int take_protocol(struct ctl *ctl, const char *value, struct weir_err *er
 	return filter_take_protocol(&ctl->filter, value, err);
 }
 
+static int take_tap(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	return filter_take_tap(&ctl->filter, value, err);
+}
+
+static int take_close_type(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	ctl->filter.has_close_type = true;
+	return field_close_parse(&ctl->filter.close_type, value, err);
+}
+
+static int take_where(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	return filter_take_where(&ctl->filter, value, err);
+}
+
+static int take_last(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	if (ctl->filter.since_ns != 0)
+		return weir_err_set(err, EINVAL, "--last and --since: one of them says it");
+	return filter_take_last(&ctl->filter, value, err);
+}
+
 static int take_since(struct ctl *ctl, const char *value, struct weir_err *err)
 {
+	if (ctl->filter.since_ns != 0)
+		return weir_err_set(err, EINVAL, "--last and --since: one of them says it");
 	return filter_parse_time(&ctl->filter.since_ns, value, err);
 }
 
@@ -92,34 +126,52 @@ static int take_of(struct ctl *ctl, const char *value, struct weir_err *err)
 	return 0;
 }
 
+static int take_group_by(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	(void)err;
+	ctl->group_by = value;
+	return 0;
+}
+
 const struct option_row ctl_options[] = {
 	{ 'o', "output", "FORMAT", FOR_ALL, take_output,
 	  "table, wide, json, yaml, jsonl or csv (table)" },
+	{ 0, "store", "DIR", FOR_FLOW, take_store,
+	  "ask the store of this directory (" CTL_STORE ")" },
 	{ 0, "file", "PATH", FOR_FLOW, take_file,
-	  "record file, or directory of record files, as written by replay --records" },
-	{ 0, "ip", "ADDRESS", FOR_FLOW, take_ip, "either end is this address, or in this prefix" },
+	  "ask this record file, or directory of them, as written by replay --records" },
+	{ 0, "ip", "ADDRESS", FOR_FLOW | FOR_MANY, take_ip,
+	  "either end is this address, or in this prefix; of several (a,b, or given again) any" },
 	{ 0, "port", "PORT", FOR_FLOW, take_port, "either end's port" },
 	{ 0, "protocol", "NAME", FOR_FLOW, take_protocol, "tcp, udp, icmp ... or a number" },
+	{ 0, "tap", "NUMBER", FOR_FLOW, take_tap, "seen at this tap" },
+	{ 0, "close-type", "NAME", FOR_FLOW, take_close_type,
+	  "why it ended: normal, timeout, server-rst ... or a number; open: it goes on" },
+	{ 0, "where", "CONDITION", FOR_FLOW, take_where,
+	  "and this holds, as 'byte_tx > 1M and server_port in (80, 443)'; see below" },
+	{ 0, "last", "TIME", FOR_FLOW, take_last, "not ended before so long ago: 10m (s m h d)" },
 	{ 0, "since", "TIME", FOR_FLOW, take_since,
 	  "not ended before: 15m (ago; s m h d), 2023-11-14 22:13:20, or epoch seconds" },
 	{ 0, "until", "TIME", FOR_FLOW, take_until, "started before; written as --since" },
 	{ 0, "limit", "N", FOR_LIST | FOR_TOP, take_limit, "at most so many rows" },
 	{ 0, "sort", "FIELD", FOR_LIST, take_sort,
-	  "by this field of flow show; -FIELD: largest first (order of the files)" },
+	  "by this field of flow show; -FIELD: largest first (a store: end_time; files: as they are)" },
 	{ 0, "by", "WHAT", FOR_TOP, take_by,
 	  "byte, packet, flow, retrans, zero_win or syn (byte)" },
 	{ 0, "of", "WHOM", FOR_TOP, take_of, "server, client, port or pair (server)" },
+	{ 0, "group-by", "FIELDS", FOR_TOP, take_group_by,
+	  "in place of --of: one field of flow show, or two with a comma between" },
 };
 
 const size_t ctl_n_options = WEIR_ARRAY_SIZE(ctl_options);
 
 const struct command ctl_commands[] = {
 	{ "flow", "list", NULL, FOR_FLOW | FOR_LIST, ctl_flow_list, "flow records, one a line",
-	  NULL },
+	  weir_expr_grammar },
 	{ "flow", "top", NULL, FOR_FLOW | FOR_TOP, ctl_flow_top,
-	  "who has most bytes, packets, flows, retransmissions ...", NULL },
+	  "who has most bytes, packets, flows, retransmissions ...", weir_expr_grammar },
 	{ "flow", "show", "FLOW_ID", FOR_FLOW, ctl_flow_show,
-	  "all that is known of a flow, its reports merged", NULL },
+	  "all that is known of a flow, its reports merged", weir_expr_grammar },
 };
 
 const size_t ctl_n_commands = WEIR_ARRAY_SIZE(ctl_commands);
@@ -158,6 +210,7 @@ int main(int argc, char **argv)
 		goto out;
 	if (help(&line))
 		return CTL_OK;
+	signal(SIGPIPE, SIG_IGN); /* who reads has enough: no failure, see output_end() */
 	command = line_command(&line, &err);
 	if (command == NULL || line_take(&ctl, &line, command, &err) != 0)
 		goto out;
@@ -165,5 +218,6 @@ int main(int argc, char **argv)
 out:
 	if (err.code != 0)
 		ctl_complain(&err);
+	filter_fini(&ctl.filter);
 	return (int)code;
 }

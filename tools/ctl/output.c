@@ -5,8 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#define PAGE_ROWS 512 /* a table's columns are as wide as these need */
+#define GAP       "  " /* between columns */
+#define PAGE_ROWS 512  /* a table's columns are as wide as these need */
 
 const char *const output_formats[OUTPUT_FORMATS] = {
 	[OUTPUT_TABLE] = "table", [OUTPUT_WIDE] = "wide",   [OUTPUT_JSON] = "json",
@@ -20,20 +23,17 @@ struct output {
 	uint64_t rows;            /* written; of a table also those in `page` */
 	uint32_t page_rows;       /* rows waiting for their widths */
 	struct output_cell *page; /* a table: PAGE_ROWS rows; else one */
-	int *width;               /* of each column */
+	int *width;               /* of each column; -1 = left out */
+	uint32_t left_out;        /* columns */
 	bool header_done;
+	int rc; /* of standard output, the first failure */
 };
-
-static bool is_table(const struct output *o)
-{
-	return o->format == OUTPUT_TABLE || o->format == OUTPUT_WIDE;
-}
 
 struct output *output_begin(enum output_format format, const struct output_column *columns,
 			    uint32_t n)
 {
 	struct output *o = calloc(1, sizeof(*o));
-	size_t rows = format == OUTPUT_TABLE || format == OUTPUT_WIDE ? PAGE_ROWS : 1;
+	size_t rows = output_is_for_people(format) ? PAGE_ROWS : 1;
 
 	if (o == NULL)
 		return NULL;
@@ -71,11 +71,13 @@ static void widen(struct output *o, uint32_t column, const char *text)
 
 static void table_cell(const struct output *o, FILE *to, uint32_t column, const char *text)
 {
-	const char *gap = column + 1 == o->n ? "\n" : "  ";
+	const char *gap = column + 1 == o->n ? "\n" : GAP;
 	/* The last column ends where its text ends. */
 	int width = column + 1 == o->n && o->columns[column].is_text ? 0 : o->width[column];
 
-	if (o->columns[column].is_text)
+	if (o->width[column] < 0)
+		fputs(column + 1 == o->n ? "\n" : "", to);
+	else if (o->columns[column].is_text)
 		fprintf(to, "%-*s%s", width, text, gap);
 	else
 		fprintf(to, "%*s%s", width, text, gap);
@@ -89,6 +91,49 @@ static void table_header(struct output *o)
 	o->header_done = true;
 }
 
+/* 0 = what is written does not go to a terminal. */
+static unsigned int terminal_width(void)
+{
+	struct winsize size;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col
+										     : 0;
+}
+
+static unsigned int table_width(const struct output *o)
+{
+	unsigned int width = 0;
+
+	for (uint32_t c = 0; c < o->n; c++)
+		if (o->width[c] >= 0)
+			width += (unsigned int)o->width[c] + (width > 0 ? sizeof(GAP) - 1 : 0);
+	return width;
+}
+
+/* The least important column that is still there; of equals the last. `n` when all are needed. */
+static uint32_t least_column(const struct output *o)
+{
+	uint32_t least = o->n;
+
+	for (uint32_t c = 0; c < o->n; c++)
+		if (o->width[c] >= 0 && o->columns[c].rank > 0 &&
+		    (least == o->n || o->columns[c].rank >= o->columns[least].rank))
+			least = c;
+	return least;
+}
+
+/* Lines that wrap cannot be read. Who asks for all columns gets them. */
+static void table_fit(struct output *o)
+{
+	unsigned int room = o->format == OUTPUT_TABLE ? terminal_width() : 0;
+	uint32_t c;
+
+	while (room > 0 && table_width(o) > room && (c = least_column(o)) < o->n) {
+		o->width[c] = -1;
+		o->left_out++;
+	}
+}
+
 static void table_flush(struct output *o)
 {
 	if (!o->header_done) {
@@ -97,6 +142,7 @@ static void table_flush(struct output *o)
 			for (uint32_t r = 0; r < o->page_rows; r++)
 				widen(o, c, row_at(o, r)[c].text);
 		}
+		table_fit(o);
 		table_header(o);
 	}
 	for (uint32_t r = 0; r < o->page_rows; r++)
@@ -191,11 +237,24 @@ static void json_separator(const struct output *o)
 		fputs("[\n", stdout);
 }
 
+/* errno is that of the write that failed: later ones only fill the buffer. */
+static void row_done(struct output *o)
+{
+	o->rows++;
+	if (ferror(stdout) && o->rc == 0)
+		o->rc = errno != 0 ? -errno : -EIO;
+}
+
+bool output_goes_on(const struct output *o)
+{
+	return o->rc == 0;
+}
+
 void output_json_row(struct output *o, const char *text, size_t len)
 {
 	json_separator(o);
 	fwrite(text, 1, len, stdout);
-	o->rows++;
+	row_done(o);
 }
 
 void output_row(struct output *o)
@@ -218,13 +277,13 @@ void output_row(struct output *o)
 		if (++o->page_rows == PAGE_ROWS)
 			table_flush(o);
 	}
-	o->rows++;
+	row_done(o);
 }
 
 /* What a format needs around its rows, also when there are none. */
 static void finish(struct output *o)
 {
-	if (is_table(o))
+	if (output_is_for_people(o->format))
 		table_flush(o);
 	else if (o->format == OUTPUT_CSV && !o->header_done)
 		csv_header(o);
@@ -238,18 +297,21 @@ static void finish(struct output *o)
 
 int output_end(struct output *o, bool failed)
 {
-	int rc = 0;
+	int rc = o->rc;
 
-	if (!failed || o->rows > 0)
+	if (rc == 0 && (!failed || o->rows > 0))
 		finish(o);
+	if (rc == 0 && fflush(stdout) != 0)
+		rc = -errno;
+	else if (rc == 0 && ferror(stdout))
+		rc = -EIO;
+	if (rc == 0 && o->left_out > 0)
+		fprintf(stderr, "(%u columns do not fit this terminal: -o wide has all)\n",
+			o->left_out);
 	free(o->page);
 	free(o->width);
 	free(o);
-	if (fflush(stdout) != 0)
-		rc = -errno;
-	else if (ferror(stdout))
-		rc = -EIO;
-	return rc;
+	return rc == -EPIPE ? 0 : rc;
 }
 
 void output_count(char *to, uint64_t n)

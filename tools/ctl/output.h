@@ -20,11 +20,17 @@ enum output_format {
 
 extern const char *const output_formats[OUTPUT_FORMATS]; /* their names */
 
+static inline bool output_is_for_people(enum output_format format)
+{
+	return format == OUTPUT_TABLE || format == OUTPUT_WIDE;
+}
+
 #define OUTPUT_CELL_MAX 128 /* longest text of a cell, NUL included */
 
 struct output_column {
 	const char *name; /* as in JSON; in a table it is the title */
 	bool is_text;     /* quoted in JSON; left-aligned in a table */
+	uint8_t rank;     /* a table on a narrow terminal leaves out the largest first; 0 never */
 };
 
 struct output_cell {
@@ -45,9 +51,13 @@ void output_row(struct output *o);
 /* JSON formats: the next row as an object that is made already. */
 void output_json_row(struct output *o, const char *text, size_t len);
 
+/* False: standard output takes no more, what comes is for nobody. */
+bool output_goes_on(const struct output *o);
+
 /*
  * Write what is left, free everything. With `failed` and without rows nothing is written, no header
- * either. 0, or -errno when standard output could not take it.
+ * either. 0, or -errno when standard output could not take it. That its reader closed it early is no failure:
+ * `head` has what it wants.
  */
 int output_end(struct output *o, bool failed);
 
