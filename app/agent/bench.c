@@ -133,7 +133,9 @@ static int parse(struct bench *b, int argc, char **argv, bool *help)
 
 static struct weir_source *make_source(const struct bench *b, struct weir_err *err)
 {
-	const struct weir_ethdev_options dev = { .device = b->port, .queues = 1, .numa = -1 };
+	const struct weir_ethdev_options dev = {
+		.device = b->port, .queues = 1, .numa = -1, .promiscuous = true
+	};
 	const struct weir_load_options load = {
 		.traffic = (enum weir_load_traffic)b->traffic,
 		.flows = (uint32_t)b->flows,

@@ -25,8 +25,8 @@ struct queue_counters {
 
 struct ethdev {
 	struct weir_source src;
-	struct weir_ethdev_options o;
 	struct port port;
+	uint16_t n_counters; /* queues that were asked for */
 	struct queue_counters *counters;
 };
 
@@ -97,7 +97,7 @@ static inline void to_frame(const struct port *p, struct rte_mbuf *m, uint64_t n
 	f->data = rte_pktmbuf_mtod(m, const uint8_t *);
 	weir_prefetch(f->data);
 	f->ts_ns = time_of(p, m, now);
-	f->caplen = m->data_len;
+	f->caplen = (uint32_t)weir_min_u64(m->data_len, p->snaplen);
 	f->wirelen = m->pkt_len + (stripped ? 4 : 0);
 	f->vlan_tci = m->vlan_tci;
 	f->link = WEIR_LINK_ETHER;
@@ -113,6 +113,9 @@ static uint16_t ethdev_rx(struct weir_source *src, uint16_t queue, struct weir_f
 	uint64_t now;
 	uint16_t n;
 
+	/* Pairs with port_go(): a port whose other side has not come yet has no queues. */
+	if (weir_unlikely(!atomic_load_explicit(&e->port.live, memory_order_acquire)))
+		return 0;
 	meet_thread();
 	n = rte_eth_rx_burst(e->port.id, queue, mbufs, max < WEIR_BURST_MAX ? max : WEIR_BURST_MAX);
 	if (n == 0)
@@ -146,8 +149,10 @@ static void ethdev_done(struct weir_source *src, const struct weir_frame *frames
 static int ethdev_open(struct weir_source *src, struct weir_err *err)
 {
 	struct ethdev *e = (struct ethdev *)src;
+	int rc = port_open(&e->port, err);
 
-	return port_open(&e->port, &e->o, err);
+	src->queues = e->port.o.queues;
+	return rc;
 }
 
 static int ethdev_start(struct weir_source *src, struct weir_err *err)
@@ -192,30 +197,38 @@ static const struct weir_source_ops ops = {
 struct weir_source *weir_source_ethdev_create(const struct weir_ethdev_options *o,
 					      struct weir_err *err)
 {
-	uint16_t queues = o->queues == 0 ? 1 : o->queues;
-	size_t bytes = queues * sizeof(struct queue_counters);
 	struct ethdev *e = calloc(1, sizeof(*e));
+	size_t bytes;
+	int rc;
 
-	if (e != NULL)
+	if (e == NULL) {
+		weir_err_set(err, ENOMEM, "%s: no memory", o->device);
+		return NULL;
+	}
+	rc = port_init(&e->port, o);
+	bytes = e->port.o.queues * sizeof(struct queue_counters);
+	if (rc == 0)
 		e->counters = aligned_alloc(alignof(struct queue_counters), bytes);
-	if (e == NULL || e->counters == NULL || port_init(&e->port, o->device) != 0) {
+	if (e->counters == NULL) {
 		weir_err_set(
 			err, EINVAL,
 			"device = %s: expected a name such as net_pcap0 or a PCI address, then "
 			"its arguments",
-			o->device);
-		if (e != NULL)
-			ethdev_close(&e->src);
+			o->device != NULL ? o->device : "");
+		ethdev_close(&e->src);
 		return NULL;
 	}
 	memset(e->counters, 0, bytes);
-	e->o = *o;
-	e->o.device = e->port.name;
-	e->o.queues = queues;
+	e->n_counters = e->port.o.queues;
 	e->src.ops = &ops;
 	e->src.label = e->port.name;
-	e->src.queues = queues;
+	e->src.queues = e->port.o.queues;
 	return &e->src;
+}
+
+void weir_source_ethdev_state(struct weir_source *src, struct weir_ethdev_state *state)
+{
+	port_state(&((struct ethdev *)src)->port, state);
 }
 
 bool weir_source_ethdev_is_symmetric(const struct weir_source *src)
@@ -228,7 +241,7 @@ void weir_source_ethdev_counters(const struct weir_source *src, struct weir_ethd
 	const struct ethdev *e = (const struct ethdev *)src;
 
 	*c = (struct weir_ethdev_counters){ 0 };
-	for (uint16_t i = 0; i < e->o.queues; i++) {
+	for (uint16_t i = 0; i < e->n_counters; i++) {
 		c->linearised += atomic_load_explicit(&e->counters[i].linearised,
 						      memory_order_relaxed);
 		c->cut += atomic_load_explicit(&e->counters[i].cut, memory_order_relaxed);

@@ -1,38 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port.h"
 
-#include "ethdev_priv.h"
+#include "peer.h"
 
 #include <weir_eal.h>
 
-#include <rte_mbuf.h>
-#include <rte_mbuf_dyn.h>
 #include <rte_pci.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define RX_DESCRIPTORS 1024
-#define POOL_CACHE     256
-#define IN_FLIGHT      8192
-#define DATA_ROOM      RTE_MBUF_DEFAULT_BUF_SIZE /* 2048 and headroom */
-#define LARGE_ROOM     UINT16_MAX
-#define LARGE_PACKETS  128 /* segmented packets on their way at once */
-#define MTU_WISH       9216
-#define POOL_OVERHEAD  256 /* bytes a buffer: mbuf, pool's header and alignment */
-
-/* Drivers that lose packets without a word: what is lost before rx is unknown. */
-static const char *const silent[] = {
-	"net_af_packet", "net_af_xdp",      "net_memif",  "net_tap",
-	"net_vhost",     "net_virtio_user", "net_virtio",
-};
-
-/* The RSS key with which a Toeplitz hash is the same for both directions. */
-static const uint8_t symmetric_key[2] = { 0x6d, 0x5a };
-
-#define RSS_WISH (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)
 
 static bool is_pci(const struct port *p)
 {
@@ -41,80 +19,51 @@ static bool is_pci(const struct port *p)
 	return rte_pci_addr_parse(p->name, &addr) == 0;
 }
 
-int port_init(struct port *p, const char *device)
+static const char *bus_of(const struct port *p)
+{
+	return is_pci(p) ? "pci" : "vdev";
+}
+
+/* Queues come as an option or as the driver's own argument. */
+static int join_queues(struct port *p, const char *args)
+{
+	const char *key = p->driver->queues_arg;
+	char value[8];
+
+	if (key != NULL && arg_get(args, key, value, sizeof(value))) {
+		if (p->o.queues == 0 && atoi(value) > 0)
+			p->o.queues = (uint16_t)atoi(value);
+		key = NULL;
+	}
+	if (p->o.queues == 0)
+		p->o.queues = 1;
+	if (key == NULL || p->o.queues == 1)
+		p->args = strdup(args);
+	else if (asprintf(&p->args, "%s%s%s=%u", args, args[0] != '\0' ? "," : "", key,
+			  p->o.queues) < 0)
+		p->args = NULL;
+	return p->args != NULL ? 0 : -ENOMEM;
+}
+
+int port_init(struct port *p, const struct weir_ethdev_options *o)
 {
 	char *comma;
 
-	if (device == NULL || device[0] == '\0' || device[0] == ',')
+	p->o = *o;
+	p->snaplen = o->snaplen != 0 ? o->snaplen : UINT32_MAX;
+	p->kernel_fd = -1;
+	link_init(p);
+	if (o->device == NULL || o->device[0] == '\0' || o->device[0] == ',')
 		return -EINVAL;
-	p->name = strdup(device);
+	p->name = strdup(o->device);
 	if (p->name == NULL)
 		return -ENOMEM;
+	p->o.device = p->name;
 	comma = strchr(p->name, ',');
-	p->args = comma != NULL ? comma + 1 : "";
 	if (comma != NULL)
 		*comma = '\0';
-	return 0;
-}
-
-/* Buffers and their size; a driver that keeps a file in memory takes them from the same pool. */
-struct pool_plan {
-	uint64_t buffers;
-	uint32_t room;
-	uint64_t bytes;
-};
-
-static int plan(const struct port *p, const struct weir_ethdev_options *o, struct pool_plan *plan,
-		struct weir_err *err)
-{
-	struct capture_size kept = pcap_args_size(p->args);
-	uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
-	uint64_t most = o->memory_bytes != 0 ? o->memory_bytes : half;
-
-	if (kept.longest > LARGE_ROOM - RTE_PKTMBUF_HEADROOM)
-		return weir_err_set(err, EFBIG,
-				    "%s: infinite_rx cannot hold a packet of %u bytes, at most %u",
-				    p->name, kept.longest, LARGE_ROOM - RTE_PKTMBUF_HEADROOM);
-	plan->buffers = kept.packets + (o->in_flight != 0 ? o->in_flight : IN_FLIGHT) +
-			(uint64_t)o->queues * (RX_DESCRIPTORS + WEIR_BURST_MAX + 2 * POOL_CACHE);
-	plan->room = (uint32_t)weir_max_u64(DATA_ROOM, kept.longest + RTE_PKTMBUF_HEADROOM);
-	plan->bytes = plan->buffers * (plan->room + POOL_OVERHEAD) +
-		      (uint64_t)LARGE_PACKETS * (LARGE_ROOM + POOL_OVERHEAD);
-	if (plan->bytes > most || plan->buffers > UINT32_MAX)
-		return weir_err_set(err, ENOMEM,
-				    "%s: %lu packet buffers need %lu MB, allowed are %lu MB%s",
-				    p->name, plan->buffers, plan->bytes >> 20, most >> 20,
-				    kept.packets != 0 ? ": with infinite_rx the file must fit"
-						      : "");
-	return 0;
-}
-
-static struct rte_mempool *pool_create(const char *kind, uint64_t n, uint32_t cache, uint32_t room,
-				       int socket)
-{
-	static uint32_t serial;
-	char name[RTE_MEMPOOL_NAMESIZE];
-
-	snprintf(name, sizeof(name), "weir_%s_%u", kind, serial++);
-	return rte_pktmbuf_pool_create(name, (uint32_t)n, cache, 0, (uint16_t)room, socket);
-}
-
-static int pools_create(struct port *p, const struct pool_plan *plan, int numa,
-			struct weir_err *err)
-{
-	int socket = numa >= 0 ? numa : rte_eth_dev_socket_id(p->id);
-	const char *why;
-
-	weir_eal_attempt();
-	p->pool = pool_create("rx", plan->buffers, POOL_CACHE, plan->room, socket);
-	p->large_pool = pool_create("large", LARGE_PACKETS, 0, LARGE_ROOM, socket);
-	why = weir_eal_attempt_end();
-	if (p->pool == NULL || p->large_pool == NULL)
-		return weir_err_set(err, ENOMEM,
-				    "%s: no %lu MB of memory for %lu packet buffers%s%s", p->name,
-				    plan->bytes >> 20, plan->buffers, why[0] != '\0' ? ": " : "",
-				    why);
-	return 0;
+	p->driver = driver_find(p->name);
+	return join_queues(p, comma != NULL ? comma + 1 : "");
 }
 
 static int add(struct port *p, struct weir_err *err)
@@ -122,10 +71,10 @@ static int add(struct port *p, struct weir_err *err)
 	const char *why;
 	int rc;
 
-	if (rte_eth_dev_get_port_by_name(p->name, &p->id) == 0)
-		return weir_err_set(err, EEXIST, "%s: another source has this device", p->name);
+	if (is_pci(p))
+		link_watch_devices();
 	weir_eal_attempt();
-	rc = rte_eal_hotplug_add(is_pci(p) ? "pci" : "vdev", p->name, p->args);
+	rc = rte_eal_hotplug_add(bus_of(p), p->name, p->args);
 	why = weir_eal_attempt_end();
 	if (rc != 0)
 		return weir_err_set(err, ENODEV, "%s: %s", p->name,
@@ -137,179 +86,247 @@ static int add(struct port *p, struct weir_err *err)
 	return 0;
 }
 
-static bool is_silent(const char *driver)
+/* Which one a NIC has is known only now. */
+static int meet_driver(struct port *p, struct weir_err *err)
 {
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(silent); i++)
-		if (strcmp(driver, silent[i]) == 0)
-			return true;
-	return false;
-}
-
-/* net_pcap alone sets stamps, and flags them only when it reads a file as it comes. */
-static void time_stamps_find(struct port *p, const char *driver)
-{
-	int bit;
-
-	p->ts_flag = 0;
-	if (strcmp(driver, "net_pcap") != 0)
-		return;
-	p->ts_offset = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, NULL);
-	bit = rte_mbuf_dynflag_lookup(RTE_MBUF_DYNFLAG_RX_TIMESTAMP_NAME, NULL);
-	if (p->ts_offset >= 0 && bit >= 0)
-		p->ts_flag = RTE_BIT64(bit);
-}
-
-/* Only what the port says it does now counts: some take a key and keep their own. */
-static bool hash_is_symmetric(const struct port *p)
-{
-	uint8_t key[UINT8_MAX] = { 0 };
-	struct rte_eth_rss_conf rss = { .rss_key = key, .rss_key_len = sizeof(key) };
 	struct rte_eth_dev_info info;
+	int rc = rte_eth_dev_info_get(p->id, &info);
 
-	if (rte_eth_dev_info_get(p->id, &info) != 0 || info.hash_key_size == 0 ||
-	    rte_eth_dev_rss_hash_conf_get(p->id, &rss) != 0 || rss.rss_hf == 0)
-		return false;
-	for (uint8_t i = 0; i < info.hash_key_size; i++)
-		if (key[i] != symmetric_key[i % 2])
-			return false;
-	return true;
-}
-
-/* Wish for what the port offers, for nothing else. */
-static void wish(const struct rte_eth_dev_info *info, uint16_t queues, uint8_t *key,
-		 struct rte_eth_conf *conf)
-{
-	conf->rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info->rx_offload_capa;
-	if (conf->rxmode.offloads != 0 && info->max_mtu < UINT16_MAX)
-		conf->rxmode.mtu = (uint32_t)weir_min_u64(MTU_WISH, info->max_mtu);
-	conf->intr_conf.lsc = (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
-
-	if (queues == 1 || (info->flow_type_rss_offloads & RSS_WISH) == 0)
-		return;
-	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-	conf->rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & RSS_WISH;
-	if (info->hash_key_size == 0)
-		return;
-	for (uint8_t i = 0; i < info->hash_key_size; i++)
-		key[i] = symmetric_key[i % 2];
-	conf->rx_adv_conf.rss_conf.rss_key = key;
-	conf->rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
-}
-
-static int queues_setup(struct port *p, uint16_t queues)
-{
-	uint16_t rx = RX_DESCRIPTORS, tx = 0;
-	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx, &tx);
-
-	for (uint16_t q = 0; rc == 0 && q < queues; q++)
-		rc = rte_eth_rx_queue_setup(p->id, q, rx, SOCKET_ID_ANY, NULL, p->pool);
-	return rc;
-}
-
-static int configure(struct port *p, uint16_t queues, struct weir_err *err)
-{
-	struct rte_eth_conf conf = { 0 };
-	struct rte_eth_dev_info info;
-	uint8_t key[UINT8_MAX];
-	const char *why;
-	int rc;
-
-	rc = rte_eth_dev_info_get(p->id, &info);
 	if (rc != 0)
 		return weir_err_set(err, -rc, "%s: %s", p->name, rte_strerror(-rc));
-	if (queues > info.max_rx_queues)
-		return weir_err_set(err, EINVAL, "%s: queues = %u: the device has %u", p->name,
-				    queues, info.max_rx_queues);
-	p->queues = queues;
-	p->tells_missed = !is_silent(info.driver_name);
-	time_stamps_find(p, info.driver_name);
-	wish(&info, queues, key, &conf);
-
-	weir_eal_attempt();
-	rc = rte_eth_dev_configure(p->id, queues, 0, &conf);
-	if (rc == 0)
-		rc = queues_setup(p, queues);
-	why = weir_eal_attempt_end();
-	if (rc != 0)
-		return weir_err_set(err, -rc, "%s: %s", p->name,
-				    why[0] != '\0' ? why : rte_strerror(-rc));
+	snprintf(p->driver_name, sizeof(p->driver_name), "%s", info.driver_name);
+	if (is_pci(p))
+		p->driver = driver_find(p->driver_name);
 	return 0;
 }
 
-void port_stop(struct port *p)
-{
-	if (p->started)
-		rte_eth_dev_stop(p->id);
-	p->started = false;
-}
-
 /* The port first: it may still hold buffers. */
-static void port_remove(struct port *p)
+static void take_down(struct port *p)
 {
-	port_stop(p);
+	link_unwatch(p);
 	weir_eal_attempt();
-	if (p->added)
-		rte_eal_hotplug_remove(is_pci(p) ? "pci" : "vdev", p->name);
+	if (p->added && rte_eal_hotplug_remove(bus_of(p), p->name) != 0 &&
+	    rte_eth_dev_is_valid_port(p->id))
+		rte_eth_dev_close(p->id);
 	weir_eal_attempt_end();
-	rte_mempool_free(p->pool);
-	rte_mempool_free(p->large_pool);
-	p->pool = p->large_pool = NULL;
+	pool_destroy(p);
 	p->added = false;
 }
 
-int port_open(struct port *p, const struct weir_ethdev_options *o, struct weir_err *err)
+int port_bring_up(struct port *p, struct weir_err *err)
 {
-	struct pool_plan pp = { 0 };
+	struct sockets before;
 	int rc;
 
-	rc = plan(p, o, &pp, err);
+	sockets_find(&before);
+	rc = add(p, err);
 	if (rc == 0)
-		rc = weir_eal_start(&(struct weir_eal_options){ .memory_bytes = pp.bytes }, err);
+		rc = meet_driver(p, err);
 	if (rc == 0)
-		rc = add(p, err);
+		rc = pool_create(p, err);
 	if (rc == 0)
-		rc = pools_create(p, &pp, o->numa, err);
+		rc = port_configure(p, err);
+	if (rc != 0) {
+		take_down(p);
+		return rc;
+	}
+	sockets_find(&p->sockets);
+	sockets_remove(&p->sockets, &before);
+	link_watch(p);
+	return 0;
+}
+
+static int start_eal(const struct port *p, struct weir_err *err)
+{
+	const struct weir_eal_options o = { .memory_bytes = p->pool_bytes };
+
+	return weir_eal_start(&o, err);
+}
+
+static int clear_path(const struct port *p, struct weir_err *err)
+{
+	char path[200];
+
+	if (!driver_listens(p->driver, p->args, path, sizeof(path)))
+		return 0;
+	return peer_path_clear(p->name, path, err);
+}
+
+int port_open(struct port *p, struct weir_err *err)
+{
+	int rc = pool_plan(p, err);
+
 	if (rc == 0)
-		rc = configure(p, o->queues, err);
+		rc = start_eal(p, err);
 	if (rc != 0)
-		port_remove(p);
-	return rc;
+		return rc;
+	if (rte_eth_dev_get_port_by_name(p->name, &p->id) == 0)
+		return weir_err_set(err, EEXIST, "%s: another source has this device", p->name);
+	rc = clear_path(p, err);
+	if (rc != 0)
+		return rc;
+	p->kernel_fd = kernel_open();
+	return p->driver->add_blocks ? helper_start(p, err) : port_bring_up(p, err);
+}
+
+/* What these return means nothing on half of the drivers. */
+static void ask_for_all(struct port *p)
+{
+	bool before = p->if_index != 0 && kernel_is_promiscuous(p->kernel_fd, p->if_index);
+
+	weir_eal_attempt();
+	if (p->o.promiscuous && rte_eth_promiscuous_enable(p->id) == 0)
+		p->made_promiscuous = !before;
+	rte_eth_allmulticast_enable(p->id);
+	rte_eth_stats_reset(p->id);
+	weir_eal_attempt_end();
+	kernel_tx_dropped(p->kernel_fd, p->if_index, &p->missed_before);
+}
+
+static bool is_client(const struct port *p)
+{
+	char path[200];
+
+	return p->driver->path_arg != NULL &&
+	       !driver_listens(p->driver, p->args, path, sizeof(path));
+}
+
+int port_go(struct port *p, struct weir_err *err)
+{
+	const char *why;
+	int rc;
+
+	if (!p->added)
+		return weir_err_set(err, ENODEV, "%s: it is not open", p->name);
+	weir_eal_attempt();
+	rc = rte_eth_dev_start(p->id);
+	why = weir_eal_attempt_end();
+	if (rc != 0)
+		return weir_err_set(err, is_client(p) ? ENOTCONN : -rc, "%s: %s", p->name,
+				    why[0] != '\0' ? why : rte_strerror(-rc));
+	ask_for_all(p);
+	p->started = true;
+	p->symmetric = port_is_symmetric(p);
+	link_look(p);
+	atomic_store_explicit(&p->live, true, memory_order_release); /* pairs with ethdev_rx() */
+	return 0;
 }
 
 int port_start(struct port *p, struct weir_err *err)
 {
-	const char *why;
-	int rc;
-
-	weir_eal_attempt();
-	rc = rte_eth_dev_start(p->id);
-	if (rc == 0) {
-		/* What these return means nothing on half of the drivers. */
-		rte_eth_promiscuous_enable(p->id);
-		rte_eth_allmulticast_enable(p->id);
-		rte_eth_stats_reset(p->id);
-	}
-	why = weir_eal_attempt_end();
-	if (rc != 0)
-		return weir_err_set(err, -rc, "%s: %s", p->name,
-				    why[0] != '\0' ? why : rte_strerror(-rc));
-	p->started = true;
-	p->symmetric = p->queues == 1 || hash_is_symmetric(p);
-	return 0;
+	return helper_defers_start(p) ? 0 : port_go(p, err);
 }
 
-bool port_missed(const struct port *p, uint64_t *packets)
+static bool interface_missed(struct port *p)
+{
+	uint64_t now;
+
+	if (kernel_tx_dropped(p->kernel_fd, p->if_index, &now))
+		p->missed = now - p->missed_before;
+	return true;
+}
+
+static bool ask_missed(struct port *p)
 {
 	struct rte_eth_stats stats;
 
-	if (!p->tells_missed || rte_eth_stats_get(p->id, &stats) != 0)
+	switch (p->driver->missed) {
+	case MISSED_SOCKETS:
+		return sockets_missed(&p->sockets, &p->missed);
+	case MISSED_INTERFACE:
+		return interface_missed(p);
+	case MISSED_UNKNOWN:
 		return false;
-	*packets = stats.imissed + stats.rx_nombuf;
-	return true;
+	default:
+		if (rte_eth_stats_get(p->id, &stats) != 0)
+			return false;
+		p->missed = stats.imissed + stats.rx_nombuf;
+		return true;
+	}
+}
+
+/* After stop as it was then. */
+bool port_missed(struct port *p, uint64_t *packets)
+{
+	if (atomic_load_explicit(&p->live, memory_order_acquire))
+		p->missed_known = ask_missed(p);
+	*packets = p->missed;
+	return p->missed_known;
+}
+
+static void say_what_is_waited_for(const struct port *p, struct weir_err *err)
+{
+	char path[200] = "";
+
+	if (p->driver->path_arg == NULL)
+		return;
+	arg_get(p->args, p->driver->path_arg, path, sizeof(path));
+	weir_err_set(err, ENOTCONN, "%s: nobody is connected%s%s", p->name,
+		     path[0] != '\0' ? " at " : "", path);
+}
+
+/* The account of the link; true when it was lost for good. */
+static bool state_of_link(struct port *p, struct weir_ethdev_state *state)
+{
+	struct link *l = &p->link;
+	bool lost;
+
+	pthread_mutex_lock(&l->lock);
+	state->downs = l->downs;
+	state->returns = l->returns;
+	state->speed_mbps = l->speed_mbps;
+	state->link = l->up ? WEIR_ETHDEV_UP : WEIR_ETHDEV_DOWN;
+	lost = !l->up && l->was_up && is_client(p) && !p->driver->finds_server_again;
+	pthread_mutex_unlock(&l->lock);
+	return lost;
+}
+
+void port_state(struct port *p, struct weir_ethdev_state *state)
+{
+	*state = (struct weir_ethdev_state){ .link = WEIR_ETHDEV_DOWN, .queues = p->o.queues };
+	if (helper_is_waiting(p, &state->err)) {
+		say_what_is_waited_for(p, &state->err);
+		return;
+	}
+	if (state->err.code != 0) {
+		state->link = WEIR_ETHDEV_GONE;
+		return;
+	}
+	if (p->started)
+		link_look(p);
+	memcpy(state->driver, p->driver_name, sizeof(state->driver));
+	if (state_of_link(p, state))
+		state->link = WEIR_ETHDEV_GONE;
+	if (state->link != WEIR_ETHDEV_UP)
+		say_what_is_waited_for(p, &state->err);
+	if (atomic_load_explicit(&p->link.removed, memory_order_relaxed)) {
+		state->link = WEIR_ETHDEV_GONE;
+		weir_err_set(&state->err, ENODEV, "%s: the device is no longer there", p->name);
+	}
+}
+
+void port_stop(struct port *p)
+{
+	helper_end(p);
+	if (!p->started)
+		return;
+	port_missed(p, &p->missed);
+	atomic_store_explicit(&p->live, false, memory_order_relaxed);
+	weir_eal_attempt();
+	if (p->made_promiscuous)
+		rte_eth_promiscuous_disable(p->id);
+	rte_eth_dev_stop(p->id);
+	weir_eal_attempt_end();
+	p->made_promiscuous = p->started = false;
 }
 
 void port_close(struct port *p)
 {
-	port_remove(p);
+	port_stop(p);
+	take_down(p);
+	if (p->kernel_fd >= 0)
+		close(p->kernel_fd);
+	pthread_mutex_destroy(&p->link.lock);
 	free(p->name);
+	free(p->args);
 }

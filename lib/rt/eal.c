@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,7 +18,8 @@
 #define MB        ((uint64_t)1 << 20)
 #define LOG_LINE  400
 #define OVERHEAD  (64 * MB) /* ports' own structures beside the packets */
-#define RANGE_MAX (8192 * MB)
+#define REPEAT_NS (60 * WEIR_NS_PER_S)
+#define RANGE     (1024 * MB) /* 32 ports, which is all that DPDK has, of some 32 MB each */
 #define HUGE_DIR  "/sys/kernel/mm/hugepages"
 /* No such device: allows PCI ports to be added by name later, and keeps EAL from probing the others. */
 #define NO_PCI_DEVICE "ffff:ff:1f.7"
@@ -32,6 +34,20 @@ static _Thread_local struct {
 	bool on;
 	char error[LOG_LINE];
 } attempt;
+
+/* Drivers may say the same thing at each look: once in a while is enough. The stream's lock is held. */
+static bool said_before(const char *line)
+{
+	static char last[LOG_LINE];
+	static uint64_t last_ns;
+	uint64_t now = weir_clock_mono_ns();
+
+	if (strcmp(line, last) == 0 && now - last_ns < REPEAT_NS)
+		return true;
+	snprintf(last, sizeof(last), "%s", line);
+	last_ns = now;
+	return false;
+}
 
 /* One line of DPDK's. The level is that of the calling thread's message. */
 static ssize_t on_write(void *cookie, const char *text, size_t n)
@@ -49,7 +65,8 @@ static ssize_t on_write(void *cookie, const char *text, size_t n)
 	if (attempt.on && attempt.error[0] == '\0' &&
 	    rte_log_cur_msg_loglevel() <= (int)RTE_LOG_ERR)
 		memcpy(attempt.error, line, sizeof(line));
-	weir_log(bad && !attempt.on ? WEIR_LOG_WARN : WEIR_LOG_DEBUG, "dpdk: %s", line);
+	bad = bad && !attempt.on && !said_before(line);
+	weir_log(bad ? WEIR_LOG_WARN : WEIR_LOG_DEBUG, "dpdk: %s", line);
 	return (ssize_t)n;
 }
 
@@ -115,12 +132,13 @@ static uint64_t huge_free(void)
 	return sum;
 }
 
-/* A range of addresses, paid for page by page as it is used: wide, so that ports can come later. */
+/*
+ * A range of addresses, paid for page by page as it is used. Wide, so that ports can come later; but the other
+ * side of virtio_user maps all of it, and may lock what it maps.
+ */
 static uint64_t plain_range(uint64_t need)
 {
-	uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
-
-	return weir_max_u64(need, weir_min_u64(half, RANGE_MAX));
+	return weir_max_u64(need, RANGE);
 }
 
 /*
@@ -180,6 +198,15 @@ static int init_and_unpin(uint64_t need)
 	return rc;
 }
 
+/* Drivers write to sockets whose other side may be gone, and take the error as the answer. */
+static void ignore_broken_pipes(void)
+{
+	struct sigaction a;
+
+	if (sigaction(SIGPIPE, NULL, &a) == 0 && a.sa_handler == SIG_DFL)
+		signal(SIGPIPE, SIG_IGN);
+}
+
 static void thread_unregister(void *set)
 {
 	(void)set;
@@ -220,6 +247,7 @@ int weir_eal_start(const struct weir_eal_options *o, struct weir_err *err)
 		return weir_err_set(err, ENODEV, "DPDK refused to start with %lu MB: %s", need / MB,
 				    why[0] != '\0' ? why : rte_strerror(rte_errno));
 	}
+	ignore_broken_pipes();
 	rmdir(rte_eal_get_runtime_dir()); /* empty, and of no use to anybody */
 	state = EAL_RUNS;
 	return 0;

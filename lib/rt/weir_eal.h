@@ -12,13 +12,15 @@
 #include <weir_base.h>
 
 struct weir_eal_options {
-	uint64_t memory_bytes; /* what all ports will need for packets */
+	uint64_t memory_bytes; /* what all ports will need for packets; without huge pages there is
+				  at least 1 GB for those that come later */
 };
 
 /*
  * Start the EAL unless it runs. `o` counts only the first time. Prints nothing; DPDK's messages go to
- * the log, errors and warnings as warnings, the rest at level debug. The calling thread keeps its CPU
- * affinity and its lcore id 0.
+ * the log, errors and warnings as warnings (one that repeats, once a minute), the rest at level debug. The calling
+ * thread keeps its CPU affinity and its lcore id 0. SIGPIPE is ignored from now on, unless it has a handler: drivers
+ * write to sockets whose other side is gone.
  *
  * Returns 0, or -errno with the reason DPDK gave: -ENODEV when it refused to start, -EALREADY when it
  * was stopped or refused before (it starts once in a process). Control thread; takes 0.1 to 0.3 s.

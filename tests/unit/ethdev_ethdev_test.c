@@ -295,9 +295,11 @@ static void test_what_is_put_into_net_ring_comes_out(void)
 
 static void test_a_silent_driver_cannot_tell_what_it_missed(void)
 {
-	struct weir_source *src = started("net_memif0,role=server");
+	struct weir_source *src;
 	uint64_t missed;
 
+	snprintf(device, sizeof(device), "net_memif0,role=server,socket=weir-%d", getpid());
+	src = started(device);
 	CU_ASSERT_FALSE(src->ops->missed(src, &missed));
 	closed(src);
 }
@@ -363,6 +365,106 @@ static void test_a_thousand_threads_come_and_go(void)
 	closed(src);
 }
 
+static void test_queues_that_a_device_has_not_are_left_out(void)
+{
+	struct weir_ethdev_options o = { .device = device, .queues = 2, .numa = -1 };
+	struct weir_frame f[WEIR_BURST_MAX];
+	struct weir_source *src;
+
+	write_capture(50, 100);
+	snprintf(device, sizeof(device), "net_pcap0,rx_pcap=%s", path);
+	src = weir_source_ethdev_create(&o, NULL);
+	CU_ASSERT_EQUAL(src->queues, 2);
+	CU_ASSERT_EQUAL_FATAL(src->ops->open(src, NULL), 0);
+	CU_ASSERT_EQUAL(src->queues, 1);
+	CU_ASSERT_EQUAL_FATAL(src->ops->start(src, NULL), 0);
+	CU_ASSERT_EQUAL(src->ops->rx(src, 0, f, 64), 50);
+	src->ops->done(src, f, 50);
+	closed(src);
+}
+
+static void test_a_snap_length_cuts_what_is_kept(void)
+{
+	struct weir_ethdev_options o = { .device = device, .snaplen = 80, .numa = -1 };
+	struct weir_frame f[WEIR_BURST_MAX];
+	struct weir_source *src;
+
+	write_capture(50, 100);
+	snprintf(device, sizeof(device), "net_pcap0,rx_pcap=%s", path);
+	src = weir_source_ethdev_create(&o, NULL);
+	CU_ASSERT_EQUAL_FATAL(src->ops->open(src, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(src->ops->start(src, NULL), 0);
+	CU_ASSERT_EQUAL(src->ops->rx(src, 0, f, 64), 50);
+	for (uint32_t i = 0; i < 50; i++) {
+		CU_ASSERT_EQUAL(f[i].caplen, 80);
+		CU_ASSERT_EQUAL(f[i].wirelen, 100);
+	}
+	src->ops->done(src, f, 50);
+	closed(src);
+}
+
+/* Kilobytes of memory that this process has. */
+static long resident(void)
+{
+	long kb = 0;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "VmRSS: %ld", &kb) == 1)
+			break;
+	fclose(f);
+	return kb;
+}
+
+/* One source is read all the time, by another thread, while another one comes and goes. */
+struct reading {
+	struct weir_source *src;
+	atomic_bool stop;
+	uint64_t got;
+};
+
+static void *read_on(void *arg)
+{
+	struct reading *r = arg;
+	struct weir_frame f[WEIR_BURST_MAX];
+
+	while (!atomic_load(&r->stop)) {
+		uint16_t n = r->src->ops->rx(r->src, 0, f, WEIR_BURST_MAX);
+
+		r->src->ops->done(r->src, f, n);
+		r->got += n;
+		usleep(100);
+	}
+	return NULL;
+}
+
+static void test_a_source_comes_and_goes_a_hundred_times_beside_another(void)
+{
+	struct reading r = { .src = started("net_null5") };
+	struct weir_frame f[WEIR_BURST_MAX];
+	pthread_t thread;
+	long kb = 0;
+
+	pthread_create(&thread, NULL, read_on, &r);
+	for (int i = 0; i < 110; i++) {
+		struct weir_source *src = started("net_null6,size=200");
+
+		CU_ASSERT_EQUAL(src->ops->rx(src, 0, f, WEIR_BURST_MAX), WEIR_BURST_MAX);
+		src->ops->done(src, f, WEIR_BURST_MAX);
+		closed(src);
+		if (i == 10)
+			kb = resident();
+	}
+	CU_ASSERT(resident() - kb < 1024);
+	if (resident() - kb >= 1024)
+		fprintf(stderr, "%ld kB, then %ld\n", kb, resident());
+	atomic_store(&r.stop, true);
+	pthread_join(thread, NULL);
+	CU_ASSERT(r.got > 0);
+	closed(r.src);
+}
+
 static void refused(const struct weir_ethdev_options *o, const char *word)
 {
 	uint16_t ports = rte_eth_dev_count_avail();
@@ -395,9 +497,6 @@ static void test_a_refusal_names_the_real_cause(void)
 	write_capture(1000, 100);
 	snprintf(device, sizeof(device), "net_pcap0,rx_pcap=%s,infinite_rx=1", path);
 	o.device = device;
-	o.queues = 2;
-	refused(&o, "queues = 2: the device has 1");
-	o.queues = 1;
 	o.memory_bytes = 1 << 20;
 	refused(&o, "allowed are 1 MB");
 	unlink(path);
@@ -479,6 +578,11 @@ int main(int argc, char **argv)
 		  test_a_silent_driver_cannot_tell_what_it_missed },
 		{ "other threads give frames back", test_other_threads_give_frames_back },
 		{ "a thousand threads come and go", test_a_thousand_threads_come_and_go },
+		{ "queues that a device has not are left out",
+		  test_queues_that_a_device_has_not_are_left_out },
+		{ "a snap length cuts what is kept", test_a_snap_length_cuts_what_is_kept },
+		{ "a source comes and goes a hundred times beside another",
+		  test_a_source_comes_and_goes_a_hundred_times_beside_another },
 		{ "a refusal names the real cause", test_a_refusal_names_the_real_cause },
 		{ "one device has one source", test_one_device_has_one_source },
 		{ "the calling thread keeps its CPUs", test_the_calling_thread_keeps_its_cpus },
