@@ -80,6 +80,11 @@ bool weir_db_is_null(struct weir_db_stmt *s, int i)
 	return sqlite3_column_type(s->stmt, i) == SQLITE_NULL;
 }
 
+bool weir_db_is_number(struct weir_db_stmt *s, int i)
+{
+	return sqlite3_column_type(s->stmt, i) == SQLITE_INTEGER;
+}
+
 int weir_db_number(struct weir_db *db, const char *sql, int64_t fallback, int64_t *v,
 		   struct weir_err *err)
 {

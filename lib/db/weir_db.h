@@ -97,6 +97,7 @@ void weir_db_reset(struct weir_db_stmt *stmt); /* before its end */
 int64_t weir_db_i64(struct weir_db_stmt *stmt, int i);
 const void *weir_db_blob(struct weir_db_stmt *stmt, int i, size_t *bytes);
 bool weir_db_is_null(struct weir_db_stmt *stmt, int i);
+bool weir_db_is_number(struct weir_db_stmt *stmt, int i); /* a whole one */
 
 /* The one number a query gives; `fallback` where it gives none or NULL. 0 or a negative errno. */
 int weir_db_number(struct weir_db *db, const char *sql, int64_t fallback, int64_t *v,
