@@ -106,15 +106,14 @@ static int walk_side(struct walk *w, struct weir_db *db, const char *sql, struct
 
 	w->net.prefix = 0;
 	while (rc == 1) {
-		size_t bytes;
-		const uint8_t *ip;
+		union weir_ip ip;
+		bool is_ipv6;
 
 		rc = weir_db_step(s, err);
 		if (rc != 1)
 			break;
-		ip = weir_db_blob(s, 0, &bytes);
-		if (ip != NULL && (bytes == 4 || bytes == 16))
-			walk_address(w, ip, bytes == 16);
+		is_ipv6 = store_ip_read(&ip, s, 0);
+		walk_address(w, ip.b, is_ipv6);
 	}
 	weir_db_finish(s);
 	return rc;

@@ -70,17 +70,17 @@ static void ask_system(struct store_file *f, const char *path)
 		f->bytes += (uint64_t)st.st_size;
 }
 
-/* A file that is still in WAL has its times in the index only. */
+/* A file that is not finished has its times in its order only. */
 static int ask_unfinished(struct store_file *f, struct weir_db *db, struct weir_err *err)
 {
 	int64_t rows = 0;
 	int rc;
 
-	rc = weir_db_number(db, "SELECT max(id) FROM flow_row", 0, &rows, err);
+	rc = weir_db_number(db, "SELECT max(rowid) FROM flow_row", 0, &rows, err);
 	if (rc == 0)
-		rc = weir_db_number(db, "SELECT min(end_time) FROM flow_row", 0, &f->end_us, err);
+		rc = weir_db_number(db, "SELECT min(end_time) FROM flow_time", 0, &f->end_us, err);
 	if (rc == 0)
-		rc = weir_db_number(db, "SELECT max(end_time) FROM flow_row", 0, &f->last_us, err);
+		rc = weir_db_number(db, "SELECT max(end_time) FROM flow_time", 0, &f->last_us, err);
 	f->rows = (uint64_t)rows;
 	f->first_us = 0;
 	return rc;

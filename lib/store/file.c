@@ -130,10 +130,10 @@ static int open_file(struct weir_store *s, struct weir_err *err)
 	s->db = store_file_open(s->path, s->conf.busy_ms, true, err);
 	if (s->db == NULL)
 		return -err->code;
-	s->inserter = store_inserter_create(s->db, err);
-	if (s->inserter == NULL)
+	s->batch = store_batch_create(s->db, err);
+	if (s->batch == NULL)
 		return -err->code;
-	rc = weir_db_number(s->db, "SELECT max(id) FROM flow_row", 0, &rows, err);
+	rc = weir_db_number(s->db, "SELECT max(rowid) FROM flow_row", 0, &rows, err);
 	if (rc != 0)
 		return rc;
 	if (stat(s->path, &st) != 0)
@@ -195,8 +195,8 @@ void store_file_end(struct weir_store *s, bool held)
 {
 	struct stat st;
 
-	store_inserter_destroy(s->inserter);
-	s->inserter = NULL;
+	weir_db_batch_destroy(s->batch);
+	s->batch = NULL;
 	weir_db_close(s->db);
 	s->db = NULL;
 	pthread_mutex_lock(&s->lock);

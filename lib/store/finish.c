@@ -9,6 +9,7 @@
 #include <errno.h>
 
 static const char *const indexes[] = {
+	"CREATE INDEX IF NOT EXISTS flow_by_end_time ON flow_row (end_time)",
 	"CREATE INDEX IF NOT EXISTS flow_by_ip_0 ON flow_row (ip_0, end_time)",
 	"CREATE INDEX IF NOT EXISTS flow_by_ip_1 ON flow_row (ip_1, end_time)",
 	"CREATE INDEX IF NOT EXISTS flow_by_client_port ON flow_row (client_port, end_time)",
@@ -30,6 +31,10 @@ static int sum_up_in(struct weir_db *db, struct weir_err *err)
 	int64_t blocks;
 	int rc = store_address_build(db, &blocks, err);
 
+	if (rc == 0 && store_finish_text() == NULL)
+		rc = weir_err_set(err, ENOMEM, "store: no memory for the schema of its files");
+	if (rc == 0)
+		rc = weir_db_exec(db, store_finish_text(), err);
 	if (rc != 0)
 		return rc;
 	s = weir_db_prepare(db,

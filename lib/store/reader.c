@@ -9,12 +9,15 @@
 
 void store_reader_trouble(struct weir_store_reader *r, const struct weir_err *err)
 {
-	struct weir_err *more = realloc(r->troubles, (r->n_troubles + 1) * sizeof(*more));
+	struct weir_err *more;
 
-	if (more == NULL)
-		return;
-	r->troubles = more;
-	r->troubles[r->n_troubles++] = *err;
+	pthread_mutex_lock(&r->lock);
+	more = realloc(r->troubles, (r->n_troubles + 1) * sizeof(*more));
+	if (more != NULL) {
+		r->troubles = more;
+		r->troubles[r->n_troubles++] = *err;
+	}
+	pthread_mutex_unlock(&r->lock);
 }
 
 struct weir_store_reader *weir_store_reader_open(const char *dir, struct weir_err *err)
@@ -25,6 +28,7 @@ struct weir_store_reader *weir_store_reader_open(const char *dir, struct weir_er
 		weir_err_set(err, ENOMEM, "%s: no memory to read it", dir);
 		return NULL;
 	}
+	pthread_mutex_init(&r->lock, NULL);
 	if (snprintf(r->dir, sizeof(r->dir), "%s", dir) >= (int)sizeof(r->dir)) {
 		weir_err_set(err, ENAMETOOLONG, "%.100s...: the path is too long", dir);
 		goto err_close;
@@ -45,6 +49,7 @@ void weir_store_reader_close(struct weir_store_reader *r)
 {
 	if (r == NULL)
 		return;
+	pthread_mutex_destroy(&r->lock);
 	store_catalog_fini(&r->catalog);
 	free(r->troubles);
 	free(r);
@@ -60,8 +65,20 @@ uint32_t weir_store_reader_opened(const struct weir_store_reader *r)
 	return r->opened;
 }
 
+/* From here on the file stays as it is now: its state may be another than in the catalogue. */
+static int hold(struct weir_db *db, bool *finished, struct weir_err *err)
+{
+	int64_t v = 0;
+	int rc = weir_db_exec(db, "BEGIN", err);
+
+	if (rc == 0)
+		rc = weir_db_number(db, "SELECT finished FROM file", 0, &v, err);
+	*finished = v != 0;
+	return rc == 0 ? 1 : rc;
+}
+
 struct weir_db *store_reader_file(struct weir_store_reader *r, uint32_t i,
-				  const struct weir_store_query *q)
+				  const struct weir_store_query *q, bool *finished)
 {
 	const struct store_file *f = &r->catalog.files[i];
 	char path[STORE_PATH_BYTES];
@@ -74,18 +91,23 @@ struct weir_db *store_reader_file(struct weir_store_reader *r, uint32_t i,
 	rc = store_path(path, r->dir, f->name, &err);
 	if (rc == 0) {
 		db = store_file_open(path, BUSY_MS, false, &err);
-		rc = db == NULL ? -err.code : 1;
+		rc = db == NULL ? -err.code : hold(db, finished, &err);
 	}
 	if (rc == 1 && f->state == STORE_FINISHED)
 		rc = store_address_test(db, f->blocks, q->nets, q->n_nets, &err);
-	if (rc == 1) {
-		r->opened++;
+	if (rc == 1)
 		return db;
-	}
 	if (rc < 0)
 		store_reader_trouble(r, &err);
 	weir_db_close(db);
 	return NULL;
+}
+
+void store_reader_count(struct weir_store_reader *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->opened++;
+	pthread_mutex_unlock(&r->lock);
 }
 
 int store_query_check(const struct weir_store_query *q, struct weir_err *err)

@@ -1,90 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A record as a row and back. What a column holds stays bound from row to row, so only what differs
- * from the row before is bound anew: a third of the columns of ordinary traffic.
- */
+/* A record as a row and back. */
 #include "store_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-struct store_inserter {
-	struct weir_db *db;
-	struct weir_db_stmt *row, *more;
-	int64_t bound[WEIR_FIELDS];
-};
+enum { ROW, MORE }; /* tables of the batch */
 
 static int64_t mac_number(const uint8_t mac[6])
 {
 	return (int64_t)((uint64_t)weir_be16(mac) << 32 | weir_be32(mac + 2));
 }
 
-/* A field of each kind of flow_fields.def as the number that is kept. */
-#define KEEP_U8(v)    (int64_t)(v)
-#define KEEP_U16(v)   (int64_t)(v)
-#define KEEP_U32(v)   (int64_t)(v)
-#define KEEP_U64(v)   (int64_t)(v)
-#define KEEP_I32(v)   (int64_t)(v)
-#define KEEP_ID(v)    (int64_t)(v)
-#define KEEP_TIME(v)  (int64_t)((v) / WEIR_NS_PER_US)
-#define KEEP_SPAN(v)  (int64_t)((v) / WEIR_NS_PER_US)
-#define KEEP_IP4(v)   (int64_t)(v)
-#define KEEP_POINT(v) (int64_t)(v)
-#define KEEP_MAC(v)   mac_number(v)
-
-static inline void bind_number(struct store_inserter *in, struct weir_db_stmt *s, int i,
-			       enum weir_field f, int64_t v)
+static void put_ip(struct weir_db_row *row, const union weir_ip *ip, bool is_ipv6)
 {
-	if (in->bound[f] == v)
-		return;
-	in->bound[f] = v;
-	weir_db_bind_i64(s, i, v);
+	if (is_ipv6)
+		weir_db_row_blob(row, ip->b, 16);
+	else
+		weir_db_row_i64(row, weir_be32(ip->b));
 }
 
-#define BIND_NUMBER(name, keep, member) \
-	bind_number(in, s, i++, WEIR_FIELD_##name, keep(rec->member));
-#define BIND_U8(name, m)    BIND_NUMBER(name, KEEP_U8, m)
-#define BIND_U16(name, m)   BIND_NUMBER(name, KEEP_U16, m)
-#define BIND_U32(name, m)   BIND_NUMBER(name, KEEP_U32, m)
-#define BIND_U64(name, m)   BIND_NUMBER(name, KEEP_U64, m)
-#define BIND_I32(name, m)   BIND_NUMBER(name, KEEP_I32, m)
-#define BIND_ID(name, m)    BIND_NUMBER(name, KEEP_ID, m)
-#define BIND_TIME(name, m)  BIND_NUMBER(name, KEEP_TIME, m)
-#define BIND_SPAN(name, m)  BIND_NUMBER(name, KEEP_SPAN, m)
-#define BIND_IP4(name, m)   BIND_NUMBER(name, KEEP_IP4, m)
-#define BIND_POINT(name, m) BIND_NUMBER(name, KEEP_POINT, m)
-#define BIND_MAC(name, m)   BIND_NUMBER(name, KEEP_MAC, m)
-#define BIND_IP(name, m)    weir_db_bind_blob(s, i++, rec->m.b, rec->is_ipv6 ? 16 : 4);
+/* A field of each kind of flow_fields.def as what is kept. */
+#define PUT_NUMBER(v) weir_db_row_i64(&row, (int64_t)(v));
+#define PUT_NS(v)     weir_db_row_i64(&row, (int64_t)((v) / WEIR_NS_PER_US));
+#define PUT_U8        PUT_NUMBER
+#define PUT_U16       PUT_NUMBER
+#define PUT_U32       PUT_NUMBER
+#define PUT_U64       PUT_NUMBER
+#define PUT_I32       PUT_NUMBER
+#define PUT_ID        PUT_NUMBER
+#define PUT_TIME      PUT_NS
+#define PUT_SPAN      PUT_NS
+#define PUT_IP4       PUT_NUMBER
+#define PUT_POINT     PUT_NUMBER
+#define PUT_MAC(v)    weir_db_row_i64(&row, mac_number(v));
+#define PUT_IP(v)     put_ip(&row, &(v), rec->is_ipv6);
 
 /* A step for each row of the table. NOLINTNEXTLINE(readability-function-cognitive-complexity) */
-static void bind_row(struct store_inserter *in, const struct weir_flow_rec *rec)
+static void add_row(struct weir_db_batch *b, int64_t id, const struct weir_flow_rec *rec)
 {
-	struct weir_db_stmt *s = in->row;
-	int i = 1;
+	struct weir_db_row row = weir_db_row_begin(b, ROW, id);
 
 #define WEIR_FIELD(name, kind, member, add, show, help)    \
 	if (store_place(WEIR_FIELD_##name) == STORE_HOT) { \
-		BIND_##kind(name, member)                  \
+		PUT_##kind(rec->member)                    \
 	}
 #include "flow_fields.def"
 #define WEIR_FIELD(name, kind, member, add, show, help)    \
 	if (store_place(WEIR_FIELD_##name) == STORE_ROW) { \
-		BIND_##kind(name, member)                  \
+		PUT_##kind(rec->member)                    \
 	}
 #include "flow_fields.def"
+	weir_db_row_end(b, ROW, &row, (int64_t)(rec->end_ns / WEIR_NS_PER_US));
 }
 
 /* NOLINTNEXTLINE(readability-function-cognitive-complexity) */
-static void bind_more(struct store_inserter *in, const struct weir_flow_rec *rec)
+static void add_more(struct weir_db_batch *b, int64_t id, const struct weir_flow_rec *rec)
 {
-	struct weir_db_stmt *s = in->more;
-	int i = 2; /* after the id */
+	struct weir_db_row row = weir_db_row_begin(b, MORE, id);
 
 #define WEIR_FIELD(name, kind, member, add, show, help)     \
 	if (store_place(WEIR_FIELD_##name) == STORE_MORE) { \
-		BIND_##kind(name, member)                   \
+		PUT_##kind(rec->member)                     \
 	}
 #include "flow_fields.def"
+	weir_db_row_end(b, MORE, &row, 0);
 }
 
 #define SET_IP(v)     false
@@ -111,17 +91,11 @@ static bool has_more(const struct weir_flow_rec *rec)
 	return more;
 }
 
-int store_insert(struct store_inserter *in, const struct weir_flow_rec *rec, struct weir_err *err)
+void store_batch_add(struct weir_db_batch *b, int64_t id, const struct weir_flow_rec *rec)
 {
-	int rc;
-
-	bind_row(in, rec);
-	rc = weir_db_step(in->row, err);
-	if (rc != 0 || !has_more(rec))
-		return rc;
-	weir_db_bind_i64(in->more, 1, weir_db_last_id(in->db));
-	bind_more(in, rec);
-	return weir_db_step(in->more, err);
+	add_row(b, id, rec);
+	if (has_more(rec))
+		add_more(b, id, rec);
 }
 
 static void put_columns(FILE *out, enum store_place place, const char *before)
@@ -140,79 +114,47 @@ static int count_columns(enum store_place place)
 	return n;
 }
 
-static struct weir_db_stmt *prepare(struct weir_db *db, const char *into, bool more,
-				    struct weir_err *err)
+struct weir_db_batch *store_batch_create(struct weir_db *db, struct weir_err *err)
 {
-	int n = more ? count_columns(STORE_MORE)
-		     : count_columns(STORE_HOT) + count_columns(STORE_ROW);
-	struct weir_db_stmt *s = NULL;
-	char *sql = NULL;
-	size_t bytes;
-	FILE *out = open_memstream(&sql, &bytes);
+	const struct weir_db_batch_table tables[] = {
+		[ROW] = { "flow_row", "flow_time", false,
+			  (uint32_t)(count_columns(STORE_HOT) + count_columns(STORE_ROW)) },
+		[MORE] = { "flow_more", NULL, true, (uint32_t)(1 + count_columns(STORE_MORE)) },
+	};
 
-	if (out == NULL)
-		return NULL;
-	fprintf(out, "INSERT INTO %s (id", into);
-	put_columns(out, more ? STORE_MORE : STORE_HOT, "");
-	if (!more)
-		put_columns(out, STORE_ROW, "");
-	fprintf(out, ") VALUES (%s", more ? "?" : "NULL"); /* NULL: the next one */
-	for (int i = 0; i < n; i++)
-		fprintf(out, ", ?");
-	fprintf(out, ")");
-	if (fclose(out) == 0)
-		s = weir_db_prepare(db, sql, err);
-	free(sql);
-	for (int i = 1; s != NULL && i <= n + more; i++)
-		weir_db_bind_i64(s, i, 0); /* as `bound` says */
-	return s;
-}
-
-struct store_inserter *store_inserter_create(struct weir_db *db, struct weir_err *err)
-{
-	struct store_inserter *in = calloc(1, sizeof(*in));
-
-	if (in == NULL) {
-		weir_err_set(err, ENOMEM, "store: no memory for statements");
-		return NULL;
-	}
-	in->db = db;
-	weir_err_set(err, ENOMEM, "store: no memory for statements");
-	in->row = prepare(db, "flow_row", false, err);
-	in->more = in->row != NULL ? prepare(db, "flow_more", true, err) : NULL;
-	if (in->more != NULL)
-		return in;
-	store_inserter_destroy(in);
-	return NULL;
-}
-
-void store_inserter_destroy(struct store_inserter *in)
-{
-	if (in == NULL)
-		return;
-	weir_db_finish(in->row);
-	weir_db_finish(in->more);
-	free(in);
+	return weir_db_batch_create(db, tables, WEIR_ARRAY_SIZE(tables), err);
 }
 
 void store_row_columns(FILE *out)
 {
-	fprintf(out, "f.id");
+	fprintf(out, "f.rowid");
 	put_columns(out, STORE_HOT, "f.");
 	put_columns(out, STORE_ROW, "f.");
 	put_columns(out, STORE_MORE, "m.");
 }
 
+bool store_ip_read(union weir_ip *ip, struct weir_db_stmt *s, int i)
+{
+	uint32_t be = __builtin_bswap32((uint32_t)weir_db_i64(s, i));
+	size_t bytes;
+	const void *p;
+
+	memset(ip, 0, sizeof(*ip));
+	if (weir_db_is_number(s, i)) {
+		memcpy(ip->b, &be, sizeof(be));
+		return false;
+	}
+	/* Whoever wrote the file: nothing but a number and 16 bytes is an address. */
+	p = weir_db_blob(s, i, &bytes);
+	if (p == NULL || bytes != 16)
+		return false;
+	memcpy(ip->b, p, 16);
+	return true;
+}
+
 static void read_ip(union weir_ip *ip, struct weir_flow_rec *rec, struct weir_db_stmt *s, int i)
 {
-	size_t bytes;
-	const void *p = weir_db_blob(s, i, &bytes);
-
-	/* Whoever wrote the file: nothing but 4 and 16 bytes is an address. */
-	if (p == NULL || (bytes != 4 && bytes != 16))
-		return;
-	memcpy(ip->b, p, bytes);
-	rec->is_ipv6 = bytes == 16;
+	rec->is_ipv6 = store_ip_read(ip, s, i);
 }
 
 static void read_mac(uint8_t mac[6], int64_t v)

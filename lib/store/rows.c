@@ -28,7 +28,6 @@ struct weir_store_rows {
 	bool by_time;
 	uint64_t left;
 	char *select;
-	char order[64];
 
 	/* by_time: files not opened yet, by where they may begin; and those that are open. */
 	uint32_t *waiting;
@@ -76,8 +75,8 @@ static int stream_next(struct weir_store_rows *rows, struct stream *st)
 static struct stream *stream_open(struct weir_store_rows *rows, uint32_t file)
 {
 	struct weir_store_reader *r = rows->reader;
-	bool indexed = r->catalog.files[file].state == STORE_FINISHED;
-	struct weir_db *db = store_reader_file(r, file, &rows->q);
+	bool finished;
+	struct weir_db *db = store_reader_file(r, file, &rows->q, &finished);
 	struct weir_err err = { 0 };
 	struct stream *st;
 
@@ -90,9 +89,10 @@ static struct stream *stream_open(struct weir_store_rows *rows, uint32_t file)
 		store_reader_trouble(r, &err);
 		return NULL;
 	}
+	store_reader_count(r);
 	st->file = file;
 	st->cursor.db = db;
-	if (store_cursor_open(&st->cursor, &rows->q, indexed, rows->select, rows->order, &err) == 0)
+	if (store_cursor_open(&st->cursor, &rows->q, finished, rows->select, true, &err) == 0)
 		return st;
 	store_reader_trouble(r, &err);
 	stream_close(st);
@@ -244,18 +244,14 @@ static int check(const struct weir_store_query *q, struct weir_err *err)
 
 static int prepare(struct weir_store_rows *rows)
 {
-	char key[512];
 	size_t bytes;
 	FILE *out = open_memstream(&rows->select, &bytes);
 
 	if (out == NULL)
 		return -ENOMEM;
-	fprintf(out, "%s, ", store_expression(rows->q.sort, key, sizeof(key)));
 	store_row_columns(out);
 	if (fclose(out) != 0)
 		return -ENOMEM;
-	snprintf(rows->order, sizeof(rows->order), "ORDER BY 1%s, 2%s LIMIT ?1",
-		 rows->q.descending ? " DESC" : "", rows->q.descending ? " DESC" : "");
 	return rows->by_time ? merge_prepare(rows) : gather(rows);
 }
 

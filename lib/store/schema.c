@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tables of a file and the view `flow`, made from lib/rec/flow_fields.def. Numbers are kept as the
- * view shows them, times and durations in us, addresses as 4 or 16 bytes; the view makes texts of
+ * view shows them, times and durations in us, IPv4 addresses as numbers, IPv6 as 16 bytes; the view makes texts of
  * addresses, the same as the JSON encoder's (RFC 5952), with nothing but SQL.
  */
 #include "store_priv.h"
@@ -39,6 +39,11 @@
 #define SQL_tunnel_tier "min(2, max(coalesce(m.tunnel_tx_tier, 0), coalesce(m.tunnel_rx_tier, 0)))"
 #define SQL_flow_count  "CASE WHEN f.flows > 1 THEN f.flows ELSE 0 END"
 
+const char *store_from(bool plain)
+{
+	return plain ? "flow_row f" : "flow_time t CROSS JOIN flow_row f ON f.rowid = t.id";
+}
+
 const char *store_expression(enum weir_field f, char *to, size_t bytes)
 {
 	switch (f) {
@@ -53,7 +58,7 @@ const char *store_expression(enum weir_field f, char *to, size_t bytes)
 	if (store_place(f) == STORE_MORE)
 		snprintf(to, bytes, "coalesce(m.%s, 0)", weir_fields[f].name);
 	else if (store_place(f) == STORE_NOT)
-		snprintf(to, bytes, "(length(f.ip_0) = 16)"); /* is_ipv6 */
+		snprintf(to, bytes, "(typeof(f.ip_0) = 'blob')"); /* is_ipv6 */
 	else
 		snprintf(to, bytes, "f.%s", weir_fields[f].name);
 	return to;
@@ -64,17 +69,20 @@ static bool is_kind(enum weir_field f, const char *kind)
 	return strcmp(weir_fields[f].kind, kind) == 0;
 }
 
-static bool is_blob(enum weir_field f)
+static bool is_address(enum weir_field f)
 {
 	return is_kind(f, "IP");
 }
 
-static void put_columns(FILE *out, enum store_place place)
+static void put_columns(FILE *out, enum store_place place, const char *before)
 {
-	for (unsigned int f = 0; f < WEIR_FIELDS; f++)
-		if (weir_fields[f].bytes > 0 && store_place((enum weir_field)f) == place)
-			fprintf(out, ", %s %s", weir_fields[f].name,
-				is_blob((enum weir_field)f) ? "BLOB" : "INTEGER");
+	for (unsigned int f = 0; f < WEIR_FIELDS; f++) {
+		if (weir_fields[f].bytes == 0 || store_place((enum weir_field)f) != place)
+			continue;
+		fprintf(out, "%s%s %s", before, weir_fields[f].name,
+			is_address((enum weir_field)f) ? "BLOB" : "INTEGER");
+		before = ", ";
+	}
 }
 
 /* Byte `n` of the bytes whose hexadecimal text is `h`. */
@@ -86,14 +94,21 @@ static void put_byte(FILE *out, int n)
 		2 * n + 1, digits, 2 * n + 2);
 }
 
-static void put_ipv4(FILE *out, int first)
+/* The last 4 bytes of 16. */
+static void put_ipv4(FILE *out)
 {
 	fprintf(out, "printf('%%d.%%d.%%d.%%d'");
-	for (int i = 0; i < 4; i++) {
+	for (int i = 12; i < 16; i++) {
 		fprintf(out, ", ");
-		put_byte(out, first + i);
+		put_byte(out, i);
 	}
 	fprintf(out, ")");
+}
+
+static void put_ip4(FILE *out, const char *value)
+{
+	fprintf(out, "printf('%%d.%%d.%%d.%%d', %s >> 24, %s >> 16 & 255, %s >> 8 & 255, %s & 255)",
+		value, value, value, value);
 }
 
 /* Eight groups without leading zeroes, each with a colon on both sides. */
@@ -124,29 +139,22 @@ static void put_shortened(FILE *out)
 	fprintf(out, " ELSE trim(t, ':') END");
 }
 
-static void put_ip(FILE *out, const char *name)
+static void put_ip(FILE *out, const char *value)
 {
-	fprintf(out, "CASE length(f.%s) WHEN 4 THEN (SELECT ", name);
-	put_ipv4(out, 0);
+	fprintf(out, "CASE typeof(%s) WHEN 'integer' THEN ", value);
+	put_ip4(out, value);
 	fprintf(out,
-		" FROM (SELECT hex(f.%s) AS h)) ELSE (SELECT CASE "
+		" ELSE (SELECT CASE "
 		"WHEN substr(h, 1, 24) = '000000000000000000000000' AND substr(h, 25, 4) <> '0000' "
-		"THEN '::' || ",
-		name);
-	put_ipv4(out, 12);
+		"THEN '::' || ");
+	put_ipv4(out);
 	fprintf(out, " WHEN substr(h, 1, 24) = '00000000000000000000FFFF' THEN '::ffff:' || ");
-	put_ipv4(out, 12);
+	put_ipv4(out);
 	fprintf(out, " ELSE ");
 	put_shortened(out);
 	fprintf(out, " END FROM (SELECT h, ");
 	put_groups(out);
-	fprintf(out, " AS t FROM (SELECT hex(f.%s) AS h))) END", name);
-}
-
-static void put_ip4(FILE *out, const char *value)
-{
-	fprintf(out, "printf('%%d.%%d.%%d.%%d', %s >> 24, %s >> 16 & 255, %s >> 8 & 255, %s & 255)",
-		value, value, value, value);
+	fprintf(out, " AS t FROM (SELECT hex(%s) AS h))) END", value);
 }
 
 static void put_mac(FILE *out, const char *value)
@@ -167,13 +175,15 @@ static void put_point(FILE *out, const char *value)
 	fprintf(out, " ELSE '' END");
 }
 
-static void put_column(FILE *out, enum weir_field f)
+static void put_column(FILE *out, enum weir_field f, bool finished)
 {
 	char value[512];
 
 	store_expression(f, value, sizeof(value));
+	if (f == WEIR_FIELD_end_time && !finished)
+		snprintf(value, sizeof(value), "t.end_time");
 	if (is_kind(f, "IP"))
-		put_ip(out, weir_fields[f].name);
+		put_ip(out, value);
 	else if (is_kind(f, "IP4"))
 		put_ip4(out, value);
 	else if (is_kind(f, "MAC"))
@@ -187,7 +197,8 @@ static void put_column(FILE *out, enum weir_field f)
 	fprintf(out, " AS %s", weir_fields[f].name);
 }
 
-static void put_view(FILE *out)
+/* Until it is finished, a file is found by time through a table: the view goes that way. */
+static void put_view(FILE *out, bool finished)
 {
 	const char *separator = "";
 
@@ -196,19 +207,38 @@ static void put_view(FILE *out)
 		if (weir_fields[f].show == WEIR_SHOW_NEVER)
 			continue;
 		fprintf(out, "%s", separator);
-		put_column(out, (enum weir_field)f);
+		put_column(out, (enum weir_field)f, finished);
 		separator = ",\n";
 	}
-	fprintf(out, "\nFROM flow_row f LEFT JOIN flow_more m ON m.id = f.id;\n");
+	fprintf(out, "\nFROM %s LEFT JOIN flow_more m ON m.id = f.rowid;\n", store_from(finished));
 }
 
 static char *text;
 static const char *steps[1]; /* text */
+static char *finish_text;
+
+/* What a complete file has instead of `flow_time`. */
+static void make_finish_text(void)
+{
+	size_t bytes;
+	FILE *out = open_memstream(&finish_text, &bytes);
+
+	if (out == NULL)
+		return;
+	fprintf(out, "DROP VIEW flow;\nDROP TABLE flow_time;\n");
+	put_view(out, true);
+	if (fclose(out) != 0) {
+		free(finish_text);
+		finish_text = NULL;
+	}
+}
 
 static void make_text(void)
 {
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
+
+	make_finish_text();
 
 	if (out == NULL)
 		return;
@@ -218,13 +248,15 @@ static void make_text(void)
 		"first_end INTEGER, last_end INTEGER, filter_blocks INTEGER NOT NULL);\n"
 		"INSERT INTO file VALUES (1, 0, 0, NULL, NULL, NULL, 0);\n"
 		"CREATE TABLE address_filter (block INTEGER PRIMARY KEY, bits BLOB NOT NULL);\n");
-	fprintf(out, "CREATE TABLE flow_row (id INTEGER PRIMARY KEY");
-	put_columns(out, STORE_HOT);
-	put_columns(out, STORE_ROW);
+	/* Its rows are numbered from 1 on, without gaps: VACUUM leaves them so. */
+	fprintf(out, "CREATE TABLE flow_row (");
+	put_columns(out, STORE_HOT, "");
+	put_columns(out, STORE_ROW, ", ");
 	fprintf(out, ");\nCREATE TABLE flow_more (id INTEGER PRIMARY KEY");
-	put_columns(out, STORE_MORE);
-	fprintf(out, ");\nCREATE INDEX flow_by_end_time ON flow_row (end_time);\n");
-	put_view(out);
+	put_columns(out, STORE_MORE, ", ");
+	fprintf(out, ");\nCREATE TABLE flow_time (end_time INTEGER, id INTEGER, "
+		     "PRIMARY KEY (end_time, id)) WITHOUT ROWID;\n");
+	put_view(out, false);
 	if (fclose(out) != 0) {
 		free(text);
 		text = NULL;
@@ -239,7 +271,12 @@ const struct weir_db_schema *store_schema(void)
 						      WEIR_ARRAY_SIZE(steps), steps };
 
 	pthread_once(&once, make_text);
-	return text != NULL ? &schema : NULL;
+	return text != NULL && finish_text != NULL ? &schema : NULL;
+}
+
+const char *store_finish_text(void)
+{
+	return store_schema() != NULL ? finish_text : NULL;
 }
 
 struct weir_db *store_file_open(const char *path, uint32_t busy_ms, bool write,

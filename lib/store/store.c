@@ -10,7 +10,7 @@
 
 #define DEFAULT_FILE_ROWS     10000000
 #define DEFAULT_FILE_S        3600
-#define DEFAULT_TXN_ROWS      50000
+#define DEFAULT_TXN_ROWS      WEIR_DB_BATCH_ROWS
 #define DEFAULT_BUSY_MS       200
 #define DEFAULT_PAUSE_MS      1000
 
@@ -48,14 +48,13 @@ static int commit(struct weir_store *s, struct weir_err *err)
 {
 	int rc;
 
-	if (s->began_ns == 0)
+	if (get(&s->pending) == 0)
 		return 0;
 	rc = store_file_check(s, err);
 	if (rc == 0)
-		rc = weir_db_commit(s->db, err);
+		rc = weir_db_batch_move(s->batch, err);
 	if (rc != 0)
 		return rc;
-	s->began_ns = 0;
 	add(&s->stored, get(&s->pending));
 	atomic_store_explicit(&s->pending, 0, memory_order_relaxed);
 	mend(s);
@@ -65,19 +64,17 @@ static int commit(struct weir_store *s, struct weir_err *err)
 /* What was pending and `n` more are lost; the file is opened anew after a while. */
 static int fail(struct weir_store *s, uint32_t n, const struct weir_err *err)
 {
-	if (s->db != NULL) {
-		weir_db_rollback(s->db);
+	if (s->db != NULL)
 		store_file_end(s, true);
-	}
 	add(&s->lost, get(&s->pending) + n);
 	add(&s->failures, 1);
 	atomic_store_explicit(&s->pending, 0, memory_order_relaxed);
-	s->began_ns = 0;
 	s->paused_ns = weir_clock_mono_ns() + s->conf.pause_ms * WEIR_NS_PER_MS;
 	fault_set(s, err);
 	return -err->code;
 }
 
+/* The file of this record, with room for it. */
 static int ready(struct weir_store *s, const struct weir_flow_rec *rec, struct weir_err *err)
 {
 	int rc = 0;
@@ -89,10 +86,8 @@ static int ready(struct weir_store *s, const struct weir_flow_rec *rec, struct w
 	}
 	if (rc == 0 && s->db == NULL)
 		rc = store_file_begin(s, rec, err);
-	if (rc == 0 && s->began_ns == 0) {
-		rc = weir_db_begin(s->db, err);
-		s->began_ns = rc == 0 ? weir_clock_mono_ns() : 0;
-	}
+	if (rc == 0 && !weir_db_batch_has_room(s->batch))
+		rc = commit(s, err);
 	return rc;
 }
 
@@ -100,13 +95,13 @@ static int put(struct weir_store *s, const struct weir_flow_rec *rec, struct wei
 {
 	int rc = 0;
 
-	if (s->began_ns == 0 || store_file_is_other(s, rec))
+	if (s->db == NULL || store_file_is_other(s, rec) || !weir_db_batch_has_room(s->batch))
 		rc = ready(s, rec, err);
-	if (rc == 0)
-		rc = store_insert(s->inserter, rec, err);
-	if (rc == 0)
-		s->rows++;
-	return rc;
+	if (rc != 0)
+		return rc;
+	s->rows++;
+	store_batch_add(s->batch, (int64_t)s->rows, rec);
+	return 0;
 }
 
 int weir_store_write(struct weir_store *s, const struct weir_flow_rec *recs, uint32_t n,

@@ -3,7 +3,7 @@
 #ifndef STORE_PRIV_H
 #define STORE_PRIV_H
 
-#include <weir_db.h>
+#include <weir_db_batch.h>
 #include <weir_store.h>
 
 #include <pthread.h>
@@ -86,6 +86,12 @@ static inline enum store_place store_place(enum weir_field f)
 /* Of files; made once. NULL without memory. Any thread. */
 const struct weir_db_schema *store_schema(void);
 
+/* SQL that makes a file's schema that of a finished one; NULL without memory. Any thread. */
+const char *store_finish_text(void);
+
+/* Where rows come from: `plain`, or in the order of t.end_time, in a file that is not finished. */
+const char *store_from(bool plain);
+
 /* The field's value as SQL, of `flow_row f LEFT JOIN flow_more m`; `to`. */
 const char *store_expression(enum weir_field f, char *to, size_t bytes);
 
@@ -98,14 +104,16 @@ struct weir_db *store_file_open(const char *path, uint32_t busy_ms, bool write,
 
 /* ---- row.c: a record as a row and back ---- */
 
-struct store_inserter; /* two statements */
-struct store_inserter *store_inserter_create(struct weir_db *db, struct weir_err *err);
-void store_inserter_destroy(struct store_inserter *in);
-int store_insert(struct store_inserter *in, const struct weir_flow_rec *rec, struct weir_err *err);
+/* For rows of both tables. */
+struct weir_db_batch *store_batch_create(struct weir_db *db, struct weir_err *err);
+void store_batch_add(struct weir_db_batch *b, int64_t id, const struct weir_flow_rec *rec);
 
 /* The columns store_row_read() expects from column `first` on; written to `out`. */
 void store_row_columns(FILE *out);
 void store_row_read(struct weir_db_stmt *s, int first, struct weir_flow_rec *rec);
+
+/* An address: IPv4 is kept as a number, IPv6 as 16 bytes. True = it is IPv6; 0.0.0.0 for what is neither. */
+bool store_ip_read(union weir_ip *ip, struct weir_db_stmt *s, int i);
 
 /* Also of a group, when only its own field is set. */
 void store_row_set(struct weir_flow_rec *rec, enum weir_field f, int64_t v);
@@ -184,15 +192,14 @@ struct weir_store {
 	int lock_fd;
 
 	/* Writer only. */
-	struct weir_db *db; /* NULL = between files */
-	struct store_inserter *inserter;
+	struct weir_db *db;          /* NULL = between files */
+	struct weir_db_batch *batch; /* what is pending */
 	char name[STORE_NAME_BYTES]; /* of `db` */
 	char path[STORE_PATH_BYTES];
 	uint64_t dev, ino;  /* of `db` when it was opened */
 	int64_t start_s;    /* period of `db` */
 	uint64_t opened_ns; /* monotonic */
 	uint64_t rows;      /* in `db`, pending ones too */
-	uint64_t began_ns;  /* of the open transaction; 0 = none */
 	uint64_t paused_ns; /* monotonic: nothing is tried before; 0 = all is well */
 
 	_Atomic uint64_t taken, stored, pending, lost, failures; /* writer: wo */
@@ -235,18 +242,23 @@ void *store_finisher(void *store);
 struct store_cursor {
 	struct weir_db *db;
 	struct weir_db_stmt *stmt;
+	int64_t first_id, last_id; /* rows looked at; last 0 = all */
 	uint8_t nets[STORE_NETS_MAX][2][16];
 };
 
 /* A file may hold rows of this query, as far as the catalogue knows. */
 bool store_where_may_match(const struct weir_store_query *q, const struct store_file *f);
 
+/* All rows of such a file are looked at, so several threads may share them. */
+bool store_where_in_parts(const struct weir_store_query *q, bool finished);
+
 /*
- * Prepare "SELECT `select` FROM ... WHERE what the query says", then `order`, over `c->db`. With
- * `indexed` in a way that uses the indexes of a finished file. The text has ?1 for q->limit.
+ * Prepare "SELECT `select` FROM ... WHERE what the query says" over `c->db`, in the way that suits a file
+ * that is `finished`, or is not. With `ordered` in the order of q->sort, whose value comes before `select`, and
+ * of what `select` begins with; then no more than q->limit.
  */
-int store_cursor_open(struct store_cursor *c, const struct weir_store_query *q, bool indexed,
-		      const char *select, const char *order, struct weir_err *err);
+int store_cursor_open(struct store_cursor *c, const struct weir_store_query *q, bool finished,
+		      const char *select, bool ordered, struct weir_err *err);
 void store_cursor_close(struct store_cursor *c); /* `db` as well */
 
 /* ---- reader.c ---- */
@@ -254,14 +266,21 @@ void store_cursor_close(struct store_cursor *c); /* `db` as well */
 struct weir_store_reader {
 	char dir[STORE_PATH_BYTES - STORE_NAME_BYTES - 8];
 	struct store_catalog catalog;
+	pthread_mutex_t lock; /* of what follows */
 	struct weir_err *troubles;
 	uint32_t n_troubles, opened;
 };
 
 void store_reader_trouble(struct weir_store_reader *r, const struct weir_err *err);
-/* Open file `i` when it can match: NULL when not, or with trouble, which is noted. */
+/*
+ * Open file `i` when it can match, as it is at this moment, `finished` or not: NULL when it cannot, or with
+ * trouble, which is noted. Several threads may.
+ */
 struct weir_db *store_reader_file(struct weir_store_reader *r, uint32_t i,
-				  const struct weir_store_query *q);
+				  const struct weir_store_query *q, bool *finished);
+/* A file was opened and asked. */
+void store_reader_count(struct weir_store_reader *r);
+
 /* What SQL cannot say of a query. */
 static inline bool store_query_likes(const struct weir_store_query *q,
 				     const struct weir_flow_rec *rec)

@@ -1,31 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who has most of something: one pass over the rows of each file into one hash table. SQLite would
- * sort all rows of a file to group them.
+ * Who has most of something: one pass over the rows of each file into hash tables. SQLite would
+ * sort all rows of a file to group them. Files are looked at in parts, by as many threads as there are CPUs
+ * and never more than four; each has its own connections and groups, added up in the end.
  */
+#include "groups.h"
 #include "store_priv.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
-#define SLOTS_FIRST 4096 /* power of two */
+#define THREADS_MAX 4
+#define ALL_SUMS    ((1U << WEIR_STORE_SUMS) - 1)
+#define PART_ROWS   500000 /* a tenth of a second or two: opening a file for it is nothing */
 
-struct key {
-	uint64_t q[2][2]; /* a number in q[i][0], or an address */
-	uint8_t bytes[2]; /* of the address; 0 = a number */
+/* Rows of a file; last_id 0 = all. */
+struct part {
+	uint32_t file;
+	int64_t first_id, last_id;
 };
 
-struct slot {
-	struct key key;
-	bool taken;
-	uint64_t sum[WEIR_STORE_SUMS];
-};
-
-struct table {
+/* The question; its threads only read it, but for `next`. */
+struct job {
+	struct weir_store_reader *reader;
+	const struct weir_store_query *q;
 	const struct weir_store_grouping *g;
-	struct slot *slots;
-	uint64_t n_slots, used;
-	uint64_t total[WEIR_STORE_SUMS];
+	char *select;
+	struct part *parts;
+	uint32_t n_parts, room;
+	_Atomic uint32_t next;
+	struct store_groups groups; /* when all is done */
+};
+
+struct worker {
+	struct job *job;
+	struct store_groups groups;
+	pthread_t thread;
+	int rc;
 };
 
 static const char *const sum_columns[WEIR_STORE_SUMS] = {
@@ -42,68 +54,24 @@ static bool is_asked(const struct weir_store_grouping *g, unsigned int sum)
 	return g->sums >> sum & 1;
 }
 
-static uint64_t hash(const struct key *k)
-{
-	uint64_t h = weir_mix(k->q[0][0] ^ UINT64_C(0x9e3779b97f4a7c15),
-			      k->q[0][1] ^ UINT64_C(0xbf58476d1ce4e5b9));
-
-	return weir_mix(h ^ k->q[1][0] ^ UINT64_C(0x94d049bb133111eb),
-			h ^ k->q[1][1] ^ UINT64_C(0xd6e8feb86659fd93));
-}
-
-static bool is_same(const struct key *a, const struct key *b)
-{
-	return memcmp(a->q, b->q, sizeof(a->q)) == 0 &&
-	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
-static struct slot *find(struct slot *slots, uint64_t n, const struct key *k)
-{
-	uint64_t i = hash(k) & (n - 1);
-
-	while (slots[i].taken && !is_same(&slots[i].key, k))
-		i = (i + 1) & (n - 1);
-	return &slots[i];
-}
-
-static int grow(struct table *t)
-{
-	uint64_t n = t->n_slots == 0 ? SLOTS_FIRST : t->n_slots * 2;
-	struct slot *slots = calloc(n, sizeof(*slots));
-
-	if (slots == NULL)
-		return -ENOMEM;
-	for (uint64_t i = 0; i < t->n_slots; i++)
-		if (t->slots[i].taken)
-			*find(slots, n, &t->slots[i].key) = t->slots[i];
-	free(t->slots);
-	t->slots = slots;
-	t->n_slots = n;
-	return 0;
-}
-
 static bool is_address(enum weir_field f)
 {
 	return f == WEIR_FIELD_ip_0 || f == WEIR_FIELD_ip_1;
 }
 
-static struct key key_read(const struct weir_store_grouping *g, struct weir_db_stmt *s)
+static struct store_key key_read(const struct weir_store_grouping *g, struct weir_db_stmt *s)
 {
-	struct key k = { 0 };
+	struct store_key k = { 0 };
 
 	for (uint32_t i = 0; i < g->n_fields; i++) {
-		const void *p;
-		size_t bytes;
+		union weir_ip ip;
 
 		if (!is_address(g->fields[i])) {
 			k.q[i][0] = (uint64_t)weir_db_i64(s, (int)i);
 			continue;
 		}
-		p = weir_db_blob(s, (int)i, &bytes);
-		if (p == NULL || bytes > 16)
-			continue;
-		memcpy(k.q[i], p, bytes);
-		k.bytes[i] = (uint8_t)bytes;
+		k.bytes[i] = store_ip_read(&ip, s, (int)i) ? 16 : 4;
+		memcpy(k.q[i], ip.b, 16);
 	}
 	return k;
 }
@@ -119,29 +87,26 @@ static bool is_liked(const struct weir_store_query *q, struct weir_db_stmt *s, i
 	return q->match(q->match_ctx, &rec);
 }
 
-static int add_row(struct table *t, struct weir_db_stmt *s, const struct weir_store_query *q)
+static int add_row(struct worker *w, struct weir_db_stmt *s)
 {
-	struct key k = key_read(t->g, s);
-	int column = (int)t->g->n_fields;
-	struct slot *slot;
+	const struct weir_store_grouping *g = w->job->g;
+	struct store_key k = key_read(g, s);
+	int column = (int)g->n_fields;
+	struct store_group *group;
 
-	if (!is_liked(q, s,
-		      column + __builtin_popcount(t->g->sums & ((1U << WEIR_STORE_SUMS) - 1))))
+	if (!is_liked(w->job->q, s, column + __builtin_popcount(g->sums & ALL_SUMS)))
 		return 0;
-	if (t->used * 2 >= t->n_slots && grow(t) != 0)
+	group = store_groups_take(&w->groups, &k);
+	if (group == NULL)
 		return -ENOMEM;
-	slot = find(t->slots, t->n_slots, &k);
-	t->used += !slot->taken;
-	slot->key = k;
-	slot->taken = true;
 	for (unsigned int sum = 0; sum < WEIR_STORE_SUMS; sum++) {
 		uint64_t v;
 
-		if (!is_asked(t->g, sum))
+		if (!is_asked(g, sum))
 			continue;
 		v = (uint64_t)weir_db_i64(s, column++);
-		slot->sum[sum] += v;
-		t->total[sum] += v;
+		group->sum[sum] += v;
+		w->groups.total[sum] += v;
 	}
 	return 0;
 }
@@ -170,25 +135,108 @@ static char *columns(const struct weir_store_grouping *g, bool records)
 	return NULL;
 }
 
-static int add_file(struct table *t, struct weir_store_reader *r, uint32_t file,
-		    const struct weir_store_query *q, const char *select)
+static int add_part(struct worker *w, const struct part *p)
 {
-	bool indexed = r->catalog.files[file].state == STORE_FINISHED;
-	struct store_cursor c = { .db = store_reader_file(r, file, q) };
+	struct job *j = w->job;
+	bool finished;
+	struct store_cursor c = { .db = store_reader_file(j->reader, p->file, j->q, &finished),
+				  .first_id = p->first_id,
+				  .last_id = p->last_id };
 	struct weir_err err = { 0 };
 	int rc, added = 0;
 
 	if (c.db == NULL)
 		return 0;
-	rc = store_cursor_open(&c, q, indexed, select, "LIMIT ?1", &err);
+	if (p->first_id <= 1)
+		store_reader_count(j->reader);
+	rc = store_cursor_open(&c, j->q, finished, j->select, false, &err);
 	while (rc == 0 && added == 0 && (rc = weir_db_step(c.stmt, &err)) == 1) {
-		added = add_row(t, c.stmt, q);
+		added = add_row(w, c.stmt);
 		rc = 0;
 	}
 	if (rc < 0)
-		store_reader_trouble(r, &err);
+		store_reader_trouble(j->reader, &err);
 	store_cursor_close(&c);
 	return added;
+}
+
+static void *work(void *worker)
+{
+	struct worker *w = worker;
+	uint32_t i;
+
+	while (w->rc == 0 &&
+	       (i = atomic_fetch_add_explicit(&w->job->next, 1, memory_order_relaxed)) <
+		       w->job->n_parts)
+		w->rc = add_part(w, &w->job->parts[i]);
+	return NULL;
+}
+
+static int part_add(struct job *j, uint32_t file, int64_t first_id, int64_t last_id)
+{
+	if (j->n_parts == j->room) {
+		uint32_t room = j->room == 0 ? 64 : j->room * 2;
+		struct part *more = realloc(j->parts, room * sizeof(*more));
+
+		if (more == NULL)
+			return -ENOMEM;
+		j->parts = more;
+		j->room = room;
+	}
+	j->parts[j->n_parts++] = (struct part){ file, first_id, last_id };
+	return 0;
+}
+
+/* Rows that come to an unfinished file after the catalogue was made belong to its last part. */
+static int divide(struct job *j, uint32_t file)
+{
+	const struct store_file *f = &j->reader->catalog.files[file];
+	int64_t rows = (int64_t)f->rows;
+	int rc = 0;
+
+	if (!store_where_may_match(j->q, f))
+		return 0;
+	if (!store_where_in_parts(j->q, f->state == STORE_FINISHED) || rows <= PART_ROWS)
+		return part_add(j, file, 0, 0);
+	for (int64_t id = 1; id <= rows && rc == 0; id += PART_ROWS)
+		rc = part_add(j, file, id, id + PART_ROWS <= rows ? id + PART_ROWS - 1 : INT64_MAX);
+	return rc;
+}
+
+static uint32_t threads_wanted(const struct job *j)
+{
+	cpu_set_t cpus;
+	uint32_t n = 1;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		n = (uint32_t)CPU_COUNT(&cpus);
+	n = n < THREADS_MAX ? n : THREADS_MAX;
+	return n < j->n_parts ? n : j->n_parts;
+}
+
+/* All parts, into `groups`. One whose thread cannot be had is none. */
+static int run(struct job *j)
+{
+	struct worker workers[THREADS_MAX] = { 0 };
+	uint32_t n = threads_wanted(j), started = 1;
+	struct store_groups *all = &workers[0].groups;
+
+	for (uint32_t i = 0; i < THREADS_MAX; i++)
+		workers[i].job = j;
+	while (started < n &&
+	       pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0)
+		started++;
+	work(&workers[0]);
+	for (uint32_t i = 1; i < started; i++) {
+		pthread_join(workers[i].thread, NULL);
+		if (workers[0].rc == 0)
+			workers[0].rc = workers[i].rc;
+		if (workers[0].rc == 0)
+			workers[0].rc = store_groups_merge(all, &workers[i].groups);
+		store_groups_fini(&workers[i].groups);
+	}
+	j->groups = *all;
+	return workers[0].rc;
 }
 
 static int check(const struct weir_store_grouping *g, struct weir_err *err)
@@ -218,7 +266,7 @@ static int check(const struct weir_store_grouping *g, struct weir_err *err)
 /* Largest first; equal ones in the order of their keys, so that the answer is always the same. */
 static int by_size(const void *a, const void *b, void *by)
 {
-	const struct slot *x = a, *y = b;
+	const struct store_group *x = a, *y = b;
 	unsigned int sum = *(enum weir_store_sum *)by;
 
 	if (x->sum[sum] != y->sum[sum])
@@ -234,7 +282,7 @@ static int by_size(const void *a, const void *b, void *by)
 	return (int)x->key.bytes[0] - (int)y->key.bytes[0];
 }
 
-static void group_fill(struct weir_store_group *to, const struct slot *slot,
+static void group_fill(struct weir_store_group *to, const struct store_group *slot,
 		       const struct weir_store_grouping *g)
 {
 	memcpy(to->sum, slot->sum, sizeof(to->sum));
@@ -248,9 +296,10 @@ static void group_fill(struct weir_store_group *to, const struct slot *slot,
 	}
 }
 
-static int top_fill(struct weir_store_top *top, struct table *t)
+static int top_fill(struct weir_store_top *top, struct job *j)
 {
-	enum weir_store_sum by = t->g->by;
+	struct store_groups *t = &j->groups;
+	enum weir_store_sum by = j->g->by;
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < t->n_slots; i++)
@@ -259,13 +308,13 @@ static int top_fill(struct weir_store_top *top, struct table *t)
 	if (n > 0)
 		qsort_r(t->slots, n, sizeof(*t->slots), by_size, &by);
 	top->n_all = n;
-	top->n = (uint32_t)weir_min_u64(n, t->g->n);
+	top->n = (uint32_t)weir_min_u64(n, j->g->n);
 	memcpy(top->total, t->total, sizeof(top->total));
 	top->groups = calloc(top->n + 1, sizeof(*top->groups));
 	if (top->groups == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < top->n; i++)
-		group_fill(&top->groups[i], &t->slots[i], t->g);
+		group_fill(&top->groups[i], &t->slots[i], j->g);
 	return 0;
 }
 
@@ -273,28 +322,29 @@ int weir_store_top(struct weir_store_reader *r, const struct weir_store_query *q
 		   const struct weir_store_grouping *g, struct weir_store_top *top,
 		   struct weir_err *err)
 {
-	struct weir_store_query all = *q;
-	struct table t = { .g = g };
-	char *select;
-	int rc;
+	struct job j = { .reader = r, .q = q, .g = g };
+	int rc = 0;
 
 	memset(top, 0, sizeof(*top));
 	if (check(g, err) != 0 || store_query_check(q, err) != 0)
 		return -EINVAL;
-	all.limit = 0;
 	r->opened = 0;
-	select = columns(g, q->match != NULL);
-	rc = select == NULL ? -ENOMEM : 0;
+	j.select = columns(g, q->match != NULL);
+	if (j.select == NULL)
+		rc = -ENOMEM;
 	for (uint32_t file = 0; file < r->catalog.n && rc == 0; file++)
-		rc = add_file(&t, r, file, &all, select);
+		rc = divide(&j, file);
 	if (rc == 0)
-		rc = top_fill(top, &t);
-	free(select);
-	free(t.slots);
+		rc = run(&j);
+	if (rc == 0)
+		rc = top_fill(top, &j);
 	if (rc != 0)
 		weir_err_set(err, ENOMEM,
 			     "%s: no memory for so many groups (%llu): narrow the question", r->dir,
-			     (unsigned long long)t.used);
+			     (unsigned long long)j.groups.used);
+	store_groups_fini(&j.groups);
+	free(j.parts);
+	free(j.select);
 	return rc;
 }
 

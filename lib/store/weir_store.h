@@ -15,7 +15,7 @@ struct weir_store_conf {
 	const char *dir;    /* made where it is not there; borrowed for the call */
 	uint64_t file_rows; /* a file ends with so many rows: 10,000,000 */
 	uint32_t file_s;    /* and spans so many seconds of end times: 3600 */
-	uint32_t txn_rows;  /* most rows between two commits: 50,000 */
+	uint32_t txn_rows;  /* most rows between two commits: 3072, which is also the most */
 	uint32_t busy_ms;   /* longest wait for a lock of somebody else: 200 */
 	uint32_t pause_ms;  /* after a failure nothing is tried for so long: 1000 */
 	uint64_t max_bytes; /* retention: of all files together; 0 = no limit */

@@ -18,6 +18,8 @@ enum value {
 	VALUE_PROTOCOL,
 	VALUE_TAP,
 	VALUE_CLOSE_TYPE,
+	VALUE_FIRST_ID,
+	VALUE_LAST_ID,
 	VALUE_NETS /* two each: lowest and highest address */
 };
 
@@ -52,8 +54,7 @@ static void put_nets(FILE *out, const struct weir_store_query *q, int side)
 		if (net->prefix >= (net->is_ipv6 ? 128 : 32))
 			fprintf(out, "%s%s = ?%u", or, ip, low);
 		else
-			fprintf(out, "%s(%s BETWEEN ?%u AND ?%u AND length(%s) = %d)", or, ip, low,
-				low + 1, ip, net->is_ipv6 ? 16 : 4);
+			fprintf(out, "%s%s BETWEEN ?%u AND ?%u", or, ip, low, low + 1);
 	}
 	fprintf(out, ")");
 }
@@ -90,12 +91,20 @@ static void put_ends(FILE *out, const struct weir_store_query *q, bool by_net, i
 	put_side(out, q, by_net, 0);
 }
 
+/* An unfinished file: by its order, where that leaves something out or spares sorting. */
+static bool is_plain(const struct weir_store_query *q, bool finished, bool ordered)
+{
+	return finished || (q->since_ns == 0 && !(ordered && q->sort == WEIR_FIELD_end_time));
+}
+
 /* `arm`: -1 = all in one. */
-static void put_where(FILE *out, const struct weir_store_query *q, int arm)
+static void put_where(FILE *out, const struct weir_store_query *q, bool plain, bool part, int arm)
 {
 	fprintf(out, " WHERE 1");
+	if (part)
+		fprintf(out, " AND f.rowid BETWEEN ?%d AND ?%d", VALUE_FIRST_ID, VALUE_LAST_ID);
 	if (q->since_ns != 0)
-		fprintf(out, " AND f.end_time >= ?%d", VALUE_SINCE);
+		fprintf(out, " AND %s.end_time >= ?%d", plain ? "f" : "t", VALUE_SINCE);
 	if (q->until_ns != 0)
 		fprintf(out, " AND f.start_time < ?%d", VALUE_UNTIL);
 	if (q->has_flow_id)
@@ -112,10 +121,36 @@ static void put_where(FILE *out, const struct weir_store_query *q, int arm)
 		put_ends(out, q, false, q->n_nets > 0 ? -1 : arm);
 }
 
-static char *text_of(const struct weir_store_query *q, bool indexed, const char *select,
-		     const char *order)
+static void put_select(FILE *out, const struct weir_store_query *q, bool plain, const char *select,
+		       bool ordered)
 {
-	bool by_side = indexed && (q->n_nets > 0 || q->has_port);
+	char key[512];
+
+	fprintf(out, "SELECT ");
+	if (ordered && q->sort == WEIR_FIELD_end_time && !plain)
+		fprintf(out, "t.end_time, ");
+	else if (ordered)
+		fprintf(out, "%s, ", store_expression(q->sort, key, sizeof(key)));
+	fprintf(out, "%s FROM %s LEFT JOIN flow_more m ON m.id = f.rowid", select,
+		store_from(plain));
+}
+
+static bool is_by_side(const struct weir_store_query *q, bool finished)
+{
+	return finished && (q->n_nets > 0 || q->has_port);
+}
+
+bool store_where_in_parts(const struct weir_store_query *q, bool finished)
+{
+	return !is_by_side(q, finished) && is_plain(q, finished, false);
+}
+
+static char *text_of(const struct weir_store_query *q, bool finished, bool part, const char *select,
+		     bool ordered)
+{
+	bool by_side = is_by_side(q, finished);
+	bool plain = is_plain(q, finished, ordered);
+	const char *way = q->descending ? " DESC" : "";
 	char *text = NULL;
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
@@ -123,11 +158,12 @@ static char *text_of(const struct weir_store_query *q, bool indexed, const char 
 	if (out == NULL)
 		return NULL;
 	for (int arm = by_side ? 0 : -1; arm < (by_side ? 2 : 0); arm++) {
-		fprintf(out, "%sSELECT %s FROM flow_row f LEFT JOIN flow_more m ON m.id = f.id",
-			arm == 1 ? " UNION ALL " : "", select);
-		put_where(out, q, arm);
+		fprintf(out, "%s", arm == 1 ? " UNION ALL " : "");
+		put_select(out, q, plain, select, ordered);
+		put_where(out, q, plain, part, arm);
 	}
-	fprintf(out, " %s", order);
+	if (ordered)
+		fprintf(out, " ORDER BY 1%s, 2%s LIMIT ?%d", way, way, VALUE_LIMIT);
 	if (fclose(out) == 0)
 		return text;
 	free(text);
@@ -149,25 +185,32 @@ static void bind_nets(struct store_cursor *c, const struct weir_store_query *q)
 {
 	for (uint32_t i = 0; i < q->n_nets; i++) {
 		const struct weir_store_net *net = &q->nets[i];
-		size_t bytes = net->is_ipv6 ? 16 : 4;
-
 		net_ends(net, c->nets[i]);
-		weir_db_bind_blob(c->stmt, (int)(VALUE_NETS + 2 * i), c->nets[i][0], bytes);
-		if (net->prefix < bytes * 8)
-			weir_db_bind_blob(c->stmt, (int)(VALUE_NETS + 2 * i + 1), c->nets[i][1],
-					  bytes);
+		for (int end = 0; end < (net->prefix < (net->is_ipv6 ? 128 : 32) ? 2 : 1); end++) {
+			int value = (int)(VALUE_NETS + 2 * i) + end;
+
+			if (net->is_ipv6)
+				weir_db_bind_blob(c->stmt, value, c->nets[i][end], 16);
+			else
+				weir_db_bind_i64(c->stmt, value, weir_be32(c->nets[i][end]));
+		}
 	}
 }
 
-static void bind(struct store_cursor *c, const struct weir_store_query *q)
+static void bind(struct store_cursor *c, const struct weir_store_query *q, bool ordered)
 {
 	/* How many rows it takes to have so many that `match` likes is not known. */
-	weir_db_bind_i64(c->stmt, VALUE_LIMIT,
-			 q->limit > 0 && q->match == NULL ? (int64_t)q->limit : -1);
+	if (ordered)
+		weir_db_bind_i64(c->stmt, VALUE_LIMIT,
+				 q->limit > 0 && q->match == NULL ? (int64_t)q->limit : -1);
 	if (q->since_ns != 0)
 		weir_db_bind_i64(c->stmt, VALUE_SINCE, us_of(q->since_ns));
 	if (q->until_ns != 0)
 		weir_db_bind_i64(c->stmt, VALUE_UNTIL, us_of(q->until_ns));
+	if (c->last_id != 0) {
+		weir_db_bind_i64(c->stmt, VALUE_FIRST_ID, c->first_id);
+		weir_db_bind_i64(c->stmt, VALUE_LAST_ID, c->last_id);
+	}
 	if (q->has_flow_id)
 		weir_db_bind_i64(c->stmt, VALUE_FLOW_ID, (int64_t)q->flow_id);
 	if (q->has_port)
@@ -181,10 +224,10 @@ static void bind(struct store_cursor *c, const struct weir_store_query *q)
 	bind_nets(c, q);
 }
 
-int store_cursor_open(struct store_cursor *c, const struct weir_store_query *q, bool indexed,
-		      const char *select, const char *order, struct weir_err *err)
+int store_cursor_open(struct store_cursor *c, const struct weir_store_query *q, bool finished,
+		      const char *select, bool ordered, struct weir_err *err)
 {
-	char *text = text_of(q, indexed, select, order);
+	char *text = text_of(q, finished, c->last_id != 0, select, ordered);
 
 	if (text == NULL)
 		return weir_err_set(err, ENOMEM, "store: no memory for a question");
@@ -192,7 +235,7 @@ int store_cursor_open(struct store_cursor *c, const struct weir_store_query *q, 
 	free(text);
 	if (c->stmt == NULL)
 		return -err->code;
-	bind(c, q);
+	bind(c, q, ordered);
 	return 0;
 }
 
