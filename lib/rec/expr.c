@@ -14,7 +14,7 @@
 
 const char weir_expr_grammar[] =
 	"A condition compares fields, by their names in JSON (flow show has all of them), and joins\n"
-	"that with and, or, not and parentheses. not binds closer than and, and closer than or:\n"
+	"that with and, or, not and parentheses; and goes before or:\n"
 	"\n"
 	"  byte_tx > 1M and (server_port in (80, 443) or ip_0 in 10.0.0.0/8) and not close_type == 3\n"
 	"\n"

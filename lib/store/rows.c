@@ -122,11 +122,13 @@ static void merge_open(struct weir_store_rows *rows)
 	rows->open[rows->n_open++] = st;
 }
 
-static bool is_before(const struct stream *a, const struct stream *b)
+/* Of equal rows the earlier file's; in descending order the later one's, as within a file. */
+static bool is_before(const struct weir_store_rows *rows, const struct stream *a,
+		      const struct stream *b)
 {
 	if (a->item.key != b->item.key)
 		return a->item.key < b->item.key;
-	return a->file < b->file;
+	return rows->q.descending ? a->file > b->file : a->file < b->file;
 }
 
 /* Few are open at once: a walk is as good as a heap. */
@@ -135,7 +137,7 @@ static uint32_t merge_first(const struct weir_store_rows *rows)
 	uint32_t first = 0;
 
 	for (uint32_t i = 1; i < rows->n_open; i++)
-		if (is_before(rows->open[i], rows->open[first]))
+		if (is_before(rows, rows->open[i], rows->open[first]))
 			first = i;
 	return first;
 }
@@ -214,7 +216,9 @@ static int gather(struct weir_store_rows *rows)
 
 		if (st == NULL)
 			continue;
-		st->item.arrival = (uint64_t)file << 32;
+		st->item.arrival =
+			(uint64_t)(rows->q.descending ? rows->reader->catalog.n - file : file)
+			<< 32;
 		for (; rc == 0 && left > 0 && stream_next(rows, st) == 1; left--)
 			rc = keep(rows, st);
 		stream_close(st);

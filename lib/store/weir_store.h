@@ -126,7 +126,7 @@ const struct weir_err *weir_store_reader_trouble(const struct weir_store_reader 
 uint32_t weir_store_reader_opened(const struct weir_store_reader *r);
 
 /*
- * Records one by one, in order; of equal ones first those of the earlier file. Times are
+ * Records one by one, in order; equal ones as they were written, in descending order the other way round. Times are
  * whole us. NULL with `err` set: EINVAL for an order that is not offered, ENOMEM.
  */
 struct weir_store_rows;

@@ -13,7 +13,6 @@ struct order {
 	bool descending;
 };
 
-/* Of equal records the one that came first is smaller, as in the store. */
 struct kept_rec {
 	uint64_t arrival;
 	struct weir_flow_rec rec;
@@ -29,12 +28,25 @@ struct kept {
 	bool no_memory;
 };
 
+static bool is_number(enum weir_field f)
+{
+	return strcmp(weir_fields[f].kind, "IP") != 0 && strcmp(weir_fields[f].kind, "MAC") != 0;
+}
+
+/*
+ * Of equal records the one that came first is smaller, as in a store. Addresses a store does not sort, and
+ * gives them by time: there it is the one that began first.
+ */
 static int by_field(const void *a, const void *b, void *ctx)
 {
 	const struct kept_rec *x = a, *y = b;
 	const struct order *o = ctx;
 	int order = field_compare(o->field, &x->rec, &y->rec);
 
+	if (order == 0 && !is_number(o->field))
+		order = field_compare(WEIR_FIELD_start_time, &x->rec, &y->rec);
+	if (order == 0 && !is_number(o->field))
+		order = field_compare(WEIR_FIELD_flow_id, &x->rec, &y->rec);
 	if (order == 0)
 		order = x->arrival < y->arrival ? -1 : 1;
 	return o->descending ? -order : order;
@@ -98,15 +110,6 @@ static enum ctl_exit list_unsorted(struct ctl *ctl, struct view *v, struct weir_
 	return records_each(ctl, show_first, &f, err);
 }
 
-/* A store has an index for it, or at least need not make records of rows that are not shown. */
-static bool is_order_of_store(const struct order *o, uint32_t limit)
-{
-	const char *kind = weir_fields[o->field].kind;
-
-	return o->field == WEIR_FIELD_end_time ||
-	       (limit > 0 && strcmp(kind, "IP") != 0 && strcmp(kind, "MAC") != 0);
-}
-
 static enum ctl_exit list_by_store(struct ctl *ctl, const struct order *o, struct view *v,
 				   struct weir_err *err)
 {
@@ -120,6 +123,8 @@ static enum ctl_exit list_by_store(struct ctl *ctl, const struct order *o, struc
 	q.sort = o->field;
 	q.descending = o->descending;
 	q.limit = ctl->limit;
+	if (q.limit == 0 && q.sort != WEIR_FIELD_end_time)
+		q.limit = UINT32_MAX; /* as many as memory holds */
 	return records_store_done(r, records_select(r, &q, show_first, &f, err));
 }
 
@@ -152,7 +157,7 @@ enum ctl_exit ctl_flow_list(struct ctl *ctl, struct weir_err *err)
 	v = view_begin(ctl->format, err);
 	if (v == NULL)
 		return CTL_FAILED;
-	if (records_are_stored(ctl) && is_order_of_store(&o, ctl->limit))
+	if (records_are_stored(ctl) && is_number(o.field))
 		code = list_by_store(ctl, &o, v, err);
 	else if (ctl->sort != NULL)
 		code = list_sorted(ctl, &o, v, err);

@@ -25,6 +25,7 @@ struct output {
 	struct output_cell *page; /* a table: PAGE_ROWS rows; else one */
 	int *width;               /* of each column; -1 = left out */
 	uint32_t left_out;        /* columns */
+	uint32_t first, last;     /* columns that are not */
 	bool header_done;
 	int rc; /* of standard output, the first failure */
 };
@@ -71,16 +72,18 @@ static void widen(struct output *o, uint32_t column, const char *text)
 
 static void table_cell(const struct output *o, FILE *to, uint32_t column, const char *text)
 {
-	const char *gap = column + 1 == o->n ? "\n" : GAP;
+	const char *gap = column == o->first ? "" : GAP;
 	/* The last column ends where its text ends. */
-	int width = column + 1 == o->n && o->columns[column].is_text ? 0 : o->width[column];
+	int width = column == o->last && o->columns[column].is_text ? 0 : o->width[column];
 
 	if (o->width[column] < 0)
-		fputs(column + 1 == o->n ? "\n" : "", to);
-	else if (o->columns[column].is_text)
-		fprintf(to, "%-*s%s", width, text, gap);
+		return;
+	if (o->columns[column].is_text)
+		fprintf(to, "%s%-*s", gap, width, text);
 	else
-		fprintf(to, "%*s%s", width, text, gap);
+		fprintf(to, "%s%*s", gap, width, text);
+	if (column == o->last)
+		putc('\n', to);
 }
 
 /* On standard error: rows can be searched and counted while it stays in view. Control plane, 6.3. */
@@ -132,6 +135,12 @@ static void table_fit(struct output *o)
 		o->width[c] = -1;
 		o->left_out++;
 	}
+	for (c = o->n; c > 0; c--)
+		if (o->width[c - 1] >= 0)
+			o->first = c - 1;
+	for (c = 0; c < o->n; c++)
+		if (o->width[c] >= 0)
+			o->last = c;
 }
 
 static void table_flush(struct output *o)

@@ -17,23 +17,17 @@
 
 #define FIRST_NS (62 * WEIR_NS_PER_S) /* a slice of the id, a minute, and a little */
 
-/* Flows of one id, each of its reports: an id may be that of two flows. */
+/* Records of one id. */
 struct found {
 	struct weir_flow_rec *recs;
 	size_t n, room;
 	bool no_memory;
 };
 
-static bool keep_merged(void *ctx, const struct weir_flow_rec *rec)
+static bool keep(void *ctx, const struct weir_flow_rec *rec)
 {
 	struct found *f = ctx;
 
-	for (size_t i = 0; i < f->n; i++) {
-		if (!weir_flow_rec_same_flow(&f->recs[i], rec))
-			continue;
-		weir_flow_rec_merge(&f->recs[i], rec);
-		return true;
-	}
 	if (f->n == f->room) {
 		size_t room = f->room == 0 ? 8 : f->room * 2;
 		struct weir_flow_rec *more = realloc(f->recs, room * sizeof(*more));
@@ -47,6 +41,40 @@ static bool keep_merged(void *ctx, const struct weir_flow_rec *rec)
 	}
 	f->recs[f->n++] = *rec;
 	return true;
+}
+
+/* A closing record may end, with its last packet, before the report that it follows. */
+static int by_start(const void *a, const void *b)
+{
+	const struct weir_flow_rec *x = a, *y = b;
+
+	return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+}
+
+static void merge_or_add(struct found *f, const struct weir_flow_rec *rec)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (!weir_flow_rec_same_flow(&f->recs[i], rec))
+			continue;
+		weir_flow_rec_merge(&f->recs[i], rec);
+		return;
+	}
+	f->recs[f->n++] = *rec;
+}
+
+/* One record a flow: an id may be that of two. */
+static void merge(struct found *f)
+{
+	size_t n = f->n;
+
+	f->n = 0;
+	if (n > 0)
+		qsort(f->recs, n, sizeof(*f->recs), by_start);
+	for (size_t i = 0; i < n; i++) {
+		struct weir_flow_rec rec = f->recs[i];
+
+		merge_or_add(f, &rec);
+	}
 }
 
 /* Where an id is looked for, and the clients of the flows that have it. */
@@ -115,7 +143,7 @@ static enum ctl_exit show_stored(const struct ctl *ctl, struct found *f, struct 
 	}
 	q.since_ns = weir_max_u64(q.since_ns, start_of(ctl->filter.flow_id));
 	if (code == CTL_OK)
-		code = records_select(r, &q, keep_merged, f, err);
+		code = records_select(r, &q, keep, f, err);
 	return records_store_done(r, code);
 }
 
@@ -172,7 +200,8 @@ enum ctl_exit ctl_flow_show(struct ctl *ctl, struct weir_err *err)
 	if (filter_take_flow_id(&ctl->filter, ctl->name, err) != 0)
 		return CTL_USAGE;
 	code = records_are_stored(ctl) ? show_stored(ctl, &f, err)
-				       : records_each(ctl, keep_merged, &f, err);
+				       : records_each(ctl, keep, &f, err);
+	merge(&f);
 	if (f.no_memory) {
 		weir_err_set(err, ENOMEM, "flow show: no memory for all flows of this id");
 		code = CTL_FAILED;
