@@ -462,6 +462,23 @@ struct weir_source *weir_source_afpacket_create(const struct weir_afpacket_optio
 	return &s->src;
 }
 
+int weir_source_afpacket_link(const char *interface, const char *netns, enum weir_link *link,
+			      struct weir_err *err)
+{
+	struct weir_afpacket_iface iface;
+	bool cooked;
+	int back, rc;
+
+	rc = weir_afpacket_netns_enter(netns, &back, err);
+	if (rc != 0)
+		return rc;
+	rc = weir_afpacket_iface_find(interface, &iface, err);
+	weir_afpacket_netns_leave(back);
+	if (rc == 0)
+		*link = weir_afpacket_iface_type(iface.type, &cooked);
+	return rc;
+}
+
 void weir_source_afpacket_state(struct weir_source *src, struct weir_afpacket_state *state)
 {
 	struct afpacket *s = (struct afpacket *)src;

@@ -57,6 +57,13 @@ struct weir_afpacket_state {
 struct weir_source *weir_source_afpacket_create(const struct weir_afpacket_options *o,
 						struct weir_err *err);
 
+/*
+ * What frames of an interface begin with, as long as nobody makes it anew as another type. `netns` as in the
+ * options. 0, or -ENODEV and others with `err` set. Any thread.
+ */
+int weir_source_afpacket_link(const char *interface, const char *netns, enum weir_link *link,
+			      struct weir_err *err);
+
 /* How it is now. Control thread. */
 void weir_source_afpacket_state(struct weir_source *src, struct weir_afpacket_state *state);
 

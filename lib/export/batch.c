@@ -10,7 +10,7 @@
 #include <time.h>
 
 /* A waiting sink is woken when this many batches are there; what is less waits for its timeout. */
-#define WAKE (WEIR_QUEUE_BATCHES / 4)
+#define WAKE 4
 
 int weir_batch_pool_init(struct weir_batch_pool *p, uint32_t n)
 {
@@ -62,21 +62,25 @@ void weir_batch_put(struct weir_batch_pool *p, struct weir_batch *b)
 	pthread_mutex_unlock(&p->lock);
 }
 
-void weir_queue_init(struct weir_queue *q)
+int weir_queue_init(struct weir_queue *q, uint32_t batches)
 {
 	pthread_condattr_t attr;
 
 	memset(q, 0, sizeof(*q));
+	q->slots = calloc(batches, sizeof(*q->slots)); /* fini accepts that there are none */
+	q->n_slots = batches;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->filled, &attr);
 	pthread_cond_init(&q->drained, NULL);
 	pthread_condattr_destroy(&attr);
+	return q->slots != NULL ? 0 : -ENOMEM;
 }
 
 void weir_queue_fini(struct weir_queue *q)
 {
+	free(q->slots);
 	pthread_cond_destroy(&q->drained);
 	pthread_cond_destroy(&q->filled);
 	pthread_mutex_destroy(&q->lock);
@@ -87,11 +91,11 @@ bool weir_queue_push(struct weir_queue *q, struct weir_batch *b, bool wait)
 	bool room;
 
 	pthread_mutex_lock(&q->lock);
-	while (wait && q->head - q->tail == WEIR_QUEUE_BATCHES)
+	while (wait && q->head - q->tail == q->n_slots)
 		pthread_cond_wait(&q->drained, &q->lock);
-	room = q->head - q->tail < WEIR_QUEUE_BATCHES;
+	room = q->head - q->tail < q->n_slots;
 	if (room) {
-		q->slots[q->head++ % WEIR_QUEUE_BATCHES] = b;
+		q->slots[q->head++ % q->n_slots] = b;
 		if (q->head - q->tail >= WAKE)
 			pthread_cond_signal(&q->filled);
 	}
@@ -120,7 +124,7 @@ struct weir_batch *weir_queue_pop(struct weir_queue *q, uint64_t timeout_ns, boo
 		;
 	*over = q->head == q->tail && q->closed;
 	if (q->head != q->tail) {
-		b = q->slots[q->tail++ % WEIR_QUEUE_BATCHES];
+		b = q->slots[q->tail++ % q->n_slots];
 		pthread_cond_signal(&q->drained);
 	}
 	pthread_mutex_unlock(&q->lock);

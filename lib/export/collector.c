@@ -20,8 +20,9 @@
 
 struct weir_collector {
 	struct weir_ring *const *rings;
-	uint32_t n_rings, n_outlets;
+	uint32_t n_rings, n_outlets, queue_batches;
 	bool lossless;
+	atomic_bool drain; /* who ends it: wo */
 	int cpu;
 	pthread_t thread;
 	struct weir_batch_pool pool;
@@ -42,6 +43,7 @@ static void set(_Atomic uint64_t *to, uint64_t v)
 
 static void hand_over(struct weir_collector *c)
 {
+	const bool wait = c->lossless || atomic_load_explicit(&c->drain, memory_order_relaxed);
 	struct weir_batch *b = c->batch;
 
 	c->batch = NULL;
@@ -52,7 +54,7 @@ static void hand_over(struct weir_collector *c)
 	/* One is our own, until all have it. Relaxed: the queue's lock publishes it. */
 	atomic_store_explicit(&b->refs, c->n_outlets + 1, memory_order_relaxed);
 	for (uint32_t i = 0; i < c->n_outlets; i++)
-		weir_outlet_push(&c->outlets[i], b, c->lossless);
+		weir_outlet_push(&c->outlets[i], b, wait);
 	weir_batch_put(&c->pool, b);
 }
 
@@ -171,7 +173,7 @@ static void close_unstarted(const struct weir_collector_conf *conf, uint32_t fro
 static int allocate(struct weir_collector *c, const struct weir_collector_conf *conf)
 {
 	/* Each sink can hold a full queue and the batch it reads; one more is being filled. */
-	uint32_t batches = conf->n_outlets * (WEIR_QUEUE_BATCHES + 1) + 1;
+	uint32_t batches = conf->n_outlets * (c->queue_batches + 1) + 1;
 
 	c->ring_ns = calloc(conf->n_rings, sizeof(*c->ring_ns));
 	c->folder = weir_folder_create(FOLD_GROUPS, FOLD_FLOWS, append, c);
@@ -188,6 +190,9 @@ struct weir_collector *weir_collector_start(const struct weir_collector_conf *co
 	struct weir_collector *c = calloc(1, sizeof(*c) +
 						     conf->n_outlets * sizeof(struct weir_outlet));
 
+	if (c != NULL)
+		c->queue_batches = conf->queue_batches != 0 ? conf->queue_batches
+							    : WEIR_QUEUE_BATCHES;
 	if (c == NULL || allocate(c, conf) != 0) {
 		weir_err_set(err, ENOMEM, "collector: no memory for its batches");
 		close_unstarted(conf, 0);
@@ -203,7 +208,7 @@ struct weir_collector *weir_collector_start(const struct weir_collector_conf *co
 	c->cpu = conf->cpu;
 	for (; started < c->n_outlets; started++)
 		if (weir_outlet_start(&c->outlets[started], &conf->outlets[started], &c->pool,
-				      err) != 0)
+				      c->queue_batches, err) != 0)
 			goto err_stop;
 	if (pthread_create(&c->thread, NULL, collector_main, c) != 0) {
 		weir_err_set(err, EAGAIN, "collector: its thread could not be started");
@@ -220,6 +225,12 @@ err_stop:
 	}
 	weir_collector_destroy(c);
 	return NULL;
+}
+
+void weir_collector_drain(struct weir_collector *c)
+{
+	/* Relaxed: a flag alone. */
+	atomic_store_explicit(&c->drain, true, memory_order_relaxed);
 }
 
 int weir_collector_join(struct weir_collector *c, struct weir_err *err)

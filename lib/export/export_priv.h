@@ -38,18 +38,19 @@ void weir_batch_pool_fini(struct weir_batch_pool *p);
 struct weir_batch *weir_batch_take(struct weir_batch_pool *p); /* waits for one */
 void weir_batch_put(struct weir_batch_pool *p, struct weir_batch *b);
 
-#define WEIR_QUEUE_BATCHES 16
+#define WEIR_QUEUE_BATCHES 16 /* where nothing is said */
 
 /* Bounded, from the collector to one sink's thread. */
 struct weir_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t filled, drained;
-	struct weir_batch *slots[WEIR_QUEUE_BATCHES];
+	struct weir_batch **slots;
+	uint32_t n_slots;    /* power of two */
 	uint32_t head, tail; /* run freely */
 	bool closed;
 };
 
-void weir_queue_init(struct weir_queue *q);
+int weir_queue_init(struct weir_queue *q, uint32_t batches); /* 0 or -ENOMEM */
 void weir_queue_fini(struct weir_queue *q);
 bool weir_queue_push(struct weir_queue *q, struct weir_batch *b, bool wait); /* false = full */
 void weir_queue_close(struct weir_queue *q);
@@ -97,7 +98,7 @@ struct weir_outlet {
 
 /* The sink is given, also on failure. */
 int weir_outlet_start(struct weir_outlet *o, const struct weir_outlet_conf *conf,
-		      struct weir_batch_pool *pool, struct weir_err *err);
+		      struct weir_batch_pool *pool, uint32_t queue_batches, struct weir_err *err);
 /* Collector thread: what no room is for is counted and given back. */
 void weir_outlet_push(struct weir_outlet *o, struct weir_batch *b, bool wait);
 /* After weir_queue_close(): wait for the thread, close the sink. */

@@ -113,16 +113,18 @@ static void *outlet_main(void *arg)
 }
 
 int weir_outlet_start(struct weir_outlet *o, const struct weir_outlet_conf *conf,
-		      struct weir_batch_pool *pool, struct weir_err *err)
+		      struct weir_batch_pool *pool, uint32_t queue_batches, struct weir_err *err)
 {
+	int rc;
+
 	o->conf = *conf;
 	o->pool = pool;
-	weir_queue_init(&o->queue);
+	rc = weir_queue_init(&o->queue, queue_batches);
 	if (conf->merge)
 		o->merger = weir_merger_create();
 	if (conf->sorted)
 		o->sorter = weir_sorter_create();
-	if ((conf->merge && o->merger == NULL) || (conf->sorted && o->sorter == NULL))
+	if (rc != 0 || (conf->merge && o->merger == NULL) || (conf->sorted && o->sorter == NULL))
 		return weir_err_set(err, ENOMEM, "%s: no memory for its records", conf->name);
 	if (pthread_create(&o->thread, NULL, outlet_main, o) != 0)
 		return weir_err_set(err, EAGAIN, "%s: its thread could not be started", conf->name);

@@ -67,8 +67,9 @@ struct weir_collector_conf {
 	uint32_t n_rings;
 	const struct weir_outlet_conf *outlets; /* copied */
 	uint32_t n_outlets;
-	bool lossless; /* wait for a slow sink instead of dropping */
-	int cpu;       /* as weir_thread_setup(); -1 = anywhere */
+	uint32_t queue_batches; /* of 256 records, before each sink; power of two; 0 = 16 */
+	bool lossless;          /* wait for a slow sink instead of dropping */
+	int cpu;                /* as weir_thread_setup(); -1 = anywhere */
 };
 
 /*
@@ -95,6 +96,12 @@ struct weir_collector;
  */
 struct weir_collector *weir_collector_start(const struct weir_collector_conf *conf,
 					    struct weir_err *err);
+
+/*
+ * From now on wait for a slow sink, too: nobody is behind who must not wait. Before the pipe of live sources
+ * ends. Any thread.
+ */
+void weir_collector_drain(struct weir_collector *c);
 
 /*
  * Wait until all rings are closed and empty and every sink has written, flushed and closed. 0, or

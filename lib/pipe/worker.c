@@ -17,7 +17,8 @@ static struct weir_flow_rec *rec_reserve(void *ctx)
 {
 	const struct worker *w = ctx;
 
-	return w->lossless ? weir_ring_reserve_wait(w->records) : weir_ring_reserve(w->records);
+	return w->lossless || w->last ? weir_ring_reserve_wait(w->records)
+				      : weir_ring_reserve(w->records);
 }
 
 static void rec_commit(void *ctx)
@@ -78,6 +79,7 @@ void worker_begin(struct worker *w)
 		weir_dedup_forget(w->dedup);
 	memset(w->acc, 0, sizeof(w->acc));
 	w->watermark_ns = 0;
+	w->last = false;
 }
 
 static void mark_too_old(struct worker *w, const struct weir_frame *frames, unsigned int n)
@@ -152,6 +154,8 @@ bool worker_idle(struct worker *w, const struct weir_view *view, uint64_t waterm
 
 void worker_flush(struct worker *w, const struct weir_view *view)
 {
+	/* At the end of a live run no packet waits for this worker any more: records may take their time. */
+	w->last = atomic_load_explicit(w->pipe->stop, memory_order_relaxed);
 	weir_flow_table_configure(w->table, &view->settings->flow);
 	weir_flow_table_flush(w->table, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_END, w->watermark_ns);
 }

@@ -79,6 +79,7 @@ struct worker {
 	uint64_t packets, start_tsc;
 	uint32_t epoch[WEIR_TAP_MAX + 1];
 	uint64_t watermark_ns;
+	bool last; /* the run is over, what is open is closed */
 	struct weir_attr attrs[WEIR_BURST_MAX];
 	uint8_t outcome[WEIR_BURST_MAX];
 	struct weir_pkt pkts[WEIR_BURST_MAX];
