@@ -25,6 +25,7 @@ int weir_agent_replay(int argc, char **argv);
 int weir_agent_bench(int argc, char **argv);
 int weir_agent_check(int argc, char **argv);
 int weir_agent_doctor(int argc, char **argv);
+int weir_agent_run(int argc, char **argv);
 
 /* options.c: the options of a command, one row each; parsing and --help come from it. */
 struct option_row {
@@ -71,6 +72,11 @@ struct agent_conf {
  * messages.
  */
 int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path);
+/* The same without a word: mistakes and warnings go to `errs`. 0, -EINVAL or -ENOMEM. */
+int agent_conf_read(struct agent_conf *c, const char *box_path, const char *group_path,
+		    struct weir_err_list *errs);
+/* The log as the box configuration wants it. */
+void agent_log_set(const struct weir_box_conf *b);
 void agent_conf_free(struct agent_conf *c);
 /* Captures and load are no mirror: they are deduplicated only where the group's file says so itself. */
 bool agent_dedup_is_asked_for(const struct agent_conf *c);

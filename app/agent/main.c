@@ -8,6 +8,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
+	{ "run", weir_agent_run, "the daemon: live ports into the store" },
 	{ "replay", weir_agent_replay, "flow records of capture files" },
 	{ "bench", weir_agent_bench, "how fast this machine is: synthetic load, or a DPDK device" },
 	{ "check", weir_agent_check, "validate configurations" },

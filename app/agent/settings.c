@@ -35,7 +35,7 @@ static void from_box(struct weir_settings *s, const struct weir_box_conf *b)
 		s->attribute.vlan_map[b->vlan_map[i].vlan] = (uint16_t)b->vlan_map[i].type;
 }
 
-static void log_set(const struct weir_box_conf *b)
+void agent_log_set(const struct weir_box_conf *b)
 {
 	int rc;
 
@@ -46,32 +46,43 @@ static void log_set(const struct weir_box_conf *b)
 			 strerror(-rc));
 }
 
-int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path)
+int agent_conf_read(struct agent_conf *c, const char *box_path, const char *group_path,
+		    struct weir_err_list *errs)
 {
-	static struct weir_err_list errs; /* large; commands load once */
 	int box, group;
 
 	memset(c, 0, sizeof(*c));
 	if (box_path == NULL && access(BOX_PATH, F_OK) == 0)
 		box_path = BOX_PATH;
 	c->box_path = box_path;
-	box = box_path != NULL ? weir_box_conf_load(box_path, &c->box, &errs)
+	box = box_path != NULL ? weir_box_conf_load(box_path, &c->box, errs)
 			       : weir_box_conf_defaults(&c->box);
-	group = group_path != NULL ? weir_group_conf_load(group_path, &c->group, &errs)
+	group = group_path != NULL ? weir_group_conf_load(group_path, &c->group, errs)
 				   : weir_group_conf_profile(&c->group);
 	if (box == 0 && group == 0 && group_path != NULL)
-		group = weir_conf_pair_check(&c->box, &c->group, group_path, &errs);
-	weir_err_list_print(&errs, stderr);
+		group = weir_conf_pair_check(&c->box, &c->group, group_path, errs);
 	if (box < 0 || group < 0) {
 		agent_conf_free(c);
-		if (box != -ENOMEM && group != -ENOMEM)
-			return WEIR_EXIT_CONFIG;
+		return box != -ENOMEM && group != -ENOMEM ? -EINVAL : -ENOMEM;
+	}
+	from_group(&c->settings, &c->group);
+	from_box(&c->settings, &c->box);
+	return 0;
+}
+
+int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path)
+{
+	static struct weir_err_list errs; /* large; commands load once */
+	const int rc = agent_conf_read(c, box_path, group_path, &errs);
+
+	weir_err_list_print(&errs, stderr);
+	if (rc == -EINVAL)
+		return WEIR_EXIT_CONFIG;
+	if (rc < 0) {
 		weir_log(WEIR_LOG_ERR, "no memory for the configurations");
 		return WEIR_EXIT_FAILED;
 	}
-	log_set(&c->box);
-	from_group(&c->settings, &c->group);
-	from_box(&c->settings, &c->box);
+	agent_log_set(&c->box);
 	return 0;
 }
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * weir-agent run: the parts of the daemon, as those that show them need to see them. Everything in here is
+ * the control thread's: the loop of libevent.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include "agent.h"
+#include "run_health.h"
+#include "run_ports.h"
+#include "run_sinks.h"
+
+#include <jansson.h>
+
+#include <pthread.h>
+#include <sched.h>
+
+struct event;
+struct event_base;
+struct helpers;
+struct watch;
+struct weir_ctl_server;
+struct weir_http_server;
+struct weir_http_text;
+
+struct run {
+	/* as on the command line; NULL = not given */
+	const char *box_path, *group_path;
+	struct agent_conf *boot; /* what sizes were made of */
+	struct agent_conf *conf; /* in force; `boot` until it is read again */
+
+	struct event_base *base;
+	struct event *signals[3], *tick, *watchdog;
+	uint64_t ticks;
+	cpu_set_t cpus; /* where the process was allowed to run at start */
+	struct helpers *helpers;
+	struct weir_pipe *pipe;
+	pthread_t reader;
+	bool reader_runs;
+	atomic_bool stop;      /* loop: wo; the pipe: ro */
+	struct weir_err fault; /* reader: wo, until it was joined */
+	struct sinks sinks;
+	struct watch *watch;
+	struct ports *ports;
+	struct weir_ctl_server *ctl;
+	struct weir_http_server *http;
+	struct health health;
+
+	uint64_t started_us; /* wall clock */
+	uint64_t started_ns; /* monotonic */
+	bool ready;
+	int exit_code;
+};
+
+/* run_reload.c: read the configurations again. Tells each change; -EINVAL with `err`: the old ones stay. */
+int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err *err);
+
+/* Have the ports that the configuration in force names. */
+int run_configure(struct run *r, struct weir_err *err);
+
+/* run_control.c: commands of the control socket. */
+struct weir_ctl_server *control_open(struct run *r, struct weir_err *err);
+
+/* run_status.c: the way of a packet, hop by hop. NULL without memory. */
+json_t *status_json(struct run *r);
+/* One line of it, for systemd. */
+void status_line(struct run *r, char *text, size_t size);
+/* Is anything captured, and kept? Else `why`. */
+bool status_is_ready(struct run *r, char *why, size_t size);
+
+/* run_ports_json.c: all counters of ports, workers, sinks and the store. */
+json_t *ports_json(struct run *r);
+
+/* run_http.c: /metrics, /livez, /readyz. NULL with `err` set. */
+struct weir_http_server *http_open(struct run *r, struct weir_err *err);
+
+/* run_metrics.c: all counters for Prometheus. */
+void metrics_text(struct run *r, struct weir_http_text *to);
+
+#endif

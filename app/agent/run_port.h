@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One port, from its text in the configuration to a source that is started. Nothing here knows of the
+ * loop: opening and closing happen in helper threads, for they may block.
+ */
+#ifndef RUN_PORT_H
+#define RUN_PORT_H
+
+#include <weir_conf.h>
+#include <weir_filter.h>
+#include <weir_rt.h>
+
+#define PORT_NAME_MAX 64
+
+/* Everything that is said of a port; a port whose spec changes is opened again. Strings are its own. */
+struct port_spec {
+	char name[PORT_NAME_MAX]; /* interface, or device without its arguments */
+	char tap[32];
+	uint8_t tap_number;
+	bool kernel; /* an interface of the kernel; else a DPDK device */
+	bool promiscuous, ignore_outgoing, exclusive;
+	uint16_t queues;
+	uint32_t snaplen; /* 0 = whole packets */
+	uint32_t memory_mib;
+	char device[1024]; /* DPDK: with its arguments */
+	char netns[256];   /* "" = this one */
+	char filter[WEIR_FILTER_TEXT_MAX + 1];
+};
+
+/* A DPDK device, by its name or address; else an interface of the kernel. */
+bool port_text_is_device(const char *text);
+
+/*
+ * Fill `spec` from what the tap says and one of its ports' texts. `workers`: queues that a DPDK port
+ * gets when nothing is said. -EINVAL with `err` naming the text.
+ */
+int port_spec_make(struct port_spec *spec, const struct weir_box_tap *tap, uint8_t tap_number,
+		   const char *text, uint32_t workers, struct weir_err *err);
+
+/* The same place: a port of this tap with this name. */
+bool port_spec_is_same_port(const struct port_spec *a, const struct port_spec *b);
+/* The same thing to be opened, whatever tap it is of. */
+bool port_spec_is_same_device(const struct port_spec *a, const struct port_spec *b);
+/* Nothing has to be opened again. `what`: the first setting that differs, with both values. */
+bool port_spec_is_equal(const struct port_spec *a, const struct port_spec *b, char *what,
+			size_t size);
+
+/*
+ * Link types its frames can have, 1 << enum weir_link each. -ENODEV with `err` for a kernel interface that
+ * is not there.
+ */
+int port_links(const struct port_spec *spec, uint32_t *links, struct weir_err *err);
+
+struct port;
+
+/* What a helper thread is to do, and what came of it. */
+struct port_work {
+	struct port *port; /* the loop's own */
+	struct port_spec spec;
+	const char *expression; /* all of the filter; owned */
+	uint32_t links;         /* in: known of the tap; out: of this port as well */
+
+	struct weir_source *source; /* open and started; NULL = failed */
+	struct weir_filter *filter; /* for `links`; NULL = no expression */
+	struct weir_err err;
+	uint64_t missed; /* after a close */
+	bool missed_known;
+};
+
+/* Source and filter, or `err`. May block: names in filters, devices that wait for their peer. */
+void port_work_open(void *work);
+/* Stop and close `source`; its last missed() first. */
+void port_work_close(void *work);
+
+#endif

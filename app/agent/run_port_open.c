@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what is said of a port to a source that is started, and back. Helper threads. */
+#include "run_iface.h"
+#include "run_port.h"
+
+#include <weir_source_afpacket.h>
+#include <weir_source_ethdev.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_LINKS (1u << WEIR_LINK_ETHER)
+
+static const char *netns_of(const struct port_spec *s)
+{
+	return s->netns[0] != '\0' ? s->netns : NULL;
+}
+
+int port_links(const struct port_spec *s, uint32_t *links, struct weir_err *err)
+{
+	enum weir_link link = WEIR_LINK_ETHER;
+	int rc = 0;
+
+	if (s->kernel)
+		rc = weir_source_afpacket_link(s->name, netns_of(s), &link, err);
+	*links = link == WEIR_LINK_UNKNOWN ? 0 : 1u << link;
+	return rc;
+}
+
+/* EAL's ports come and go one at a time. */
+static pthread_mutex_t devices = PTHREAD_MUTEX_INITIALIZER;
+
+static void one_at_a_time(const struct port_spec *s, bool begin)
+{
+	if (s->kernel)
+		return;
+	if (begin)
+		pthread_mutex_lock(&devices);
+	else
+		pthread_mutex_unlock(&devices);
+}
+
+/* The value of `key` among a device's arguments. */
+static bool argument(const char *device, const char *key, char *value, size_t size)
+{
+	const size_t len = strlen(key);
+
+	for (const char *a = strchr(device, ','); a != NULL; a = strchr(a + 1, ',')) {
+		if (strncmp(a + 1, key, len) != 0 || a[1 + len] != '=')
+			continue;
+		snprintf(value, size, "%.*s", (int)strcspn(a + len + 2, ","), a + len + 2);
+		return true;
+	}
+	return false;
+}
+
+/* The kernel's interface of a PCI device; false when the kernel does not drive it. */
+static bool iface_of_pci(const char *address, char *name, size_t size)
+{
+	char path[96];
+	const struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.16s/net", address);
+	name[0] = '\0';
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			snprintf(name, size, "%.15s", e->d_name);
+	if (d != NULL)
+		closedir(d);
+	return name[0] != '\0';
+}
+
+/* The kernel's interface whose packets this device takes away from the host. */
+static bool iface_taken(const struct port_spec *s, char *name, size_t size)
+{
+	if (s->kernel)
+		return false;
+	if (strncmp(s->name, "net_af_xdp", 10) == 0)
+		return argument(s->device, "iface", name, size);
+	return strncmp(s->name, "net_", 4) != 0 && iface_of_pci(s->name, name, size);
+}
+
+static int spare_the_host(const struct port_spec *s, struct weir_err *err)
+{
+	char name[IF_NAMESIZE], why[64];
+	struct iface iface;
+
+	if (s->exclusive || !iface_taken(s, name, sizeof(name)) || iface_find(name, &iface) != 0 ||
+	    !iface_is_live(&iface, why, sizeof(why)))
+		return 0;
+	return weir_err_set(err, EBUSY,
+			    "takes its packets away from this host, and %s %s; name the interface "
+			    "itself (\"%s\") to share it, or say exclusive = true",
+			    name, why, name);
+}
+
+static struct weir_filter *filter_make(const struct port_work *w, struct weir_err *err)
+{
+	const struct weir_filter_options o = {
+		.expression = w->expression,
+		.links = w->links != 0 ? w->links : DEFAULT_LINKS,
+	};
+	struct weir_filter *f = weir_filter_create(&o, err);
+	char why[sizeof(err->msg)];
+
+	if (f != NULL)
+		return f;
+	snprintf(why, sizeof(why), "%s", err->msg);
+	weir_err_set(err, err->code, "tap %s: filter: %.400s", w->spec.tap, why);
+	return NULL;
+}
+
+/* What the kernel need not copy; the whole filter follows in any case. */
+static int classic_make(const struct port_work *w, uint32_t own_link, struct sock_filter **prog)
+{
+	const enum weir_link link = (enum weir_link)__builtin_ctz(own_link);
+	int n;
+
+	if (w->filter == NULL)
+		return 0;
+	*prog = calloc(WEIR_FILTER_CLASSIC_MAX, sizeof(**prog));
+	if (*prog == NULL)
+		return 0;
+	n = weir_filter_classic(w->filter, link,
+				w->spec.snaplen != 0 ? w->spec.snaplen : WEIR_FRAME_MAX, *prog,
+				WEIR_FILTER_CLASSIC_MAX);
+	return n > 0 ? n : 0;
+}
+
+static struct weir_source *kernel_create(const struct port_work *w, uint32_t own_link,
+					 struct weir_err *err)
+{
+	struct sock_filter *prog = NULL;
+	const int len = own_link != 0 ? classic_make(w, own_link, &prog) : 0;
+	const struct weir_afpacket_options o = {
+		.interface = w->spec.name,
+		.netns = netns_of(&w->spec),
+		.queues = w->spec.queues,
+		.memory_bytes = (uint64_t)w->spec.memory_mib << 20,
+		.snaplen = w->spec.snaplen,
+		.promiscuous = w->spec.promiscuous,
+		.ignore_outgoing = w->spec.ignore_outgoing,
+		.filter = len > 0 ? prog : NULL,
+		.filter_len = (uint16_t)len,
+	};
+	struct weir_source *src = weir_source_afpacket_create(&o, err);
+
+	free(prog);
+	return src;
+}
+
+static struct weir_source *device_create(const struct port_work *w, struct weir_err *err)
+{
+	const struct weir_ethdev_options o = {
+		.device = w->spec.device,
+		.queues = w->spec.queues,
+		.numa = -1,
+		.snaplen = w->spec.snaplen,
+		.promiscuous = w->spec.promiscuous,
+	};
+
+	return weir_source_ethdev_create(&o, err);
+}
+
+static int open_and_start(struct port_work *w, uint32_t own_link)
+{
+	struct weir_source *src = w->spec.kernel ? kernel_create(w, own_link, &w->err)
+						 : device_create(w, &w->err);
+	int rc;
+
+	if (src == NULL)
+		return -w->err.code;
+	rc = src->ops->open(src, &w->err);
+	if (rc == 0)
+		rc = src->ops->start(src, &w->err);
+	if (rc != 0) {
+		src->ops->close(src);
+		return rc;
+	}
+	w->source = src;
+	return 0;
+}
+
+void port_work_open(void *work)
+{
+	struct port_work *w = work;
+	uint32_t own_link;
+	int rc = spare_the_host(&w->spec, &w->err);
+
+	if (rc == 0)
+		rc = port_links(&w->spec, &own_link, &w->err);
+	if (rc != 0)
+		return;
+	w->links |= own_link;
+	if (w->expression != NULL && w->expression[0] != '\0') {
+		w->filter = filter_make(w, &w->err);
+		if (w->filter == NULL)
+			return;
+	}
+	one_at_a_time(&w->spec, true);
+	rc = open_and_start(w, own_link);
+	one_at_a_time(&w->spec, false);
+	if (rc != 0) {
+		weir_filter_destroy(w->filter);
+		w->filter = NULL;
+	}
+}
+
+static void missed_look(struct port_work *w)
+{
+	uint64_t missed;
+
+	if (!w->source->ops->missed(w->source, &missed))
+		return;
+	w->missed = weir_max_u64(w->missed, missed);
+	w->missed_known = true;
+}
+
+void port_work_close(void *work)
+{
+	struct port_work *w = work;
+
+	one_at_a_time(&w->spec, true);
+	missed_look(w); /* some know nothing once they are stopped, some know all only then */
+	w->source->ops->stop(w->source);
+	missed_look(w);
+	w->source->ops->close(w->source);
+	one_at_a_time(&w->spec, false);
+	w->source = NULL;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor of ports: opens those that the configuration names, tries again those that fail, follows
+ * their links, and tells the pipe which to read. All of it control thread; what may block is a helper's.
+ */
+#ifndef RUN_PORTS_H
+#define RUN_PORTS_H
+
+#include "run_port.h"
+#include "run_trend.h"
+
+#include <weir_pipe.h>
+
+struct helpers;
+struct ports;
+
+enum port_state {
+	PORT_OPENING, /* for the first time; or closing, to be opened anew */
+	PORT_UP,
+	PORT_DOWN,   /* open, and without link */
+	PORT_GONE,   /* it was open, and is not there any more; its return is waited for */
+	PORT_FAILED, /* could not be opened; is tried again */
+};
+
+extern const char *const port_state_names[];
+
+/* What is to be known of a port; cumulative since it is in the configuration. */
+struct port_view {
+	const struct port_spec *spec;
+	enum port_state state;
+	uint64_t since_us; /* wall clock */
+	const struct weir_err *err;
+	uint32_t retry_s; /* PORT_FAILED: it is tried again in so many seconds */
+	uint8_t slot;
+	uint16_t queues;
+	bool missed_known;
+	uint64_t missed;
+	uint64_t linearised, cut;
+	uint64_t downs, returns;
+	const char *device_driver; /* NULL = not known */
+	uint32_t mtu, speed_mbps;  /* 0 = not known */
+	struct weir_accounting acc;
+	const struct trend *outcomes; /* one an outcome: since when */
+	const struct trend *missing;
+	const struct trend *received;
+};
+
+struct ports *ports_create(struct weir_pipe *pipe, struct helpers *helpers, uint32_t workers,
+			   struct weir_err *err);
+
+/* What ports_apply() did; texts are the caller's to keep. */
+typedef void (*ports_change_fn)(void *ctx, const char *text);
+
+/*
+ * Have the ports of these taps (numbered by their place, from 1), from now on: new ones are opened, others closed, those
+ * whose options differ opened again. `own`: traffic to leave out, as own_traffic() says. Tells `change`
+ * of each. 0, or -EINVAL with `err` set and nothing changed.
+ */
+int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *own,
+		ports_change_fn change, void *ctx, struct weir_err *err);
+
+/* Look at links and counters, try again what is due. Several times a second. */
+void ports_tick(struct ports *ps);
+
+/* Bring up to date what is counted outside of the pipe, before all are shown. */
+void ports_look(struct ports *ps);
+
+unsigned int ports_n(const struct ports *ps);
+void ports_view(const struct ports *ps, unsigned int i, struct port_view *v);
+
+/* Each port was tried at least once. */
+bool ports_all_tried(const struct ports *ps);
+
+/*
+ * The pipe does not run any more. Stop and close all; what was missed stays to be seen in ports_view(). A
+ * device that cannot be made to answer within `seconds` is left behind, with false.
+ */
+bool ports_stop(struct ports *ps, unsigned int seconds);
+void ports_destroy(struct ports *ps); /* after ports_stop(); NULL is fine */
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the taps of a configuration to ports that come, go, and are opened again. */
+#include "run_own.h"
+#include "run_ports_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A port that the configuration names. */
+struct wish {
+	struct port_spec spec;
+	char *expression; /* NULL = it was granted */
+};
+
+struct wishes {
+	struct wish *v; /* WEIR_PIPE_PORTS_MAX of them */
+	unsigned int n;
+};
+
+struct teller {
+	ports_change_fn fn;
+	void *ctx;
+};
+
+__attribute__((format(printf, 2, 3))) static void tell(const struct teller *t, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	t->fn(t->ctx, text);
+}
+
+static void wishes_fini(struct wishes *w)
+{
+	for (unsigned int i = 0; w->v != NULL && i < w->n; i++)
+		free(w->v[i].expression);
+	free(w->v);
+}
+
+static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_box_tap *tap,
+		    uint8_t number, const char *text, const char *own, struct weir_err *err)
+{
+	struct wish *next = &w->v[w->n];
+
+	if (w->n == WEIR_PIPE_PORTS_MAX)
+		return weir_err_set(err, EINVAL, "tap %s: more than %d ports in all", tap->name,
+				    WEIR_PIPE_PORTS_MAX);
+	if (port_spec_make(&next->spec, tap, number, text, ps->workers, err) != 0)
+		return -err->code;
+	for (unsigned int i = 0; i < w->n; i++)
+		if (port_spec_is_same_device(&w->v[i].spec, &next->spec))
+			return weir_err_set(err, EINVAL,
+					    "tap %s: port %s is a port of tap %s already",
+					    tap->name, next->spec.name, w->v[i].spec.tap);
+	next->expression = own_traffic_excluded(tap->filter, own);
+	if (next->expression == NULL)
+		return weir_err_set(err, ENOMEM, "no memory");
+	w->n++;
+	return 0;
+}
+
+static int wishes_of_tap(struct wishes *w, const struct ports *ps, const struct weir_box_tap *tap,
+			 uint8_t number, const char *own, struct weir_err *err)
+{
+	const struct weir_conf_names *sides[] = { &tap->ports, &tap->ports_b };
+	int rc = 0;
+
+	for (unsigned int s = 0; s < WEIR_ARRAY_SIZE(sides); s++)
+		for (uint32_t i = 0; i < sides[s]->n && rc == 0; i++)
+			rc = wish_add(w, ps, tap, number, sides[s]->v[i], own, err);
+	return rc;
+}
+
+static int wishes_init(struct wishes *w, const struct ports *ps, const struct weir_box_tap *taps,
+		       uint32_t n_taps, const char *own, struct weir_err *err)
+{
+	int rc = 0;
+
+	w->n = 0;
+	w->v = calloc(WEIR_PIPE_PORTS_MAX, sizeof(*w->v));
+	if (w->v == NULL)
+		return weir_err_set(err, ENOMEM, "no memory");
+	for (uint32_t t = 0; t < n_taps && rc == 0; t++)
+		rc = wishes_of_tap(w, ps, &taps[t], (uint8_t)(t + 1), own, err);
+	return rc;
+}
+
+static struct wish *wish_for(const struct wishes *w, const struct port *p)
+{
+	for (unsigned int i = 0; i < w->n; i++)
+		if (w->v[i].expression != NULL && port_spec_is_same_port(&w->v[i].spec, &p->spec))
+			return &w->v[i];
+	return NULL;
+}
+
+/* Whoever has it now is to let go of it. */
+static void let_go(struct port *p)
+{
+	switch (p->phase) {
+	case OPENING:
+		p->stale = true;
+		break;
+	case RUNNING:
+		p->phase = CLOSING; /* its source is still here: ports_leave() follows */
+		break;
+	case WAITING:
+		ports_retry(p);
+		break;
+	case CLOSING:
+		break;
+	}
+}
+
+static void grant(struct port *p, struct wish *wish, const struct teller *t)
+{
+	char what[300] = "own traffic to leave out";
+
+	if (!port_spec_is_equal(&p->spec, &wish->spec, what, sizeof(what)) ||
+	    strcmp(p->expression, wish->expression) != 0) {
+		tell(t, "port %s: opened again: %s", p->spec.name, what);
+		let_go(p);
+	}
+	p->spec = wish->spec;
+	free(p->expression);
+	p->expression = wish->expression;
+	wish->expression = NULL;
+}
+
+static void drop(struct port *p, const struct teller *t)
+{
+	if (p->removed)
+		return;
+	tell(t, "port %s: removed from tap %s", p->spec.name, p->spec.tap);
+	p->removed = true;
+	let_go(p);
+}
+
+static bool slot_is_taken(const struct ports *ps, unsigned int slot)
+{
+	for (unsigned int i = 0; i < ps->n; i++)
+		if (ps->all[i]->slot == slot)
+			return true;
+	return false;
+}
+
+static void add(struct ports *ps, struct wish *wish, const struct teller *t)
+{
+	struct port *p = calloc(1, sizeof(*p));
+	unsigned int slot = 0;
+
+	while (slot_is_taken(ps, slot))
+		slot++;
+	if (p == NULL || slot == WEIR_PIPE_PORTS_MAX) {
+		weir_log_about(
+			WEIR_LOG_ERR, "port", wish->spec.name, "%s",
+			p == NULL ? "no memory"
+				  : "no place yet: others are still being closed; reload again");
+		free(p);
+		return;
+	}
+	p->ps = ps;
+	p->spec = wish->spec;
+	p->expression = wish->expression;
+	wish->expression = NULL;
+	p->slot = (uint8_t)slot;
+	weir_pipe_port_accounting(ps->pipe, p->slot, &p->base);
+	p->since_us = weir_clock_wall_ns() / WEIR_NS_PER_US;
+	ps->all[ps->n++] = p;
+	tell(t, "port %s: added to tap %s", p->spec.name, p->spec.tap);
+}
+
+int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *own,
+		ports_change_fn change, void *ctx, struct weir_err *err)
+{
+	const struct teller t = { change, ctx };
+	struct wishes w;
+	int rc = wishes_init(&w, ps, taps, n_taps, own, err);
+
+	for (unsigned int i = 0; rc == 0 && i < ps->n; i++) {
+		struct port *p = ps->all[i];
+		struct wish *wish = p->removed ? NULL : wish_for(&w, p);
+
+		if (wish != NULL)
+			grant(p, wish, &t);
+		else
+			drop(p, &t);
+	}
+	if (rc == 0)
+		ports_leave(ps);
+	for (unsigned int i = 0; rc == 0 && i < w.n; i++)
+		if (w.v[i].expression != NULL)
+			add(ps, &w.v[i], &t);
+	wishes_fini(&w);
+	return rc;
+}
