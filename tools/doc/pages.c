@@ -44,6 +44,33 @@ static void counters_print(void)
 	}
 }
 
+/* A feature's row, then one for each capability that it needs. */
+static void capabilities_print(void)
+{
+	static const struct {
+		const char *feature, *capability, *help;
+	} rows[] = {
+#define FEATURE(kind, name)     { name, NULL, NULL },
+#define NEEDS(capability, help) { NULL, "CAP_" #capability, help },
+#include <capabilities.def>
+	};
+
+	puts("# Capabilities\n\n"
+	     "What the agent needs when it does not run as root, feature by feature: each was found by leaving\n"
+	     "it out. `weir-agent doctor` says which are there; the systemd units give all, and the agent keeps\n"
+	     "those that its configuration needs. config/README.md says how to give them by hand.\n\n"
+	     "| feature | capability | what the kernel refuses without it |\n|---|---|---|");
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(rows); i++) {
+		const bool none = rows[i].feature != NULL &&
+				  (i + 1 == WEIR_ARRAY_SIZE(rows) || rows[i + 1].feature != NULL);
+
+		if (rows[i].feature != NULL)
+			printf("| %s | %s | |\n", rows[i].feature, none ? "none" : "");
+		else
+			printf("| | `%s` | %s |\n", rows[i].capability, rows[i].help);
+	}
+}
+
 /* What stands in JSON lines. */
 static const char *json_type(const char *kind)
 {
@@ -95,6 +122,7 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*print)(void);
 	} pages[] = {
+		{ "capabilities", capabilities_print },
 		{ "counters", counters_print },
 		{ "fields", fields_print },
 	};
@@ -105,6 +133,6 @@ int main(int argc, char **argv)
 			return ferror(stdout) != 0 || fflush(stdout) != 0;
 		}
 	}
-	fputs("usage: weir_doc_pages counters|fields\n", stderr);
+	fputs("usage: weir_doc_pages capabilities|counters|fields\n", stderr);
 	return 2;
 }
