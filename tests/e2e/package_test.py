@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian package in a Debian of its own: it works there, and nothing of it is left when it is purged.
+
+The Debian is made once by debootstrap, from where this machine has its packages, and kept below the build folder. Each
+test sees it through an overlay of its own in its own mount namespace."""
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import weir
+
+TREE = os.path.join(weir.BUILD, 'debian-tree')
+TOOLS = 'ethtool iproute2 libcap2-bin systemd'  # what a machine that captures has, too
+LISTED = r'''list() { find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /var/lib/dpkg -o -path /var/cache -o -path /mnt \) -prune -o \
+	-printf '%p %y %m %u %g %l\n' | sort; cat /etc/passwd /etc/group /etc/shadow /etc/gshadow; }
+'''
+
+
+def must(*command, **options):
+    p = weir.run(*command, **options)
+    if p.returncode != 0:
+        raise AssertionError(f'{command}: exit {p.returncode}\n{p.stdout}{p.stderr}')
+    return p.stdout
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+def mirror():
+    """-> where this machine has Debian's packages from, and the release's name."""
+    names = re.search(r'VERSION_CODENAME=(\w+)', read('/etc/os-release'))
+    for line in must('apt-get', 'indextargets', '--format', '$(SITE) $(CODENAME)').splitlines():
+        site, _, name = line.partition(' ')
+        if names and name == names[1]:
+            return site, name
+    raise unittest.SkipTest('this machine is no Debian with a mirror')
+
+
+def debian(depends):
+    """Make the tree, with everything the package depends on, unless it is there."""
+    ready = TREE + '.ready'
+    if os.path.exists(ready) and read(ready) == depends:
+        return
+    if os.path.exists(ready):
+        os.remove(ready)
+    shutil.rmtree(TREE, ignore_errors=True)
+    site, name = mirror()
+    must('debootstrap', '--variant=minbase', name, TREE, site, timeout=900)
+    lax = '-o Acquire::Check-Valid-Until=false -o Acquire::Check-Date=false -o DPkg::Lock::Timeout=60'
+    must('chroot', TREE, 'sh', '-c', f'''apt-get {lax} update -q && DEBIAN_FRONTEND=noninteractive apt-get {lax} install -qy \
+        --no-install-recommends {TOOLS} {' '.join(re.sub(r' *[(][^)]*[)]', '', d) for d in depends.split(','))} && apt-get clean''',
+         timeout=900)
+    with open(ready, 'w') as f:
+        f.write(depends)
+
+
+@unittest.skipUnless(os.geteuid() == 0, 'needs root')
+class Package(weir.Case):
+    @classmethod
+    def setUpClass(cls):
+        if weir.run('unshare', '-m', 'true').returncode != 0:
+            raise unittest.SkipTest('no mount namespace to be had')
+        out = must(os.path.join(weir.SOURCE, 'tools/package'), os.path.join(weir.BUILD, 'package'), timeout=1200)
+        cls.deb = os.path.join(weir.SOURCE, out.splitlines()[-1])
+        cls.depends = must('dpkg-deb', '-f', cls.deb, 'Depends').strip()
+        debian(cls.depends)
+
+    def inside(self, script, code=0):
+        """-> standard output of a script in the Debian, with the package as /mnt/weir.deb and captures in /mnt/data."""
+        outside = f'''set -e
+            mount -t tmpfs none "$0" && cd "$0" && mkdir upper work all
+            mount -t overlay none -o lowerdir={TREE},upperdir=upper,workdir=work all
+            mkdir all/mnt/data && mount --bind {weir.DATA} all/mnt/data && cp {self.deb} all/mnt/weir.deb
+            mount -t proc none all/proc && mount --rbind /sys all/sys && mount --rbind /dev all/dev
+            exec chroot all /bin/bash -c "$1"'''
+        p = weir.run('unshare', '-m', '-p', '-f', '--kill-child', 'bash', '-c', outside, self.dir, LISTED + script, timeout=300,
+                     env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C', 'DEBIAN_FRONTEND': 'noninteractive'})
+        self.assertEqual(p.returncode, code, p.stdout + p.stderr)
+        return p.stdout
+
+    def test_its_version_is_that_of_the_sources(self):
+        version = re.search(r"version: '([^']*)'", read(os.path.join(weir.SOURCE, 'meson.build')))[1]
+        self.assertEqual(must('dpkg-deb', '-f', self.deb, 'Version').strip(), version)
+
+    def test_every_file_of_it_is_roots_and_nobody_else_writes_it(self):
+        for line in must('dpkg-deb', '-c', self.deb).splitlines():
+            self.assertRegex(line, r'^(l\S+|[d-]rw.r-.r-.) root/root ')
+
+    def test_it_installs_with_what_it_depends_on_and_its_programs_run(self):
+        out = self.inside('''dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9
+            weir-agent --help | head -1; weirctl --help | head -1; weir-setup --plan --hugepages 0; weir-agent check | head -1
+            weir-agent doctor -o json >/dev/null; echo $?
+            getent passwd weir; stat -c '%n %U %G %a' /etc/weir /var/lib/weir /run/weir /usr/sbin/weir-agent''').splitlines()
+        self.assertEqual(out[0], 'usage: weir-agent COMMAND [options]')
+        self.assertIn('weirctl', out[1])
+        self.assertEqual(out[2:4][-1], '# nothing to do', out)  # a line before it where there is no vfio-pci
+        self.assertTrue(out[4].startswith('ok: box configuration /etc/weir/agent.cfg'))
+        self.assertEqual(out[5], '0')
+        self.assertRegex(out[6], r'^weir:x:\d+:\d+:.*:/var/lib/weir:/usr/sbin/nologin$')
+        self.assertEqual(out[7:], ['/etc/weir root weir 750', '/var/lib/weir weir weir 750', '/run/weir weir weir 755',
+                                   '/usr/sbin/weir-agent root root 755'])
+
+    def test_the_flows_of_a_capture_are_those_of_the_built_program_also_as_user_weir(self):
+        expected = must(weir.AGENT, 'replay', '--sorted', '--flows', '-', weir.data('quickstart.pcap'))
+        for before in ('', 'setpriv --reuid weir --regid weir --init-groups '):
+            out = self.inside('dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9; cd /\n' + before +
+                              'weir-agent replay --sorted --flows - /mnt/data/quickstart.pcap')
+            self.assertEqual(out, expected)
+
+    def test_a_dpdk_device_works_with_the_drivers_it_depends_on(self):
+        self.inside('''dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9
+            cd / && exec setpriv --reuid weir --regid weir --init-groups weir-agent bench --seconds 1 \
+                --port net_pcap0,rx_pcap=/mnt/data/quickstart.pcap,infinite_rx=1 2>&1''')
+
+    def test_purged_it_leaves_nothing_after_use_and_set_up(self):
+        out = self.inside('''mkdir -p /sys/fs/cgroup/cpu 2>/dev/null; list >/mnt/before; dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9
+            weir-agent replay --store /var/lib/weir/store /mnt/data/quickstart.pcap 2>/dev/null || exit 8
+            chown -R weir:weir /var/lib/weir; touch /run/weir/agent.sock; weir-setup --hugepages 0 >/dev/null || exit 7
+            mkdir -p /etc/tmpfiles.d; echo "rmdir /etc/x" >>/var/lib/weir-setup.undo; mkdir /etc/x
+            dpkg --purge weir >/mnt/log 2>&1 || { cat /mnt/log; exit 6; }
+            list >/mnt/after; diff /mnt/before /mnt/after''')
+        self.assertEqual(out, '')
+
+    def test_removed_it_leaves_configuration_and_records_and_takes_them_up_again(self):
+        out = self.inside('''dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9; echo '# mine' >>/etc/weir/agent.cfg; touch /var/lib/weir/record
+            dpkg -r weir >/dev/null 2>&1 || exit 8; ls /etc/weir /var/lib/weir; ls /usr/sbin/weir* 2>/dev/null; getent passwd weir | cut -d: -f1
+            dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 7; tail -n 1 /etc/weir/agent.cfg''')
+        self.assertEqual(out.split('\n'), ['/etc/weir:', 'agent.cfg', '', '/var/lib/weir:', 'record', 'weir', '# mine', ''])
+
+    def test_the_units_are_right_and_give_the_capabilities_of_the_table(self):
+        table = read(os.path.join(weir.SOURCE, 'app/agent/capabilities.def'))
+        needed = {'CAP_' + name for name in re.findall(r'^NEEDS\((\w+),', table, re.M)}
+        out = self.inside('''dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9; cd /usr/lib/systemd/system
+            systemd-analyze verify --man=no weir-agent.service weir-agent@a.service 2>&1; echo "verified $?"
+            grep -h -e ^AmbientCapabilities -e ^CapabilityBoundingSet weir-agent.service weir-agent@.service
+            grep -h ^ExecStart weir-agent.service weir-agent@.service''').splitlines()
+        self.assertEqual(out[0], 'verified 0', out)
+        for line in out[1:5]:
+            self.assertEqual(set(line.partition('=')[2].split()), needed)
+        self.assertEqual(out[5:], ['ExecStart=/usr/sbin/weir-agent run', 'ExecStart=/usr/sbin/weir-agent run -c /etc/weir/%i.cfg'])
+
+    def test_sysusers_and_tmpfiles_make_what_the_package_makes(self):
+        out = self.inside('''dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9; getent passwd weir | cut -d: -f1,6,7; rm -rf /run/weir; userdel weir
+            systemd-sysusers weir.conf && systemd-tmpfiles --create weir.conf
+            getent passwd weir | cut -d: -f1,6,7; stat -c '%U %G %a' /run/weir''').splitlines()
+        self.assertEqual(out, ['weir:/var/lib/weir:/usr/sbin/nologin'] * 2 + ['weir weir 755'])
+
+
+@unittest.skipUnless(shutil.which('meson'), 'needs meson')
+class Install(weir.Case):
+    def test_what_meson_installs_is_what_the_package_holds(self):
+        must('meson', 'install', '-C', weir.BUILD, '--no-rebuild', '--destdir', self.dir, timeout=300)
+        files = {name for _, _, names in os.walk(self.dir) for name in names}
+        for name in ('weir-agent', 'weirctl', 'weir-setup', 'weir-agent.service', 'weir-agent@.service', 'weir-agent.1', 'weirctl.1',
+                     'agent.cfg', 'group.yaml', 'settings.md', 'counters.md', 'fields.md', 'capabilities.md', 'weir.conf'):
+            self.assertIn(name, files)
+
+
+if __name__ == '__main__':
+    weir.main()
