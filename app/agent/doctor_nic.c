@@ -131,8 +131,8 @@ static void pci_nic(struct doctor *d, const char *pci)
 			"%s: driver %s, no interface of the kernel; NUMA node %lld, IOMMU group %s",
 			pci, driver, node, group);
 	for (unsigned int i = 0; i < n; i++) {
-		snprintf(who, sizeof(who), "%s %s: driver %s, NUMA node %lld, IOMMU group %s", pci,
-			 names[i].name, driver, node, group);
+		snprintf(who, sizeof(who), "%.16s %.32s: driver %s, NUMA node %lld, IOMMU group %s",
+			 pci, names[i].name, driver, node, group);
 		if (doctor_iface(d, names[i].name, &iface))
 			describe(d, who, &iface);
 	}
@@ -150,7 +150,7 @@ static bool other_nic(struct doctor *d, const char *name)
 	doctor_link(d, parent, sizeof(parent), "/sys/class/net/%s/device/../subsystem", name);
 	if (strcmp(bus, "pci") == 0 || strcmp(parent, "pci") == 0 || !doctor_iface(d, name, &iface))
 		return false;
-	snprintf(who, sizeof(who), "%s on bus %s", name, bus);
+	snprintf(who, sizeof(who), "%.32s on bus %.32s", name, bus);
 	describe(d, who, &iface);
 	return true;
 }
@@ -221,7 +221,7 @@ static bool is_live(const struct doctor *d, const char *pci, char *what, size_t 
 
 		if (!doctor_iface(d, names[i].name, &iface) || doctor_iface_live(&iface) == NULL)
 			continue;
-		snprintf(what, size, "%s carries %s", names[i].name, doctor_iface_live(&iface));
+		snprintf(what, size, "%.32s carries %s", names[i].name, doctor_iface_live(&iface));
 		return true;
 	}
 	return false;
