@@ -132,7 +132,8 @@ int port_configure(struct port *p, struct weir_err *err)
 	wish_mtu(p, &info, &conf.rxmode);
 	if (p->o.queues > 1)
 		wish_rss(&info, key, &conf);
-	conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+	conf.intr_conf.lsc = !p->driver->loses_events &&
+			     (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 
 	weir_eal_attempt();
 	rc = rte_eth_dev_configure(p->id, p->o.queues, tx_queues, &conf);

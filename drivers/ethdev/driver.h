@@ -24,6 +24,7 @@ struct driver {
 	uint32_t data_room;   /* bytes of a buffer, where the usual is too small; 0 = the usual */
 	bool needs_tx;        /* receives nothing without as many tx queues */
 	bool add_blocks;      /* adding it waits for the other side */
+	bool loses_events;    /* of the link: it is asked instead */
 	bool takes_interface; /* the host gets no packet of the interface any more */
 };
 
