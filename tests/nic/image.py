@@ -17,15 +17,11 @@ DRIVERS = ('bus_pci', 'bus_vdev', 'mempool_ring', 'net_virtio', 'net_e1000')
 UNSEEN_LIBRARIES = ('libgcc_s.so.1',)  # loaded when a thread is cancelled; ldd does not name it
 
 
-class Unavailable(Exception):
-    """This machine cannot make the image, and why."""
-
-
 def output(*command, **options):
     p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                        **options)
     if p.returncode != 0:
-        raise Unavailable(f"{' '.join(command)}: {p.stderr.strip() or p.stdout.strip()}")
+        raise RuntimeError(f"{' '.join(command)}: {p.stderr.strip() or p.stdout.strip()}")
     return p.stdout
 
 
@@ -33,18 +29,20 @@ def kernel_package():
     """-> the name of the package that the newest kernel is in."""
     found = re.search(r'Depends: (linux-image-\S+)', output('apt-cache', 'depends', KERNEL_PACKAGE))
     if not found:
-        raise Unavailable(f'apt-cache knows no kernel behind {KERNEL_PACKAGE}')
+        raise RuntimeError(f'apt-cache knows no kernel behind {KERNEL_PACKAGE}')
     return found[1]
 
 
 def download(folder):
     """Fetch the two packages into `folder`, without installing them."""
+    def fetch():
+        output('apt-get', '-q', '-o', 'APT::Sandbox::User=root', 'download', kernel_package(), 'busybox-static', cwd=folder)
+
     try:
-        packages = (kernel_package(), 'busybox-static')
-    except Unavailable:  # a system whose package lists were removed
+        fetch()
+    except RuntimeError:  # package lists that are old, or were removed
         output('apt-get', '-q', 'update')
-        packages = (kernel_package(), 'busybox-static')
-    output('apt-get', '-q', '-o', 'APT::Sandbox::User=root', 'download', *packages, cwd=folder)
+        fetch()
 
 
 def unpack(package, wanted):
@@ -174,16 +172,16 @@ def build(folder, programs):
     for name in DRIVERS:
         found = glob.glob(f'{plugins}/librte_{name}.so*')
         if not found:
-            raise Unavailable(f'no DPDK driver {name} in {plugins}')
+            raise RuntimeError(f'no DPDK driver {name} in {plugins}')
         for path in found:
             disk.add_program(path)
     with open(os.path.join(folder, 'disk'), 'wb') as f:
         f.write(disk.archive())
 
 
-def ready():
-    """-> the folder of an image with the programs as they are built now."""
+def ready(*more):
+    """-> the folder of an image with the programs as they are built now, and `more`."""
     folder = os.path.join(BUILD, 'nic')
     if not os.environ.get('WEIR_NIC_INSIDE'):  # there, nothing can be fetched, and all was
-        build(folder, [os.path.join(BUILD, program) for program in PROGRAMS])
+        build(folder, [*(os.path.join(BUILD, program) for program in PROGRAMS), *more])
     return folder
