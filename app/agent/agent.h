@@ -77,6 +77,8 @@ int agent_conf_read(struct agent_conf *c, const char *box_path, const char *grou
 		    struct weir_err_list *errs);
 /* The log as the box configuration wants it. */
 void agent_log_set(const struct weir_box_conf *b);
+/* rules.c: set before a configuration is read. The machine's also warn of what is not there now. */
+extern const struct weir_conf_rules agent_rules, agent_machine_rules;
 void agent_conf_free(struct agent_conf *c);
 /* Captures and load are no mirror: they are deduplicated only where the group's file says so itself. */
 bool agent_dedup_is_asked_for(const struct agent_conf *c);

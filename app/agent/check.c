@@ -57,6 +57,7 @@ int weir_agent_check(int argc, char **argv)
 	}
 	if (operand < argc)
 		return option_mistake(&options, "%s: not expected here", argv[operand]);
+	weir_conf_rules_set(&agent_machine_rules);
 	rc = agent_conf_load(&conf, box, group);
 	if (rc != 0)
 		return rc;

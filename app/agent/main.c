@@ -65,9 +65,10 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const int rc = run(argc, argv);
-	int lost = 0;
+	int rc, lost = 0;
 
+	weir_conf_rules_set(&agent_rules);
+	rc = run(argc, argv);
 	weir_log_flush(true);
 	if (fflush(stdout) != 0)
 		lost = errno;

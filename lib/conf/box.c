@@ -375,6 +375,8 @@ static int parse(const char *text, size_t len, const char *name, void *to,
 	free(copy);
 	if (r.rc == 0)
 		weir_conf_box_rules(out, name, errs);
+	if (r.rc == 0 && weir_conf_rules->box != NULL)
+		weir_conf_rules->box(out, name, errs);
 	if (r.rc == 0 && errs->mistakes > before)
 		r.rc = -EINVAL;
 	if (r.rc < 0)

@@ -116,6 +116,9 @@ int weir_conf_port_check(const char *text, struct conf_port *port, struct weir_e
 void weir_conf_box_rules(const struct weir_box_conf *conf, const char *name,
 			 struct weir_err_list *errs);
 
+/* Rules of rooms above; never NULL. */
+extern const struct weir_conf_rules *weir_conf_rules;
+
 /* A whole text to a configuration, as weir_group_conf_parse(). */
 typedef int (*conf_parse_fn)(const char *text, size_t len, const char *name, void *out,
 			     struct weir_err_list *errs);

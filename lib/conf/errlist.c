@@ -63,12 +63,33 @@ static void print_item(const struct weir_err_item *item, FILE *out)
 	fprintf(out, ": %s%s\n", item->warning ? "warning: " : "", item->msg);
 }
 
+/* Is `a` to be printed before `b`? Files come as they were first spoken of. */
+static bool is_before(const struct weir_err_list *errs, uint32_t a, uint32_t b)
+{
+	const struct weir_err_item *x = &errs->items[a], *y = &errs->items[b];
+	uint32_t file = 0;
+
+	if (strcmp(x->file, y->file) != 0) {
+		while (strcmp(errs->items[file].file, x->file) != 0 &&
+		       strcmp(errs->items[file].file, y->file) != 0)
+			file++;
+		return strcmp(errs->items[file].file, x->file) == 0;
+	}
+	return x->line != y->line ? x->line < y->line : a < b;
+}
+
 void weir_err_list_print(const struct weir_err_list *errs, FILE *out)
 {
 	uint32_t all = errs->mistakes + errs->warnings;
+	uint32_t order[WEIR_ERR_LIST_MAX], k;
 
+	for (uint32_t i = 0; i < errs->n; i++) {
+		for (k = i; k > 0 && is_before(errs, i, order[k - 1]); k--)
+			order[k] = order[k - 1];
+		order[k] = i;
+	}
 	for (uint32_t i = 0; i < errs->n; i++)
-		print_item(&errs->items[i], out);
+		print_item(&errs->items[order[i]], out);
 	if (all > errs->n)
 		fprintf(out, "and %u more\n", all - errs->n);
 }

@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static const struct weir_conf_rules no_rules;
+const struct weir_conf_rules *weir_conf_rules = &no_rules;
+
+void weir_conf_rules_set(const struct weir_conf_rules *rules)
+{
+	weir_conf_rules = rules != NULL ? rules : &no_rules;
+}
+
 /* Read to the end, or one byte more than is allowed. Returns bytes or -errno. */
 static ssize_t read_all(int fd, char *text, size_t size)
 {

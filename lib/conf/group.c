@@ -360,6 +360,8 @@ static int parse(const char *text, size_t len, const char *name, void *to,
 	if (r.have_ev)
 		yaml_event_delete(&r.ev);
 	yaml_parser_delete(&r.parser);
+	if (r.rc != -ENOMEM && weir_conf_rules->group != NULL)
+		weir_conf_rules->group(out, name, errs);
 	if (r.rc == 0 && errs->mistakes > before)
 		r.rc = -EINVAL;
 	if (r.rc < 0)

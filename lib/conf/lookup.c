@@ -160,7 +160,8 @@ const char *weir_conf_suggestion(const struct weir_conf_table *table, const char
 	return buf;
 }
 
-enum weir_conf_from weir_group_conf_from(const struct weir_group_conf *conf, const void *field)
+static const struct weir_conf_origin *origin_of(const struct weir_group_conf *conf,
+						const void *field)
 {
 	const size_t offset = (size_t)((const char *)field - (const char *)conf);
 	const struct weir_conf_row *rows = weir_group_table.rows;
@@ -170,5 +171,15 @@ enum weir_conf_from weir_group_conf_from(const struct weir_group_conf *conf, con
 		i++;
 		assert(i < weir_group_table.n);
 	}
-	return conf->origin[i].from;
+	return &conf->origin[i];
+}
+
+enum weir_conf_from weir_group_conf_from(const struct weir_group_conf *conf, const void *field)
+{
+	return origin_of(conf, field)->from;
+}
+
+uint32_t weir_group_conf_line(const struct weir_group_conf *conf, const void *field)
+{
+	return origin_of(conf, field)->line;
 }

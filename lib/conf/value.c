@@ -10,15 +10,21 @@
 
 #define SHOWN "%.60s" /* of a value, in a message */
 
-static int out_of_range(const struct weir_conf_row *row, const char *text, struct weir_err *err)
+static int not_allowed(const struct weir_conf_row *row, int code, const char *text,
+		       const char *what, struct weir_err *err)
 {
 	char lo[24], hi[24];
 
-	return weir_err_set(err, ERANGE, SHOWN " is out of range; allowed are %s%s to %s%s%s", text,
+	return weir_err_set(err, code, SHOWN " is %s; allowed are %s%s to %s%s%s", text, what,
 			    row->flags & WEIR_CONF_ZERO ? "0, or " : "",
 			    weir_conf_limit_text(row, row->min, lo, sizeof(lo)),
 			    weir_conf_limit_text(row, row->max, hi, sizeof(hi)),
 			    row->unit[0] ? " " : "", row->unit);
+}
+
+static int out_of_range(const struct weir_conf_row *row, const char *text, struct weir_err *err)
+{
+	return not_allowed(row, ERANGE, text, "out of range", err);
 }
 
 static bool in_range(const struct weir_conf_row *row, int64_t v)
@@ -29,13 +35,8 @@ static bool in_range(const struct weir_conf_row *row, int64_t v)
 static int number_parse(const struct weir_conf_row *row, const char *text, uint32_t scale,
 			int64_t *v, struct weir_err *err)
 {
-	char lo[24], hi[24];
-
 	if (!weir_conf_int_parse(text, v))
-		return weir_err_set(err, EINVAL,
-				    SHOWN " is not a whole number; allowed are %s to %s", text,
-				    weir_conf_limit_text(row, row->min, lo, sizeof(lo)),
-				    weir_conf_limit_text(row, row->max, hi, sizeof(hi)));
+		return not_allowed(row, EINVAL, text, "not a whole number", err);
 	if (__builtin_mul_overflow(*v, scale, v) || !in_range(row, *v))
 		return out_of_range(row, text, err);
 	return 0;
@@ -310,7 +311,10 @@ int weir_conf_value_parse(const struct weir_conf_row *row, struct conf_twist twi
 			  struct weir_err *err)
 {
 	if (is_list(row->type) && !raw->list)
-		return weir_err_set(err, EINVAL, SHOWN " is not a list; did you mean [" SHOWN "]",
+		return weir_err_set(err, EINVAL,
+				    row->type == WEIR_CONF_NAMES
+					    ? SHOWN " is not a list; did you mean [ \"" SHOWN "\" ]"
+					    : SHOWN " is not a list; did you mean [" SHOWN "]",
 				    raw->text[0], raw->text[0]);
 	if (!is_list(row->type) && raw->list && row->type != WEIR_CONF_ANY)
 		return weir_err_set(err, EINVAL, "is a list; allowed is one value");

@@ -71,7 +71,7 @@ struct weir_err_item {
 	char msg[400];         /* object: what is wrong; what is allowed; what was meant */
 };
 
-#define WEIR_ERR_LIST_MAX 64
+#define WEIR_ERR_LIST_MAX 128
 
 /* Everything found in one run. Zeroed by the caller; several files may be collected in one. */
 struct weir_err_list {
@@ -84,7 +84,7 @@ struct weir_err_list {
 void weir_err_list_add(struct weir_err_list *errs, bool warning, const char *file, uint32_t line,
 		       uint32_t column, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
-/* One line an item, "file:line:column: ...", and how many found no room. */
+/* One line an item, "file:line:column: ...", file by file in order of lines, and how many found no room. */
 void weir_err_list_print(const struct weir_err_list *errs, FILE *out);
 
 /*
@@ -110,6 +110,17 @@ int weir_box_conf_parse(const char *text, size_t len, const char *name, struct w
 			struct weir_err_list *errs);
 
 /*
+ * Rules of rooms above this one: each runs over what a file gives, also where that has mistakes, and
+ * adds to `errs`. A member may be NULL. Set at boot, before anything is read; borrowed for ever.
+ */
+struct weir_conf_rules {
+	void (*box)(const struct weir_box_conf *conf, const char *name, struct weir_err_list *errs);
+	void (*group)(const struct weir_group_conf *conf, const char *name,
+		      struct weir_err_list *errs);
+};
+void weir_conf_rules_set(const struct weir_conf_rules *rules);
+
+/*
  * Most flows at once: the group's limit, or all that the box has. As in DeepFlow, an analyzer has no
  * limit until it is raised above the default.
  */
@@ -122,6 +133,7 @@ int weir_conf_pair_check(const struct weir_box_conf *box, const struct weir_grou
 
 /* Where the value of a field comes from; `field` points at one of `conf`'s. */
 enum weir_conf_from weir_group_conf_from(const struct weir_group_conf *conf, const void *field);
+uint32_t weir_group_conf_line(const struct weir_group_conf *conf, const void *field);
 
 /* Line of the file that gives a field its value, also of an item's; 0 = none does. `field` points at one of `conf`'s. */
 uint32_t weir_box_conf_line(const struct weir_box_conf *conf, const void *field);

@@ -76,4 +76,10 @@ void weir_filter_burst(const struct weir_filter *f, const struct weir_frame *fra
 int weir_filter_classic(const struct weir_filter *f, enum weir_link link, uint32_t snaplen,
 			struct sock_filter *out, size_t max);
 
+/*
+ * Is `pattern` a regular expression, of PCRE2? 0, or -EINVAL with what is wrong and where. Any thread
+ * that may allocate.
+ */
+int weir_regex_check(const char *pattern, struct weir_err *err);
+
 #endif

@@ -82,7 +82,7 @@ static void test_all_mistakes_are_found_in_one_run(void)
 		"b.cfg:2: memory.hugepages: onn is not known; allowed are auto (0), on (1), "
 		"off (2); did you mean on"));
 	CU_ASSERT(is_said("b.cfg:3: flow.capacity: many is not a whole number; allowed are 1024 to "
-			  "64000000"));
+			  "64000000 flows"));
 	CU_ASSERT(is_said("b.cfg:4: taps[0]: lacks name"));
 	CU_ASSERT(is_said("b.cfg:5: taps[1]: is not a group; write { name = value; }"));
 	CU_ASSERT(is_said("b.cfg:6: sinks: is not a list; write ( { name = value; }, ... )"));
