@@ -3,6 +3,7 @@
 #include "run.h"
 
 #include "run_caps.h"
+#include "run_capture.h"
 #include "run_helper.h"
 #include "run_notify.h"
 #include "run_watch.h"
@@ -258,7 +259,8 @@ static int boot_inside(struct run *r, struct weir_err *err)
 	if (r->pipe == NULL || sinks_start(&r->sinks, box, r->pipe, r->watch, err) != 0)
 		return -err->code;
 	r->ports = ports_create(r->pipe, r->helpers, box->cores.workers, err);
-	if (r->ports == NULL || events_start(r, err) != 0)
+	r->captures = r->ports != NULL ? captures_create(r, err) : NULL;
+	if (r->captures == NULL || events_start(r, err) != 0)
 		return -err->code;
 	return reader_start(r, err);
 }
@@ -337,6 +339,7 @@ static void shut_down(struct run *r)
 	events_stop(r);
 	weir_ctl_server_destroy(r->ctl);
 	weir_http_server_destroy(r->http);
+	captures_destroy(r->captures);
 	closed = drain(r);
 	weir_log_flush(true);
 	ports_destroy(r->ports);

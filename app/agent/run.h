@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+struct captures;
 struct event;
 struct event_base;
 struct helpers;
@@ -43,6 +44,7 @@ struct run {
 	struct sinks sinks;
 	struct watch *watch;
 	struct ports *ports;
+	struct captures *captures;
 	struct weir_ctl_server *ctl;
 	struct weir_http_server *http;
 	struct health health;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the control socket answers: the table of commands at the end. */
 #include "run.h"
+#include "run_capture.h"
 #include "run_watch.h"
 
 #include <weir_ctl.h>
@@ -50,11 +51,17 @@ static int watch(void *ctx, const json_t *args, struct weir_ctl_stream *s, struc
 	return watch_add(r->watch, s, err);
 }
 
+static int capture(void *ctx, const json_t *args, struct weir_ctl_stream *s, struct weir_err *err)
+{
+	const struct run *r = ctx;
+
+	return captures_add(r->captures, args, s, err);
+}
+
 static const struct weir_ctl_command commands[] = {
-	{ .name = "status", .answer = status },
-	{ .name = "ports", .answer = ports },
-	{ .name = "reload", .answer = reload },
-	{ .name = "watch", .begin = watch },
+	{ .name = "status", .answer = status },  { .name = "ports", .answer = ports },
+	{ .name = "reload", .answer = reload },  { .name = "watch", .begin = watch },
+	{ .name = "capture", .begin = capture },
 };
 
 struct weir_ctl_server *control_open(struct run *r, struct weir_err *err)

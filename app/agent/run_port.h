@@ -60,6 +60,7 @@ struct port_work {
 	const char *expression; /* all of the filter; owned */
 	uint32_t links;         /* in: known of the tap; out: of this port as well */
 
+	uint8_t link;               /* enum weir_link of its packets */
 	struct weir_source *source; /* open and started; NULL = failed */
 	struct weir_filter *filter; /* for `links`; NULL = no expression */
 	struct weir_err err;

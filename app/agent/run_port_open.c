@@ -198,6 +198,7 @@ void port_work_open(void *work)
 	if (rc != 0)
 		return;
 	w->links |= own_link;
+	w->link = own_link != 0 ? (uint8_t)__builtin_ctz(own_link) : WEIR_LINK_UNKNOWN;
 	if (w->expression != NULL && w->expression[0] != '\0') {
 		w->filter = filter_make(w, &w->err);
 		if (w->filter == NULL)

@@ -189,6 +189,7 @@ static bool run(struct port *p, struct port_work *w)
 	struct weir_filter *old = *filter;
 
 	p->source = w->source;
+	p->link = w->link;
 	p->links = w->links != 0 ? w->links : 1u << WEIR_LINK_ETHER;
 	p->phase = RUNNING;
 	*filter = w->filter;
@@ -447,6 +448,8 @@ void ports_view(const struct ports *ps, unsigned int i, struct port_view *v)
 		.since_us = p->since_us,
 		.err = &p->err,
 		.slot = p->slot,
+		.link = p->phase == RUNNING ? p->link : WEIR_LINK_UNKNOWN,
+		.links = links_of_tap(ps, p->spec.tap_number),
 		.queues = p->source != NULL ? p->source->queues : p->spec.queues,
 		.missed_known = p->missed_known,
 		.missed = missed_of(p),

@@ -32,6 +32,8 @@ struct port_view {
 	const struct weir_err *err;
 	uint32_t retry_s; /* PORT_FAILED: it is tried again in so many seconds */
 	uint8_t slot;
+	uint8_t link;   /* enum weir_link of its packets; WEIR_LINK_UNKNOWN while it is not open */
+	uint32_t links; /* 1 << enum weir_link, of all ports of the tap */
 	uint16_t queues;
 	bool missed_known;
 	uint64_t missed;

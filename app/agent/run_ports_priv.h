@@ -34,7 +34,8 @@ struct port {
 
 	struct port_work *work;     /* OPENING, CLOSING: the helper's */
 	struct weir_source *source; /* RUNNING */
-	uint32_t links;             /* RUNNING */
+	uint8_t link;               /* RUNNING: enum weir_link */
+	uint32_t links;             /* RUNNING: of what its filter is made for */
 	uint64_t retry_ns;
 	uint32_t retry_s;
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 
 import live
@@ -74,6 +75,73 @@ class Capture(live.LiveCase):
         self.assertEqual(agent.stop(), weir.OK)
         self.assertEqual(self.rows(f'SELECT ip_0 FROM flow WHERE server_port = {live.PORT} OR client_port = {live.PORT}'),
                          [('10.9.0.7',)])
+
+
+class OnDemand(live.LiveCase):
+    """Packets of a port, asked for over the control socket."""
+
+    def begin(self, agent, **args):
+        s = socket.socket(socket.AF_UNIX)
+        self.addCleanup(s.close)
+        s.settimeout(30)
+        s.connect(self.socket)
+        s.sendall(json.dumps({'command': 'capture', 'args': args}).encode() + b'\n')
+        f = s.makefile('rb')
+        self.addCleanup(f.close)
+        return s, f, json.loads(f.readline())
+
+    def packets(self, pcapng):
+        """-> frames of a pcapng file, as tcpdump reads it."""
+        source, target = self.file('c.pcapng', pcapng), os.path.join(self.dir, 'c.pcap')
+        self.sh('tcpdump', '-r', source, '-w', target)
+        with open(target, 'rb') as f:
+            data = f.read()
+        frames, at = [], 24
+        while at < len(data):
+            caplen = struct.unpack_from('<I', data, at + 8)[0]
+            frames.append(data[at + 16:at + 16 + caplen])
+            at += 16 + caplen
+        return frames
+
+    def test_a_capture_holds_the_packets_that_were_sent_byte_for_byte(self):
+        agent = self.agent(self.conf(TAP))
+        s, f, reply = self.begin(agent, port='cap', filter='tcp port 80', comment='by hand')
+        self.assertTrue(reply['ok'], reply)
+        frames = live.conversation(50)
+        other = [live.tcp_frame('10.1.0.1', '10.1.0.2', 1025, 81, 2)]
+        self.send(other + frames + other)
+        self.wait_received(agent, 352)
+        s.shutdown(socket.SHUT_WR)  # enough
+        data = f.read()
+        self.assertEqual(self.packets(data), frames)
+        self.assertIn(b'by hand', data)
+        self.assertIn(b'cap', data)
+
+    def test_a_capture_ends_with_its_count_and_is_cut_to_its_snap_length(self):
+        agent = self.agent(self.conf(TAP))
+        _, f, reply = self.begin(agent, tap='edge', count=10, snaplen=60)
+        self.assertTrue(reply['ok'], reply)
+        frames = live.conversation(5)
+        self.send(frames)
+        self.assertEqual(self.packets(f.read()), [x[:60] for x in frames[:10]])
+
+    def test_a_capture_ends_with_its_time(self):
+        agent = self.agent(self.conf(TAP))
+        _, f, reply = self.begin(agent, port='cap', seconds=1)
+        self.assertTrue(reply['ok'], reply)
+        self.assertEqual(self.packets(f.read()), [])
+
+    def test_what_cannot_be_captured_is_said(self):
+        agent = self.agent(self.conf(TAP))
+        for args, code, words in (({'port': 'nix'}, 4, 'there are: cap of tap edge'), ({'tap': 'nix'}, 4, 'there are'),
+                                  ({}, 2, 'a port or a tap is needed'), ({'port': 'cap', 'filter': 'tcp porrt 80'}, 2, 'tcp porrt'),
+                                  ({'port': 'cap', 'snaplen': 'x'}, 2, 'snaplen'), ({'port': 'cap', 'seconds': -1}, 2, 'seconds')):
+            error = self.begin(agent, **args)[2]['error']
+            self.assertEqual(error['code'], code, error)
+            self.assertIn(words, error['message'])
+        for _ in range(4):
+            self.assertTrue(self.begin(agent, port='cap')[2]['ok'])
+        self.assertEqual(self.begin(agent, port='cap')[2]['error']['code'], 5)
 
 
 class Ports(live.LiveCase):
