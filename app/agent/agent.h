@@ -75,6 +75,8 @@ int agent_conf_load(struct agent_conf *c, const char *box_path, const char *grou
 /* The same without a word: mistakes and warnings go to `errs`. 0, -EINVAL or -ENOMEM. */
 int agent_conf_read(struct agent_conf *c, const char *box_path, const char *group_path,
 		    struct weir_err_list *errs);
+/* What the box says of its taps holds for packets: not for those of files, or of memory. */
+void agent_conf_live(struct agent_conf *c);
 /* The log as the box configuration wants it. */
 void agent_log_set(const struct weir_box_conf *b);
 /* rules.c: set before a configuration is read. The machine's also warn of what is not there now. */

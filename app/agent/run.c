@@ -416,8 +416,10 @@ int weir_agent_run(int argc, char **argv)
 	}
 	notify_init();
 	rc = agent_conf_load(r.conf, r.box_path, r.group_path);
-	if (rc == 0)
+	if (rc == 0) {
+		agent_conf_live(r.conf);
 		rc = run(&r);
+	}
 	confs_free(&r);
 	return rc;
 }

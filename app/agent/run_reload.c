@@ -189,8 +189,10 @@ int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err
 	if (next == NULL)
 		return weir_err_set(err, ENOMEM, "no memory to read the configuration");
 	rc = read_again(r, next, err);
-	if (rc == 0)
+	if (rc == 0) {
+		agent_conf_live(next);
 		rc = taps_apply(r, next, &t, err);
+	}
 	if (rc != 0) {
 		agent_conf_free(next);
 		free(next);

@@ -46,6 +46,12 @@ void agent_log_set(const struct weir_box_conf *b)
 			 strerror(-rc));
 }
 
+void agent_conf_live(struct agent_conf *c)
+{
+	for (uint32_t i = 0; i < c->box.taps_n; i++)
+		c->settings.attribute.tap_type[i + 1] = (uint16_t)c->box.taps[i].network_type;
+}
+
 int agent_conf_read(struct agent_conf *c, const char *box_path, const char *group_path,
 		    struct weir_err_list *errs)
 {

@@ -33,8 +33,9 @@ static uint16_t tagged_type(const struct weir_attribute_conf *conf, const struct
 void weir_attribute_burst(const struct weir_attribute_conf *conf, uint8_t tap,
 			  const struct weir_pkt *pkts, struct weir_attr *attrs, unsigned int n)
 {
+	const uint16_t tap_type = conf->tap_type[tap];
 	const struct weir_attr plain = { .capture_nic = NIC_FROM_ID | tap,
-					 .network_type = mapped(conf, 0),
+					 .network_type = tap_type != 0 ? tap_type : mapped(conf, 0),
 					 .tap = tap };
 
 	for (unsigned int i = 0; i < n; i++) {
@@ -44,7 +45,7 @@ void weir_attribute_burst(const struct weir_attribute_conf *conf, uint8_t tap,
 		       sizeof(plain)); /* in one go, where `=` goes by the fields */
 		if (weir_unlikely(pkt->erspan_src != 0))
 			attrs[i].capture_nic |= (uint64_t)(pkt->erspan_src & ERSPAN_MASK) << 8;
-		if (weir_unlikely(pkt->tags > 0))
+		if (weir_unlikely(pkt->tags > 0) && tap_type == 0)
 			attrs[i].network_type = tagged_type(conf, pkt);
 	}
 }

@@ -8,6 +8,7 @@
 
 #include <weir_flow.h>
 #include <weir_pkt.h>
+#include <weir_tap.h>
 
 /* Dedup: spec, data plane 1.10. */
 struct weir_dedup_conf {
@@ -26,6 +27,8 @@ struct weir_attribute_conf {
 	uint16_t default_type;
 	uint8_t pcp; /* 0 to 7: only frames with this outer PCP are mapped; or one of the above */
 	uint16_t vlan_map[WEIR_VLAN_MAP_SIZE]; /* VID -> network type, 0 = unset; [0] = untagged */
+	uint16_t tap_type[WEIR_TAP_MAX +
+			  1]; /* by its number: of all its packets; 0 = as the map says */
 };
 
 struct weir_settings {

@@ -65,6 +65,34 @@ class Capture(live.LiveCase):
         self.assert_port_conserved(p)
         live.wait_for(lambda: 'broken' in [h['state'] for h in agent.data('status')['hops'] if h['hop'] == 'port'])
 
+    def test_a_tap_s_network_type_is_that_of_its_records_also_when_it_changes(self):
+        agent = self.agent(self.conf('{ name = "edge"; ports = [ "cap" ]; network_type = 44; }'))
+        first, second = live.conversation(1)[:4], live.conversation(1)[4:]
+        self.send(first)
+        self.wait_received(agent, 4)
+        self.conf('{ name = "edge"; ports = [ "cap" ]; network_type = 45; }')
+        agent.reload()
+        self.send(second)
+        self.wait_received(agent, 7)
+        self.assertEqual(agent.stop(), weir.OK)
+        self.assertEqual(self.rows('SELECT capture_network_type_id, packet_tx + packet_rx FROM flow ORDER BY 1'), [(44, 4), (45, 3)])
+
+    def test_a_port_of_dpdk_beside_one_of_the_kernel(self):
+        frames = live.conversation(50, sport=40000)
+        path = self.file('port.pcap', weir.pcap([(1.0, f) for f in frames]))
+        agent = self.agent(self.conf(f'{TAP}, {{ name = "dpdk"; ports = [ "net_pcap0,rx_pcap={path}" ]; filter = "tcp dst port 80"; }}'))
+        self.send(live.conversation(50))
+        self.wait_received(agent, 350)
+        p = self.wait_received(agent, 350, 'net_pcap0')
+        self.assertEqual((p['driver'], p['outcomes']['flow']['packets'], p['outcomes']['filtered']['packets']), ('ethdev', 200, 150))
+        self.conf(TAP)
+        agent.reload()
+        live.wait_for(lambda: agent.port('net_pcap0') is None)
+        self.conf(f'{TAP}, {{ name = "dpdk"; ports = [ "net_pcap0,rx_pcap={path}" ]; }}')
+        agent.reload()
+        self.assertEqual(self.wait_received(agent, 350, 'net_pcap0')['received'], 350)
+        self.assertEqual(agent.stop(), weir.OK, agent.text())
+
     def test_the_agent_s_own_http_is_no_flow(self):
         self.ip(self.here, 'addr', 'add', '10.9.0.1/24', 'dev', 'cap')
         self.ip(self.there, 'addr', 'add', '10.9.0.2/24', 'dev', 'snd')

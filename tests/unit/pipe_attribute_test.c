@@ -82,6 +82,17 @@ static void test_the_capture_nic_names_tap_and_erspan_source(void)
 	CU_ASSERT_EQUAL(attribute((struct weir_pkt){ .tags = 0 }).tap, 7);
 }
 
+static void test_a_tap_with_a_type_of_its_own_gives_it_to_all(void)
+{
+	configure(8);
+	conf.tap_type[7] = 44;
+	CU_ASSERT_EQUAL(type_of(0, 0, 0), 44);
+	CU_ASSERT_EQUAL(type_of(1, TCI(0, 100), 0), 44);
+	conf.tap_type[7] = 0;
+	conf.tap_type[6] = 44;
+	CU_ASSERT_EQUAL(type_of(1, TCI(0, 100), 0), 10);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -94,6 +105,8 @@ int main(void)
 		  test_untagged_frames_take_entry_0_if_it_is_set },
 		{ "the capture NIC names tap and ERSPAN source",
 		  test_the_capture_nic_names_tap_and_erspan_source },
+		{ "a tap with a type of its own gives it to all of its packets",
+		  test_a_tap_with_a_type_of_its_own_gives_it_to_all },
 		CU_TEST_INFO_NULL,
 	};
 
