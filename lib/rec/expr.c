@@ -33,6 +33,7 @@ struct test {
 	uint8_t op;      /* enum expr_op */
 	uint8_t class;   /* enum expr_class */
 	uint8_t other;   /* field on the right; WEIR_FIELDS = values are */
+	bool needed;     /* a record that fails it does not match */
 	uint16_t values; /* the first */
 	uint16_t n;
 };
@@ -152,14 +153,14 @@ static bool has_order(enum expr_class class)
 static int read_operator(struct parser *p, struct test *t)
 {
 	const struct expr_token token = p->token;
-	bool not = take_keyword(p, "not");
+	bool negated = take_keyword(p, "not");
 	char text[128];
 
 	if (take_keyword(p, "in")) {
-		t->op = not ? EXPR_NOT_IN : EXPR_IN;
+		t->op = negated ? EXPR_NOT_IN : EXPR_IN;
 		return 0;
 	}
-	if (not || token.word != EXPR_SIGN || token.op == EXPR_OPS)
+	if (negated || token.word != EXPR_SIGN || token.op == EXPR_OPS)
 		return wrong(p, &token, "expected is an operator: == != < <= > >= in, not in");
 	t->op = (uint8_t)token.op;
 	if (t->op != EXPR_EQ && t->op != EXPR_NE && !has_order(t->class)) {
@@ -228,6 +229,7 @@ static int read_comparison(struct parser *p)
 	*t = (struct test){ .field = (uint8_t)field,
 			    .class = (uint8_t)expr_class(field),
 			    .other = WEIR_FIELDS,
+			    .needed = true,
 			    .values = p->e->n_values };
 	advance(p);
 	if (read_operator(p, t) != 0)
@@ -237,6 +239,13 @@ static int read_comparison(struct parser *p)
 		return read_values(p, t);
 	other = field_of(&p->token);
 	return other != WEIR_FIELDS ? read_other(p, t, other) : read_value(p, t);
+}
+
+/* The tests from `first` on decide nothing alone. */
+static void not_needed(struct parser *p, uint16_t first)
+{
+	for (; first < p->e->n_tests; first++)
+		p->e->tests[first].needed = false;
 }
 
 static int read_condition(struct parser *p);
@@ -262,15 +271,18 @@ static int read_parentheses(struct parser *p)
 
 static int read_term(struct parser *p)
 {
-	bool not = false;
+	const uint16_t first = p->e->n_tests;
+	bool negated = false;
 	int rc;
 
 	while (take_keyword(p, "not"))
-		not = !not ;
+		negated = !negated;
 	rc = p->token.word == EXPR_OPEN ? read_parentheses(p) : read_comparison(p);
-	if (rc == 0 && not )
-		add_step(p, ACT_NOT, 0);
-	return rc;
+	if (rc != 0 || !negated)
+		return rc;
+	add_step(p, ACT_NOT, 0);
+	not_needed(p, first);
+	return 0;
 }
 
 static int read_and(struct parser *p)
@@ -288,6 +300,7 @@ static int read_and(struct parser *p)
 
 static int read_condition(struct parser *p)
 {
+	const uint16_t first = p->e->n_tests;
 	int rc = read_and(p);
 
 	while (rc == 0 && take_keyword(p, "or")) {
@@ -295,6 +308,7 @@ static int read_condition(struct parser *p)
 
 		rc = read_and(p);
 		jump->to = p->e->n_steps;
+		not_needed(p, first);
 	}
 	return rc;
 }
@@ -462,4 +476,72 @@ bool weir_expr_matches(const struct weir_expr *e, const struct weir_flow_rec *re
 		}
 	}
 	return flag;
+}
+
+/* ---- what is needed ---- */
+
+static bool need_of_ip(const struct test *t, struct weir_expr_need *need)
+{
+	need->n_nets = t->n;
+	need->at = t->values;
+	return t->op == EXPR_EQ || t->op == EXPR_IN;
+}
+
+static void widen(struct weir_expr_need *need, uint64_t n)
+{
+	need->low = weir_min_u64(need->low, n);
+	need->high = weir_max_u64(need->high, n);
+}
+
+static bool need_of_number(const struct weir_expr *e, const struct test *t,
+			   struct weir_expr_need *need)
+{
+	uint64_t n = (uint64_t)e->values[t->values].number;
+
+	need->low = t->op == EXPR_GE ? n : t->op == EXPR_GT ? n + 1 : 0;
+	need->high = t->op == EXPR_LE ? n : t->op == EXPR_LT ? n - 1 : UINT64_MAX;
+	switch ((enum expr_op)t->op) {
+	case EXPR_EQ:
+	case EXPR_IN:
+		need->low = need->high = n;
+		for (unsigned int i = 1; i < t->n; i++)
+			widen(need, (uint64_t)e->values[t->values + i].number);
+		return true;
+	case EXPR_LT:
+		return n > 0; /* else nothing matches, and no range says so */
+	case EXPR_GT:
+		return n < UINT64_MAX;
+	case EXPR_LE:
+	case EXPR_GE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool need_of(const struct weir_expr *e, const struct test *t, struct weir_expr_need *need)
+{
+	*need = (struct weir_expr_need){ .field = (enum weir_field)t->field };
+	if (!t->needed || t->other != WEIR_FIELDS)
+		return false;
+	if (t->class == EXPR_IP)
+		return need_of_ip(t, need);
+	return has_order((enum expr_class)t->class) && !weir_field_is_signed(need->field) &&
+	       need_of_number(e, t, need);
+}
+
+bool weir_expr_need(const struct weir_expr *e, uint32_t i, struct weir_expr_need *need)
+{
+	for (unsigned int t = 0; t < e->n_tests; t++)
+		if (need_of(e, &e->tests[t], need) && i-- == 0)
+			return true;
+	return false;
+}
+
+struct weir_expr_net weir_expr_net(const struct weir_expr *e, const struct weir_expr_need *need,
+				   uint32_t i)
+{
+	const struct expr_value *v = &e->values[need->at + i];
+
+	return (struct weir_expr_net){ .ip = v->ip, .prefix = v->prefix, .is_ipv6 = v->is_ipv6 };
 }

@@ -30,4 +30,28 @@ void weir_expr_destroy(struct weir_expr *e); /* NULL is fine */
 /* Any thread, several at once. Never allocates; takes no longer than there are values in the text. */
 bool weir_expr_matches(const struct weir_expr *e, const struct weir_flow_rec *rec);
 
+/* An address with a prefix; 32 or 128 is one address. */
+struct weir_expr_net {
+	union weir_ip ip;
+	uint8_t prefix;
+	bool is_ipv6;
+};
+
+/*
+ * What a record needs to match, if not all of it: its number `field` is `low` to `high`, or, where `n_nets` is not
+ * 0, its address is in one of `n_nets`. For who can leave out records without looking at them.
+ */
+struct weir_expr_need {
+	enum weir_field field;
+	uint64_t low, high;
+	uint32_t n_nets;
+	uint32_t at; /* for weir_expr_net() */
+};
+
+/* The need number `i` of a condition; false from their number on. Any thread. */
+bool weir_expr_need(const struct weir_expr *e, uint32_t i, struct weir_expr_need *need);
+/* Net number `i` of a need. */
+struct weir_expr_net weir_expr_net(const struct weir_expr *e, const struct weir_expr_need *need,
+				   uint32_t i);
+
 #endif

@@ -241,6 +241,42 @@ static void test_every_delay_takes_units_of_time(void)
 	CU_ASSERT(n > 10);
 }
 
+static unsigned int needs(const char *text, struct weir_expr_need *all)
+{
+	struct weir_expr *e = weir_expr_create(text, NULL);
+	unsigned int n = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(e);
+	while (weir_expr_need(e, n, &all[n]))
+		n++;
+	weir_expr_destroy(e);
+	return n;
+}
+
+static void test_what_stands_alone_or_between_ands_is_needed(void)
+{
+	struct weir_expr_need n[8];
+
+	CU_ASSERT_EQUAL(needs("server_port == 443", n), 1);
+	CU_ASSERT_EQUAL(n[0].field, WEIR_FIELD_server_port);
+	CU_ASSERT(n[0].low == 443 && n[0].high == 443);
+	CU_ASSERT_EQUAL(needs("rtt > 5 and (rtt <= 7 and (vlan in (3, 9, 4)))", n), 3);
+	CU_ASSERT(n[0].low == 6 && n[0].high == UINT64_MAX);
+	CU_ASSERT(n[1].low == 0 && n[1].high == 7);
+	CU_ASSERT(n[2].field == WEIR_FIELD_vlan && n[2].low == 3 && n[2].high == 9);
+	CU_ASSERT_EQUAL(needs("ip_0 in (10.0.0.0/8, ::1)", n), 1);
+	CU_ASSERT_EQUAL(n[0].n_nets, 2);
+	CU_ASSERT_EQUAL(needs("rtt == 1 and (vlan == 1 or vlan == 2)", n), 1);
+	CU_ASSERT_EQUAL(n[0].field, WEIR_FIELD_rtt);
+	CU_ASSERT_EQUAL(needs("rtt == 1 or rtt == 2 and vlan == 3", n), 0);
+	CU_ASSERT_EQUAL(needs("not rtt == 1", n), 0);
+	CU_ASSERT_EQUAL(needs("not (rtt == 1 and vlan == 2) and rtt >= 4", n), 1);
+	CU_ASSERT_EQUAL(needs("rtt != 1 and rtt not in (1) and rtt < 0 and rtt == vlan", n), 0);
+	CU_ASSERT_EQUAL(needs("ip_0 != 10.0.0.1 and ip_0 not in 10.0.0.0/8 and ip_0 == ip_1", n),
+			0);
+	CU_ASSERT_EQUAL(needs("l3_epc_id_0 > 3 and mac_0 == 02:00:00:00:00:01", n), 0);
+}
+
 static void refused(const char *text, const char *msg)
 {
 	struct weir_err err = { 0 };
@@ -362,6 +398,8 @@ int main(void)
 		{ "and binds closer than or", test_and_binds_closer_than_or },
 		{ "every field can be asked for", test_every_field_can_be_asked_for },
 		{ "every delay takes units of time", test_every_delay_takes_units_of_time },
+		{ "what stands alone or between ands is needed",
+		  test_what_stands_alone_or_between_ands_is_needed },
 		{ "what is wrong is named with its column",
 		  test_what_is_wrong_is_named_with_its_column },
 		{ "length and depth are bounded", test_length_and_depth_are_bounded },

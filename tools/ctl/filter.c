@@ -61,9 +61,66 @@ static bool match_where(const void *where, const struct weir_flow_rec *rec)
 	return weir_expr_matches(where, rec);
 }
 
-struct weir_store_query filter_query(const struct filter *f)
+static void need_nets(struct weir_store_query *q, struct filter *f,
+		      const struct weir_expr_need *need)
 {
-	return (struct weir_store_query){
+	if (q->n_nets > 0 || need->n_nets > FILTER_NETS_MAX)
+		return;
+	for (uint32_t i = 0; i < need->n_nets; i++) {
+		struct weir_expr_net net = weir_expr_net(f->where, need, i);
+
+		f->where_nets[i] = (struct weir_store_net){ .ip = net.ip,
+							    .prefix = net.prefix,
+							    .is_ipv6 = net.is_ipv6 };
+	}
+	q->nets = f->where_nets;
+	q->n_nets = need->n_nets;
+}
+
+static void need_exactly(struct weir_store_query *q, enum weir_field field, uint64_t n)
+{
+	switch (field) {
+	case WEIR_FIELD_client_port:
+	case WEIR_FIELD_server_port:
+		q->port = q->has_port ? q->port : (uint16_t)n;
+		q->has_port = true;
+		break;
+	case WEIR_FIELD_protocol:
+		q->protocol = q->has_protocol ? q->protocol : (uint8_t)n;
+		q->has_protocol = true;
+		break;
+	case WEIR_FIELD_close_type:
+		q->close_type = q->has_close_type ? q->close_type : (uint8_t)n;
+		q->has_close_type = true;
+		break;
+	case WEIR_FIELD_flow_id:
+		q->flow_id = q->has_flow_id ? q->flow_id : n;
+		q->has_flow_id = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void need(struct weir_store_query *q, struct filter *f, const struct weir_expr_need *need)
+{
+	const uint64_t latest_us = INT64_MAX / WEIR_NS_PER_US - 1;
+
+	if (need->n_nets > 0)
+		need_nets(q, f, need);
+	else if (need->low == need->high)
+		need_exactly(q, need->field, need->low);
+	if (need->field == WEIR_FIELD_end_time && need->low < latest_us)
+		q->since_ns = weir_max_u64(q->since_ns, need->low * WEIR_NS_PER_US);
+	if (need->field == WEIR_FIELD_start_time && need->high < latest_us)
+		q->until_ns = weir_min_u64(q->until_ns > 0 ? q->until_ns : UINT64_MAX,
+					   (need->high + 1) * WEIR_NS_PER_US);
+}
+
+struct weir_store_query filter_query(struct filter *f)
+{
+	struct weir_expr_need each;
+	struct weir_store_query q = {
 		.since_ns = f->since_ns,
 		.until_ns = f->until_ns,
 		.nets = f->nets,
@@ -82,6 +139,10 @@ struct weir_store_query filter_query(const struct filter *f)
 		.match_ctx = f->where,
 		.sort = WEIR_FIELD_end_time,
 	};
+
+	for (uint32_t i = 0; f->where != NULL && weir_expr_need(f->where, i, &each); i++)
+		need(&q, f, &each);
+	return q;
 }
 
 void filter_fini(struct filter *f)

@@ -20,14 +20,19 @@ struct filter {
 	bool has_flow_id, has_port, has_protocol, has_tap, has_close_type;
 	uint64_t since_ns, until_ns; /* the record's period overlaps; 0 = open; whole us */
 	struct weir_expr *where;     /* NULL = none; freed by filter_fini() */
+	struct weir_store_net
+		where_nets[FILTER_NETS_MAX]; /* that `where` needs: see filter_query() */
 };
 
 void filter_fini(struct filter *f);
 
 bool filter_matches(const struct filter *f, const struct weir_flow_rec *rec);
 
-/* The same as a question to a store, which borrows of it. */
-struct weir_store_query filter_query(const struct filter *f);
+/*
+ * The same as a question to a store, which borrows of it. What the condition needs is asked of the store's indexes,
+ * so that it is not asked of every record.
+ */
+struct weir_store_query filter_query(struct filter *f);
 
 /* From text, -EINVAL with `err` set where it makes no sense. Addresses add up: "a,b", or called again. */
 int filter_take_ip(struct filter *f, const char *text, struct weir_err *err);

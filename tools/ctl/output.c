@@ -209,7 +209,7 @@ static void yaml_object(const struct output *o, const struct output_cell *cells)
 static void csv_text(const char *text, bool last)
 {
 	if (strpbrk(text, ",\"\n") == NULL) {
-		fputs(text, stdout);
+		fputs_unlocked(text, stdout);
 	} else {
 		putchar('"');
 		for (; *text != '\0'; text++) {
@@ -219,7 +219,7 @@ static void csv_text(const char *text, bool last)
 		}
 		putchar('"');
 	}
-	fputs(last ? "\r\n" : ",", stdout);
+	fputs_unlocked(last ? "\r\n" : ",", stdout);
 }
 
 static void csv_header(struct output *o)

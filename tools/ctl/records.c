@@ -157,8 +157,7 @@ static enum ctl_exit each_of_files(const struct ctl *ctl, records_fn fn, void *c
 	return found ? CTL_PARTIAL : CTL_FAILED;
 }
 
-static enum ctl_exit each_of_store(const struct ctl *ctl, records_fn fn, void *ctx,
-				   struct weir_err *err)
+static enum ctl_exit each_of_store(struct ctl *ctl, records_fn fn, void *ctx, struct weir_err *err)
 {
 	struct weir_store_query q = filter_query(&ctl->filter);
 	enum ctl_exit code;
@@ -169,7 +168,7 @@ static enum ctl_exit each_of_store(const struct ctl *ctl, records_fn fn, void *c
 	return records_store_done(r, records_select(r, &q, fn, ctx, err));
 }
 
-enum ctl_exit records_each(const struct ctl *ctl, records_fn fn, void *ctx, struct weir_err *err)
+enum ctl_exit records_each(struct ctl *ctl, records_fn fn, void *ctx, struct weir_err *err)
 {
 	if (records_are_stored(ctl))
 		return each_of_store(ctl, fn, ctx, err);

@@ -20,7 +20,7 @@ bool records_are_stored(const struct ctl *ctl);
  * not be read; what could was handed on. CTL_NOT_FOUND, CTL_FAILED and CTL_USAGE come with `err` set,
  * unless it is said already.
  */
-enum ctl_exit records_each(const struct ctl *ctl, records_fn fn, void *ctx, struct weir_err *err);
+enum ctl_exit records_each(struct ctl *ctl, records_fn fn, void *ctx, struct weir_err *err);
 
 /*
  * The store that was asked for; NULL with `err` and `code` set. records_store_done() says what could

@@ -127,7 +127,7 @@ static enum ctl_exit search_clients(struct weir_store_reader *r, const struct fi
 	return records_select(r, &q, note_client, s, err);
 }
 
-static enum ctl_exit show_stored(const struct ctl *ctl, struct found *f, struct weir_err *err)
+static enum ctl_exit show_stored(struct ctl *ctl, struct found *f, struct weir_err *err)
 {
 	struct weir_store_query q = filter_query(&ctl->filter);
 	struct search s = { 0 };

@@ -203,7 +203,7 @@ static void put_in_order(struct top *t)
 	t->n = weir_min_u64(n, t->by.n);
 }
 
-static enum ctl_exit group_records(const struct ctl *ctl, struct top *t, struct weir_err *err)
+static enum ctl_exit group_records(struct ctl *ctl, struct top *t, struct weir_err *err)
 {
 	enum ctl_exit code = records_each(ctl, count, t, err);
 
@@ -241,7 +241,7 @@ static int take_groups(struct top *t, const struct weir_store_top *from, struct 
 	return 0;
 }
 
-static enum ctl_exit group_stored(const struct ctl *ctl, struct top *t, struct weir_err *err)
+static enum ctl_exit group_stored(struct ctl *ctl, struct top *t, struct weir_err *err)
 {
 	struct weir_store_query q = filter_query(&ctl->filter);
 	struct weir_store_top from;
@@ -336,7 +336,7 @@ static const char *title_of(char *to, const char *name)
 {
 	size_t i = 0;
 
-	for (; name[i] != '\0' && i < 63; i++)
+	for (; i < 63 && name[i] != '\0'; i++)
 		to[i] = (char)(name[i] == '_'                     ? ' '
 			       : name[i] >= 'a' && name[i] <= 'z' ? name[i] - 32
 								  : name[i]);
