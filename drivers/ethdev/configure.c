@@ -98,20 +98,20 @@ static void clip_queues(struct port *p, const struct rte_eth_dev_info *info)
 	p->o.queues = info->max_rx_queues;
 }
 
-/* As the driver was asked to take it; some have an interface of the kernel behind them. */
+/* Drivers over an interface of the kernel refuse what it would take, or have no such function. */
 static void set_mtu(const struct port *p)
 {
-	const char *why;
 	int rc;
 
 	if (p->o.mtu == 0)
 		return;
 	weir_eal_attempt();
-	rc = rte_eth_dev_set_mtu(p->id, p->o.mtu);
-	why = weir_eal_attempt_end();
-	if (rc != 0 && rc != -ENOTSUP)
-		weir_log(WEIR_LOG_WARN, "%s: mtu = %u: %s", p->name, p->o.mtu,
-			 why[0] != '\0' ? why : rte_strerror(-rc));
+	rc = p->if_index != 0 ? kernel_set_mtu(p->kernel_fd, p->if_index, p->o.mtu)
+			      : rte_eth_dev_set_mtu(p->id, p->o.mtu);
+	weir_eal_attempt_end();
+	if (rc != 0)
+		weir_log(WEIR_LOG_WARN, "%s: mtu = %u: %s: it stays as it is", p->name, p->o.mtu,
+			 strerror(-rc));
 }
 
 int port_configure(struct port *p, struct weir_err *err)

@@ -21,4 +21,7 @@ bool capture_size_add(const char *path, struct capture_size *size);
  */
 struct capture_size pcap_args_size(const char *args);
 
+/* weir_ethdev_host_uses() for a PCI address, with the folder in which sysfs has the devices. */
+int pci_host_uses(const char *devices, const char *address, struct weir_err *err);
+
 #endif

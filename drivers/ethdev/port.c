@@ -73,6 +73,8 @@ static int add(struct port *p, struct weir_err *err)
 
 	if (is_pci(p))
 		link_watch_devices();
+	if (p->driver->takes_interface)
+		kernel_libraries_quiet();
 	weir_eal_attempt();
 	rc = rte_eal_hotplug_add(bus_of(p), p->name, p->args);
 	why = weir_eal_attempt_end();
@@ -109,16 +111,19 @@ static void take_down(struct port *p)
 	    rte_eth_dev_is_valid_port(p->id))
 		rte_eth_dev_close(p->id);
 	weir_eal_attempt_end();
+	sockets_close_left(&p->sockets);
 	pool_destroy(p);
 	p->added = false;
 }
 
-int port_bring_up(struct port *p, struct weir_err *err)
+static int bring_up(struct port *p, struct weir_err *err)
 {
+	bool sockets = p->driver->missed == MISSED_SOCKETS;
 	struct sockets before;
 	int rc;
 
-	sockets_find(&before);
+	if (sockets)
+		sockets_find(&before);
 	rc = add(p, err);
 	if (rc == 0)
 		rc = meet_driver(p, err);
@@ -126,19 +131,35 @@ int port_bring_up(struct port *p, struct weir_err *err)
 		rc = pool_create(p, err);
 	if (rc == 0)
 		rc = port_configure(p, err);
-	if (rc != 0) {
-		take_down(p);
-		return rc;
+	if (sockets) {
+		sockets_find(&p->sockets);
+		sockets_remove(&p->sockets, &before);
 	}
-	sockets_find(&p->sockets);
-	sockets_remove(&p->sockets, &before);
-	link_watch(p);
-	return 0;
+	if (rc != 0)
+		take_down(p);
+	else
+		link_watch(p);
+	return rc;
+}
+
+/* A queue that was given back just now may be taken for some milliseconds more. */
+int port_bring_up(struct port *p, struct weir_err *err)
+{
+	bool again = p->driver->missed == MISSED_SOCKETS && sockets_are_closing();
+	int rc = bring_up(p, err);
+
+	for (int i = 0; i < 10 && rc != 0 && again; i++) {
+		usleep(20000);
+		if (err != NULL)
+			*err = (struct weir_err){ 0 };
+		rc = bring_up(p, err);
+	}
+	return rc;
 }
 
 static int start_eal(const struct port *p, struct weir_err *err)
 {
-	const struct weir_eal_options o = { .memory_bytes = p->pool_bytes };
+	const struct weir_eal_options o = { .memory_bytes = p->pool_bytes, .pinned = is_pci(p) };
 
 	return weir_eal_start(&o, err);
 }
@@ -169,14 +190,17 @@ int port_open(struct port *p, struct weir_err *err)
 	return p->driver->add_blocks ? helper_start(p, err) : port_bring_up(p, err);
 }
 
-/* What these return means nothing on half of the drivers. */
+/*
+ * What these return means nothing on half of the drivers. An interface of the kernel gets the flag back that it had: starting
+ * a port takes it away.
+ */
 static void ask_for_all(struct port *p)
 {
-	bool before = p->if_index != 0 && kernel_is_promiscuous(p->kernel_fd, p->if_index);
-
 	weir_eal_attempt();
-	if (p->o.promiscuous && rte_eth_promiscuous_enable(p->id) == 0)
-		p->made_promiscuous = !before;
+	if (p->o.promiscuous)
+		rte_eth_promiscuous_enable(p->id);
+	else if (p->was_promiscuous)
+		kernel_set_promiscuous(p->kernel_fd, p->if_index, true);
 	rte_eth_allmulticast_enable(p->id);
 	rte_eth_stats_reset(p->id);
 	weir_eal_attempt_end();
@@ -198,6 +222,7 @@ int port_go(struct port *p, struct weir_err *err)
 
 	if (!p->added)
 		return weir_err_set(err, ENODEV, "%s: it is not open", p->name);
+	p->was_promiscuous = kernel_is_promiscuous(p->kernel_fd, p->if_index);
 	weir_eal_attempt();
 	rc = rte_eth_dev_start(p->id);
 	why = weir_eal_attempt_end();
@@ -313,11 +338,11 @@ void port_stop(struct port *p)
 	port_missed(p, &p->missed);
 	atomic_store_explicit(&p->live, false, memory_order_relaxed);
 	weir_eal_attempt();
-	if (p->made_promiscuous)
+	if (p->o.promiscuous && !p->was_promiscuous)
 		rte_eth_promiscuous_disable(p->id);
 	rte_eth_dev_stop(p->id);
 	weir_eal_attempt_end();
-	p->made_promiscuous = p->started = false;
+	p->started = false;
 }
 
 void port_close(struct port *p)

@@ -55,7 +55,7 @@ struct port {
 	char driver_name[32];
 	int kernel_fd;         /* for questions to the kernel; -1 = none */
 	unsigned int if_index; /* of the interface behind it; 0 = none */
-	bool made_promiscuous; /* the interface was not before */
+	bool was_promiscuous;  /* the interface, before start */
 	struct sockets sockets;
 	uint64_t missed_before; /* by the interface, at start */
 	uint64_t missed;        /* when it was asked last */

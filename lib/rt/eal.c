@@ -19,8 +19,13 @@
 #define LOG_LINE  400
 #define OVERHEAD  (64 * MB) /* ports' own structures beside the packets */
 #define REPEAT_NS (60 * WEIR_NS_PER_S)
-#define RANGE     (1024 * MB) /* 32 ports, which is all that DPDK has, of some 32 MB each */
-#define HUGE_DIR  "/sys/kernel/mm/hugepages"
+/*
+ * Without huge pages, at least: room for ports that come later, DPDK's 32 of some 32 MB. Not more, for the other side of
+ * virtio_user maps, and may lock, all of it. VFIO pins it at once: room for some ports.
+ */
+#define RANGE        (1024 * MB)
+#define RANGE_PINNED (256 * MB)
+#define HUGE_DIR     "/sys/kernel/mm/hugepages"
 /* No such device: allows PCI ports to be added by name later, and keeps EAL from probing the others. */
 #define NO_PCI_DEVICE "ffff:ff:1f.7"
 
@@ -133,19 +138,10 @@ static uint64_t huge_free(void)
 }
 
 /*
- * A range of addresses, paid for page by page as it is used. Wide, so that ports can come later; but the other
- * side of virtio_user maps all of it, and may lock what it maps.
- */
-static uint64_t plain_range(uint64_t need)
-{
-	return weir_max_u64(need, RANGE);
-}
-
-/*
  * Nothing in the arguments comes from outside, so that they cannot be wrong. --in-memory, or --no-huge
  * with --no-shconf, keep EAL from making files.
  */
-static int init(uint64_t need, int cpu)
+static int init(uint64_t need, uint64_t range_bytes, int cpu)
 {
 	char prefix[64], lcores[32], range[32];
 	char *argv[12];
@@ -155,7 +151,7 @@ static int init(uint64_t need, int cpu)
 	snprintf(prefix, sizeof(prefix), "--file-prefix=weir-%d-%06x", getpid(),
 		 (unsigned)weir_random_u64() & 0xffffff);
 	snprintf(lcores, sizeof(lcores), "--lcores=0@%d", cpu);
-	snprintf(range, sizeof(range), "%lu", plain_range(need) / MB);
+	snprintf(range, sizeof(range), "%lu", range_bytes / MB);
 	ARG("weir");
 	if (huge_free() >= need) {
 		ARG("--in-memory");
@@ -186,14 +182,14 @@ static int first_cpu(const cpu_set_t *set)
 }
 
 /* EAL pins the thread that starts it, and later threads inherit that: undo it. */
-static int init_and_unpin(uint64_t need)
+static int init_and_unpin(uint64_t need, uint64_t range)
 {
 	cpu_set_t before;
 	int rc;
 
 	if (pthread_getaffinity_np(pthread_self(), sizeof(before), &before) != 0)
 		return -1;
-	rc = init(need, first_cpu(&before));
+	rc = init(need, range, first_cpu(&before));
 	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
 	return rc;
 }
@@ -240,7 +236,7 @@ int weir_eal_start(const struct weir_eal_options *o, struct weir_err *err)
 	if (log_open() != 0 || pthread_key_create(&registered, thread_unregister) != 0)
 		return weir_err_set(err, ENOMEM, "DPDK: no memory to start it");
 	weir_eal_attempt();
-	rc = init_and_unpin(need);
+	rc = init_and_unpin(need, weir_max_u64(need, o->pinned ? RANGE_PINNED : RANGE));
 	why = weir_eal_attempt_end();
 	if (rc < 0) {
 		log_close();

@@ -12,8 +12,12 @@
 #include <weir_base.h>
 
 struct weir_eal_options {
-	uint64_t memory_bytes; /* what all ports will need for packets; without huge pages there is
-				  at least 1 GB for those that come later */
+	uint64_t memory_bytes; /* what all ports will need for packets */
+	/*
+	 * Without huge pages all memory of EAL is a range of addresses, for these and for ports that come
+	 * later: 1 GB at least, paid for as it is used; 256 MB when a device pins all of it at once.
+	 */
+	bool pinned;
 };
 
 /*
