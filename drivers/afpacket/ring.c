@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#define AHEAD       4 /* packets; what the kernel wrote lies in another CPU's cache */
 #define HELD        (UINT32_C(1) << 31)
 #define HEADER_ROOM 256 /* more than all that lies before a packet in its block */
 
@@ -123,6 +124,7 @@ static inline void to_frame(const struct weir_afpacket_ring *r, const struct tpa
 
 	f->data = (const uint8_t *)h + h->tp_mac;
 	weir_prefetch(f->data);
+	weir_prefetch(f->data + WEIR_CACHE_LINE);
 	f->ts_ns = h->tp_sec * WEIR_NS_PER_S + h->tp_nsec;
 	f->caplen = (uint32_t)weir_min_u64(h->tp_snaplen, r->snaplen);
 	f->wirelen = h->tp_len + (tagged ? 4 : 0);
@@ -140,6 +142,8 @@ static uint16_t lend(struct weir_afpacket_ring *r, struct weir_frame *frames, ui
 		const struct tpacket3_hdr *h = (const void *)r->p;
 
 		to_frame(r, h, &frames[i]);
+		/* Where the header after some more will be, if they are as long as this one. */
+		weir_prefetch(r->p + (size_t)AHEAD * h->tp_next_offset);
 		r->p += h->tp_next_offset;
 	}
 	r->left -= n;

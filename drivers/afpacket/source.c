@@ -21,7 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define IDLE_US 5000 /* blocks come full, or 10 ms old; the ring holds what comes meanwhile */
+#define IDLE_US 10000 /* blocks come full, or 10 ms old; the ring holds what comes meanwhile */
 #define LOOK_NS (200 * WEIR_NS_PER_MS)
 
 enum phase { CLOSED, DETACHED, ATTACHED, LEAVING };

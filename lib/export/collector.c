@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define RUN_RECS    64 /* most taken from one ring at once, so that none waits for another */
-#define IDLE_NS     (20 * WEIR_NS_PER_MS)
+#define IDLE_NS     (50 * WEIR_NS_PER_MS)
 #define FOLD_GROUPS 16384 /* 8 MB */
 #define FOLD_FLOWS  65536 /* 30 MB; touched only as far as a flood needs it */
 #define HOLD_NS     (100 * WEIR_NS_PER_MS)
