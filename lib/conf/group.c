@@ -48,6 +48,19 @@ static uint32_t line_of_problem(const struct reader *r)
 	return line;
 }
 
+/* Is there a tab where reading stopped? YAML is not indented with them. */
+static bool is_tab(const struct reader *r, const yaml_mark_t *at)
+{
+	size_t i = 0, end;
+
+	for (size_t line = 0; i < r->len && line < at->line; i++)
+		line += r->text[i] == '\n';
+	end = i + at->column;
+	while (i < r->len && i < end && (r->text[i] == ' ' || r->text[i] == '\t'))
+		i++;
+	return i == end && i < r->len && r->text[i] == '\t';
+}
+
 static int syntax_error(struct reader *r)
 {
 	const yaml_mark_t *at = &r->parser.problem_mark;
@@ -57,6 +70,10 @@ static int syntax_error(struct reader *r)
 	if (r->parser.error == YAML_READER_ERROR) {
 		weir_err_list_add(r->errs, false, r->name, line_of_problem(r), 0,
 				  "is not UTF-8 text: %s", r->parser.problem);
+		return -EINVAL;
+	}
+	if (is_tab(r, at)) {
+		mistake(r, at, "a tab: indent with blanks", "");
 		return -EINVAL;
 	}
 	weir_err_list_add(r->errs, false, r->name, (uint32_t)at->line + 1, (uint32_t)at->column + 1,

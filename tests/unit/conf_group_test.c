@@ -265,6 +265,19 @@ static void test_more_mistakes_than_fit_are_counted_and_push_warnings_out(void)
 	free(text);
 }
 
+static void test_a_tab_is_called_so_and_hides_nothing_before_it(void)
+{
+	CU_ASSERT_EQUAL(group_read("wrong: 1\n"
+				   "global:\n"
+				   "  limits:\n"
+				   "\tmax_memory: 512\n",
+				   &c),
+			-EINVAL);
+	CU_ASSERT(is_said("g.yaml:1:1: wrong: is not a setting"));
+	CU_ASSERT(is_said("g.yaml:4:1: global.limits: a tab: indent with blanks"));
+	CU_ASSERT_EQUAL(errs.mistakes, 2);
+}
+
 static void test_deep_nesting_is_only_one_mistake(void)
 {
 	char text[4096] = "global: ";
@@ -301,6 +314,8 @@ int main(void)
 		  test_text_that_is_no_yaml_is_named_by_its_line },
 		{ "more mistakes than fit are counted and push warnings out",
 		  test_more_mistakes_than_fit_are_counted_and_push_warnings_out },
+		{ "a tab is called so, and hides nothing before it",
+		  test_a_tab_is_called_so_and_hides_nothing_before_it },
 		{ "deep nesting is only one mistake", test_deep_nesting_is_only_one_mistake },
 		CU_TEST_INFO_NULL,
 	};
