@@ -115,6 +115,9 @@ int store_query_check(const struct weir_store_query *q, struct weir_err *err)
 	if (q->n_nets > STORE_NETS_MAX)
 		return weir_err_set(err, EINVAL, "%u addresses: at most %d are allowed", q->n_nets,
 				    STORE_NETS_MAX);
+	if (q->n_ranges > STORE_RANGES_MAX)
+		return weir_err_set(err, EINVAL, "%u ranges: at most %d are allowed", q->n_ranges,
+				    STORE_RANGES_MAX);
 	for (uint32_t i = 0; i < q->n_nets; i++)
 		if (q->nets[i].prefix > (q->nets[i].is_ipv6 ? 128 : 32))
 			return weir_err_set(err, EINVAL, "prefix /%u: allowed are 0 to %d",

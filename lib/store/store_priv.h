@@ -236,7 +236,8 @@ void *store_finisher(void *store);
 
 /* ---- where.c: the condition of a query ---- */
 
-#define STORE_NETS_MAX 64
+#define STORE_NETS_MAX   64
+#define STORE_RANGES_MAX 16
 
 /* A statement over one file, and the values it borrows. */
 struct store_cursor {

@@ -85,6 +85,12 @@ struct weir_store_net {
 	bool is_ipv6;
 };
 
+/* A number that is kept or derived, `low` to `high`, both allowed. */
+struct weir_store_range {
+	enum weir_field field;
+	uint64_t low, high; /* `high` from 2^63 on: no end; `low` is below that */
+};
+
 /* Which records, and in what order. What is not set matches all. */
 struct weir_store_query {
 	uint64_t since_ns, until_ns; /* the record's period overlaps [since, until); 0 = open */
@@ -97,6 +103,9 @@ struct weir_store_query {
 	uint8_t tap; /* low 8 bits of capture_nic */
 	uint8_t close_type;
 	uint64_t flow_id;
+
+	const struct weir_store_range *ranges; /* all of them hold; borrowed while it runs */
+	uint32_t n_ranges;                     /* at most 16 */
 
 	/*
 	 * Also asked of each record that matches all else; NULL = none. By the thread that runs the

@@ -20,7 +20,7 @@ enum value {
 	VALUE_CLOSE_TYPE,
 	VALUE_FIRST_ID,
 	VALUE_LAST_ID,
-	VALUE_NETS /* two each: lowest and highest address */
+	VALUE_NETS /* two each: lowest and highest address; then two a range */
 };
 
 static int64_t us_of(uint64_t ns)
@@ -97,6 +97,24 @@ static bool is_plain(const struct weir_store_query *q, bool finished, bool order
 	return finished || (q->since_ns == 0 && !(ordered && q->sort == WEIR_FIELD_end_time));
 }
 
+static int range_value(const struct weir_store_query *q, uint32_t range)
+{
+	return (int)(VALUE_NETS + 2 * (q->n_nets + range));
+}
+
+/* What is kept of numbers from 2^63 on is negative. */
+static void put_range(FILE *out, const struct weir_store_query *q, uint32_t i)
+{
+	char value[512];
+
+	store_expression(q->ranges[i].field, value, sizeof(value));
+	if (q->ranges[i].high > INT64_MAX)
+		fprintf(out, " AND (%s >= ?%d OR %s < 0)", value, range_value(q, i), value);
+	else
+		fprintf(out, " AND %s BETWEEN ?%d AND ?%d", value, range_value(q, i),
+			range_value(q, i) + 1);
+}
+
 /* `arm`: -1 = all in one. */
 static void put_where(FILE *out, const struct weir_store_query *q, bool plain, bool part, int arm)
 {
@@ -119,6 +137,8 @@ static void put_where(FILE *out, const struct weir_store_query *q, bool plain, b
 		put_ends(out, q, true, arm);
 	if (q->has_port)
 		put_ends(out, q, false, q->n_nets > 0 ? -1 : arm);
+	for (uint32_t i = 0; i < q->n_ranges; i++)
+		put_range(out, q, i);
 }
 
 static void put_select(FILE *out, const struct weir_store_query *q, bool plain, const char *select,
@@ -197,6 +217,16 @@ static void bind_nets(struct store_cursor *c, const struct weir_store_query *q)
 	}
 }
 
+static void bind_ranges(struct store_cursor *c, const struct weir_store_query *q)
+{
+	for (uint32_t i = 0; i < q->n_ranges; i++) {
+		weir_db_bind_i64(c->stmt, range_value(q, i), (int64_t)q->ranges[i].low);
+		if (q->ranges[i].high <= INT64_MAX)
+			weir_db_bind_i64(c->stmt, range_value(q, i) + 1,
+					 (int64_t)q->ranges[i].high);
+	}
+}
+
 static void bind(struct store_cursor *c, const struct weir_store_query *q, bool ordered)
 {
 	/* How many rows it takes to have so many that `match` likes is not known. */
@@ -222,6 +252,7 @@ static void bind(struct store_cursor *c, const struct weir_store_query *q, bool 
 	if (q->has_close_type)
 		weir_db_bind_i64(c->stmt, VALUE_CLOSE_TYPE, q->close_type);
 	bind_nets(c, q);
+	bind_ranges(c, q);
 }
 
 int store_cursor_open(struct store_cursor *c, const struct weir_store_query *q, bool finished,

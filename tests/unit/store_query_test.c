@@ -57,6 +57,7 @@ static void make_rec(struct weir_flow_rec *r, uint64_t i)
 	r->zero_win[1] = pick(2);
 	r->syn_count = pick(2);
 	r->rtt = pick(1000);
+	r->l3_byte[0] = pick(2) ? UINT64_MAX - pick(9) : pick(9);
 	if (pick(10) == 0)
 		r->tunnel[0] = (struct weir_tunnel){ .type = 1, .tier = 1, .id = pick(5) };
 }
@@ -99,6 +100,44 @@ static bool rtt_is(const void *rest, const struct weir_flow_rec *r)
 	return r->rtt % 4 == *(const unsigned int *)rest;
 }
 
+/* A number of a record's row; one above 2^63, one of the second table, one that is derived. */
+static const enum weir_field ranged[] = { WEIR_FIELD_byte_tx, WEIR_FIELD_l3_byte_tx,
+					  WEIR_FIELD_tunnel_tx_id, WEIR_FIELD_status };
+
+static bool in_range(const struct weir_store_range *range, const struct weir_flow_rec *r)
+{
+	uint64_t v = range->field == WEIR_FIELD_byte_tx        ? r->byte[0]
+		     : range->field == WEIR_FIELD_l3_byte_tx   ? r->l3_byte[0]
+		     : range->field == WEIR_FIELD_tunnel_tx_id ? r->tunnel[0].id
+							       : weir_flow_rec_status(r);
+
+	return v >= range->low && v <= range->high;
+}
+
+static bool in_ranges(const struct weir_store_query *q, const struct weir_flow_rec *r)
+{
+	for (uint32_t i = 0; i < q->n_ranges; i++)
+		if (!in_range(&q->ranges[i], r))
+			return false;
+	return true;
+}
+
+static void make_ranges(struct weir_store_query *q)
+{
+	static struct weir_store_range ranges[2];
+	static const unsigned int most[] = { 10000, 9, 5, 4 };
+
+	q->ranges = ranges;
+	q->n_ranges = pick(3);
+	for (uint32_t i = 0; i < q->n_ranges; i++) {
+		unsigned int which = pick(4);
+
+		ranges[i].field = ranged[which];
+		ranges[i].low = pick(most[which]);
+		ranges[i].high = pick(2) ? UINT64_MAX : ranges[i].low + pick(most[which]);
+	}
+}
+
 static bool matches(const struct weir_store_query *q, const struct weir_flow_rec *r)
 {
 	bool in = q->n_nets == 0;
@@ -111,7 +150,7 @@ static bool matches(const struct weir_store_query *q, const struct weir_flow_rec
 	       (!q->has_port || r->port[0] == q->port || r->port[1] == q->port) &&
 	       (!q->has_protocol || r->protocol == q->protocol) &&
 	       (!q->has_tap || (r->capture_nic & 255) == q->tap) &&
-	       (!q->has_close_type || r->close_type == q->close_type) &&
+	       (!q->has_close_type || r->close_type == q->close_type) && in_ranges(q, r) &&
 	       (q->match == NULL || q->match(q->match_ctx, r));
 }
 
@@ -149,6 +188,7 @@ static void make_question(struct weir_store_query *q, struct weir_store_net *net
 	q->flow_id = 1000 + pick(RECS);
 	q->match = pick(4) == 0 ? rtt_is : NULL;
 	q->match_ctx = &one;
+	make_ranges(q);
 }
 
 static struct weir_store_reader *reader_open(void)
@@ -389,6 +429,8 @@ static void test_what_cannot_be_asked_is_refused(void)
 	q = (struct weir_store_query){ .sort = WEIR_FIELD_end_time, .nets = &net, .n_nets = 1 };
 	CU_ASSERT_PTR_NULL(weir_store_select(r, &q, &err));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "/33"));
+	q = (struct weir_store_query){ .sort = WEIR_FIELD_end_time, .n_ranges = 17 };
+	CU_ASSERT_PTR_NULL(weir_store_select(r, &q, &err));
 	weir_store_reader_close(r);
 	dir_remove();
 	CU_ASSERT_PTR_NULL(weir_store_reader_open(test_dir, &err));

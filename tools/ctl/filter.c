@@ -102,13 +102,29 @@ static void need_exactly(struct weir_store_query *q, enum weir_field field, uint
 	}
 }
 
+/* Times have a filter of their own. */
+static void need_range(struct weir_store_query *q, struct filter *f,
+		       const struct weir_expr_need *need)
+{
+	if (q->n_ranges == FILTER_RANGES_MAX || need->low > INT64_MAX ||
+	    strcmp(weir_fields[need->field].kind, "TIME") == 0)
+		return;
+	f->where_ranges[q->n_ranges++] = (struct weir_store_range){ .field = need->field,
+								    .low = need->low,
+								    .high = need->high };
+	q->ranges = f->where_ranges;
+}
+
 static void need(struct weir_store_query *q, struct filter *f, const struct weir_expr_need *need)
 {
 	const uint64_t latest_us = INT64_MAX / WEIR_NS_PER_US - 1;
 
-	if (need->n_nets > 0)
+	if (need->n_nets > 0) {
 		need_nets(q, f, need);
-	else if (need->low == need->high)
+		return;
+	}
+	need_range(q, f, need);
+	if (need->low == need->high)
 		need_exactly(q, need->field, need->low);
 	if (need->field == WEIR_FIELD_end_time && need->low < latest_us)
 		q->since_ns = weir_max_u64(q->since_ns, need->low * WEIR_NS_PER_US);

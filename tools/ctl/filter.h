@@ -7,7 +7,8 @@
 #include <weir_rec.h>
 #include <weir_store.h>
 
-#define FILTER_NETS_MAX 64 /* as many as the store takes */
+#define FILTER_NETS_MAX   64 /* as many as the store takes */
+#define FILTER_RANGES_MAX 16
 
 struct filter {
 	struct weir_store_net nets[FILTER_NETS_MAX]; /* either end is in one of them */
@@ -22,6 +23,7 @@ struct filter {
 	struct weir_expr *where;     /* NULL = none; freed by filter_fini() */
 	struct weir_store_net
 		where_nets[FILTER_NETS_MAX]; /* that `where` needs: see filter_query() */
+	struct weir_store_range where_ranges[FILTER_RANGES_MAX];
 };
 
 void filter_fini(struct filter *f);
