@@ -72,74 +72,6 @@ enum finding_state doctor_unless_needed(const struct doctor *d, unsigned int kin
 	return (d->ports & kinds) != 0 ? FINDING_BAD : FINDING_WARN;
 }
 
-/* "3b:00.0" or "0000:3b:00.0", in full; false when it is none. */
-static bool is_pci(const char *s, char *full, size_t size)
-{
-	unsigned int domain, bus, device, function;
-	int end = -1;
-
-	if (sscanf(s, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &end) != 4 ||
-	    end < 0) {
-		domain = 0;
-		if (sscanf(s, "%2x:%2x.%1x%n", &bus, &device, &function, &end) != 3 || end < 0)
-			return false;
-	}
-	if (s[end] != '\0' && s[end] != ',')
-		return false;
-	snprintf(full, size, "%04x:%02x:%02x.%x", domain, bus, device, function);
-	return true;
-}
-
-enum port_kind doctor_port_kind(const struct weir_box_tap *tap, const char *port, char *name,
-				size_t size)
-{
-	static const struct {
-		const char *prefix;
-		enum port_kind kind;
-	} drivers[] = {
-		{ "net_af_xdp", PORT_AF_XDP },
-		{ "net_af_packet", PORT_AF_PACKET },
-		{ "net_tap", PORT_TAP },
-		{ "net_", PORT_VDEV },
-	};
-
-	if (is_pci(port, name, size))
-		return PORT_PCI;
-	snprintf(name, size, "%s", strncmp(port, "if:", 3) == 0 ? port + 3 : port);
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(drivers); i++) {
-		const char *iface = strstr(port, "iface=");
-
-		if (strncmp(port, drivers[i].prefix, strlen(drivers[i].prefix)) != 0)
-			continue;
-		if (iface != NULL)
-			snprintf(name, size, "%.*s", (int)strcspn(iface + 6, ","), iface + 6);
-		return drivers[i].kind;
-	}
-	if (tap->netns[0] == '\0')
-		return PORT_KERNEL;
-	return strncmp(tap->netns, "/proc/", 6) == 0 ? PORT_NETNS_PID : PORT_NETNS;
-}
-
-static unsigned int kinds_of(const struct weir_box_tap *tap, const struct weir_conf_names *ports)
-{
-	unsigned int kinds = 0;
-	char name[64];
-
-	for (uint32_t i = 0; i < ports->n; i++)
-		kinds |= doctor_port_kind(tap, ports->v[i], name, sizeof(name));
-	return kinds;
-}
-
-static unsigned int needed(const struct agent_conf *c)
-{
-	unsigned int kinds = 0;
-
-	for (uint32_t i = 0; i < c->box.taps_n; i++)
-		kinds |= kinds_of(&c->box.taps[i], &c->box.taps[i].ports) |
-			 kinds_of(&c->box.taps[i], &c->box.taps[i].ports_b);
-	return kinds;
-}
-
 static void json_string(const char *s)
 {
 	putchar('"');
@@ -207,7 +139,8 @@ static int examine(struct doctor *d, bool json)
 {
 	unsigned int counts[3] = { 0 };
 
-	d->ports = needed(d->conf);
+	d->ports = d->conf->box.taps_n > 0 ? port_kinds(&d->conf->box)
+					   : 0; /* else the agent's choice */
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(checks); i++) {
 		d->check = checks[i].name;
 		checks[i].run(d);

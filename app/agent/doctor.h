@@ -4,6 +4,7 @@
 #define DOCTOR_H
 
 #include "agent.h"
+#include "capabilities.h"
 
 enum finding_state { FINDING_OK, FINDING_WARN, FINDING_BAD };
 
@@ -15,18 +16,6 @@ struct finding {
 };
 
 #define FINDINGS_MAX 256
-
-/* Kinds of ports, as bits: what of this machine they ask for. */
-enum port_kind {
-	PORT_KERNEL = 1 << 0,    /* packet sockets of our own */
-	PORT_NETNS = 1 << 1,     /* the same, in another network namespace */
-	PORT_NETNS_PID = 1 << 2, /* which is named by a process */
-	PORT_PCI = 1 << 3,       /* a NIC that DPDK owns */
-	PORT_AF_XDP = 1 << 4,
-	PORT_AF_PACKET = 1 << 5, /* DPDK's own driver of that name */
-	PORT_TAP = 1 << 6,       /* an interface that DPDK makes */
-	PORT_VDEV = 1 << 7,      /* other virtual devices: memory and sockets only */
-};
 
 struct doctor {
 	const char *root; /* before /proc, /sys and other files: "", or another machine's */
@@ -44,10 +33,6 @@ void doctor_say(struct doctor *d, enum finding_state state, const char *command,
 		...) __attribute__((format(printf, 4, 5)));
 /* FINDING_BAD where the configured taps have one of these kinds, else FINDING_WARN. */
 enum finding_state doctor_unless_needed(const struct doctor *d, unsigned int kinds);
-/* Which kind a port of a tap is, and the name without what says so: a PCI address in full, an interface's name. */
-enum port_kind doctor_port_kind(const struct weir_box_tap *tap, const char *port, char *name,
-				size_t size);
-
 /* doctor_read.c: files below the root. What is not there, or not to be read, is false. */
 void doctor_path(const struct doctor *d, char *path, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -90,9 +75,6 @@ void doctor_store(struct doctor *d);
 void doctor_directories(struct doctor *d);
 void doctor_systemd(struct doctor *d);
 void doctor_cgroup(struct doctor *d);
-
-/* May this process do what the capability (CAP_ of linux/capability.h), or what serves instead, allows? */
-bool doctor_may(unsigned int capability);
 
 /* doctor_iface.c: an interface of this machine. */
 struct doctor_iface {

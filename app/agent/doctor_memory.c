@@ -150,11 +150,11 @@ void doctor_memlock(struct doctor *d)
 		doctor_say(d, FINDING_OK, "", "what a process may lock is not looked at");
 		return;
 	}
-	if (limit.rlim_cur == RLIM_INFINITY || doctor_may(CAP_IPC_LOCK))
+	if (limit.rlim_cur == RLIM_INFINITY || capability_may(CAP_IPC_LOCK))
 		doctor_say(d, FINDING_OK, "", "any amount of memory may be locked");
 	else
 		doctor_say(
-			d, doctor_unless_needed(d, PORT_PCI | PORT_AF_XDP),
+			d, doctor_unless_needed(d, PORT_PCI | PORT_PCI_BARE | PORT_AF_XDP),
 			"ulimit -l unlimited # systemd: LimitMEMLOCK=infinity; or CAP_IPC_LOCK",
 			"this process may lock %llu KiB: too few for AF_XDP and PCI ports, which lock "
 			"their packet memory",

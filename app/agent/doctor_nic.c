@@ -41,14 +41,14 @@ static void vfio(struct doctor *d, bool iommu)
 
 	if (!module_there(d, "vfio_pci", "/vfio-pci.ko")) {
 		doctor_say(
-			d, doctor_unless_needed(d, PORT_PCI), "",
+			d, doctor_unless_needed(d, PORT_PCI | PORT_PCI_BARE), "",
 			"the kernel has no vfio-pci: DPDK cannot own a NIC; kernel interfaces and "
 			"virtual devices work");
 		return;
 	}
 	if (!doctor_exists(d, "/sys/bus/pci/drivers/vfio-pci")) {
-		doctor_say(d, doctor_unless_needed(d, PORT_PCI), "modprobe vfio-pci",
-			   "vfio-pci is there and not loaded");
+		doctor_say(d, doctor_unless_needed(d, PORT_PCI | PORT_PCI_BARE),
+			   "modprobe vfio-pci", "vfio-pci is there and not loaded");
 		return;
 	}
 	doctor_line(d, unsafe, sizeof(unsafe),
@@ -58,7 +58,7 @@ static void vfio(struct doctor *d, bool iommu)
 			   iommu ? "" : ", in its mode without an IOMMU: a NIC can write anywhere");
 	else
 		doctor_say(
-			d, doctor_unless_needed(d, PORT_PCI),
+			d, doctor_unless_needed(d, PORT_PCI | PORT_PCI_BARE),
 			"echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
 			"vfio-pci is loaded and refuses NICs that no IOMMU confines; its unsafe mode, for "
 			"root only, takes them");
@@ -75,7 +75,7 @@ void doctor_iommu(struct doctor *d)
 			   n == WEIR_ARRAY_SIZE(groups) ? " or more" : "");
 	else
 		doctor_say(
-			d, doctor_unless_needed(d, PORT_PCI),
+			d, doctor_unless_needed(d, PORT_PCI | PORT_PCI_BARE),
 			"sed -i 's/^GRUB_CMDLINE_LINUX=\"/&intel_iommu=on iommu=pt /' /etc/default/grub && "
 			"update-grub && reboot # and VT-d or AMD-Vi in the firmware's setup",
 			"no IOMMU group: the IOMMU is off or not there; ports that DPDK owns need it to run "
@@ -289,23 +289,31 @@ static void namespace_port(struct doctor *d, const char *port, const char *netns
 			   port, netns);
 }
 
-static void ports_of(struct doctor *d, const struct weir_box_tap *tap,
-		     const struct weir_conf_names *ports)
+/* The interface that a port is about: its own text, or the device's argument. */
+static void iface_of(const char *port, char *name, size_t size)
 {
-	for (uint32_t i = 0; i < ports->n; i++) {
-		const char *port = ports->v[i];
-		char name[64];
-		const enum port_kind kind = doctor_port_kind(tap, port, name, sizeof(name));
+	const char *iface = strncmp(port, "net_", 4) == 0 ? strstr(port, "iface=") : NULL;
 
-		if (kind == PORT_PCI)
-			pci_port(d, tap, name);
-		else if (kind == PORT_NETNS || kind == PORT_NETNS_PID)
-			namespace_port(d, port, tap->netns);
-		else if (kind == PORT_KERNEL || kind == PORT_AF_XDP || kind == PORT_AF_PACKET)
-			kernel_port(d, tap, port, name, kind);
-		else
-			doctor_say(d, FINDING_OK, "", "port %s: a virtual device of DPDK", port);
-	}
+	if (iface != NULL)
+		snprintf(name, size, "%.*s", (int)strcspn(iface + 6, ","), iface + 6);
+	else
+		snprintf(name, size, "%s", strncmp(port, "if:", 3) == 0 ? port + 3 : port);
+}
+
+static void port(struct doctor *d, const struct weir_box_tap *tap, const char *text)
+{
+	const enum port_kind kind = port_kind(text, tap->netns);
+	char name[64];
+
+	iface_of(text, name, sizeof(name));
+	if (port_pci_address(text, name, sizeof(name)))
+		pci_port(d, tap, name);
+	else if (kind == PORT_NETNS || kind == PORT_NETNS_PID)
+		namespace_port(d, text, tap->netns);
+	else if (kind == PORT_KERNEL || kind == PORT_AF_XDP || kind == PORT_AF_PACKET)
+		kernel_port(d, tap, text, name, kind);
+	else
+		doctor_say(d, FINDING_OK, "", "port %s: a virtual device of DPDK", text);
 }
 
 void doctor_ports(struct doctor *d)
@@ -315,8 +323,10 @@ void doctor_ports(struct doctor *d)
 	if (box->taps_n == 0)
 		doctor_say(d, FINDING_OK, "",
 			   "no tap is configured: the agent takes kernel interfaces that are up");
-	for (uint32_t i = 0; i < box->taps_n; i++) {
-		ports_of(d, &box->taps[i], &box->taps[i].ports);
-		ports_of(d, &box->taps[i], &box->taps[i].ports_b);
+	for (uint32_t t = 0; t < box->taps_n; t++) {
+		for (uint32_t i = 0; i < box->taps[t].ports.n; i++)
+			port(d, &box->taps[t], box->taps[t].ports.v[i]);
+		for (uint32_t i = 0; i < box->taps[t].ports_b.n; i++)
+			port(d, &box->taps[t], box->taps[t].ports_b.v[i]);
 	}
 }

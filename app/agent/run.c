@@ -2,8 +2,9 @@
 /* weir-agent run: boot order, loop, shutdown. */
 #include "run.h"
 
-#include "run_caps.h"
+#include "capabilities.h"
 #include "run_capture.h"
+#include "run_cgroup.h"
 #include "run_helper.h"
 #include "run_notify.h"
 #include "run_watch.h"
@@ -202,29 +203,12 @@ static void keep_to_control_cpus(struct run *r)
 
 /* --- boot --- */
 
-static unsigned int capabilities_needed(const struct weir_box_conf *box)
-{
-	unsigned int needs = CAPS_KERNEL;
-
-	for (uint32_t t = 0; t < box->taps_n; t++) {
-		const struct weir_conf_names *sides[] = { &box->taps[t].ports,
-							  &box->taps[t].ports_b };
-
-		if (box->taps[t].netns[0] != '\0')
-			needs |= CAPS_NETNS;
-		for (unsigned int s = 0; s < WEIR_ARRAY_SIZE(sides); s++)
-			for (uint32_t i = 0; i < sides[s]->n; i++)
-				if (port_text_is_device(sides[s]->v[i]))
-					needs |= CAPS_DPDK;
-	}
-	return needs;
-}
-
 /* What needs more rights than later, before any other thread. */
 static int boot_outside(struct run *r, struct weir_err *err)
 {
 	const struct weir_box_conf *box = &r->conf->box;
 
+	cgroup_enter();
 	keep_to_control_cpus(r);
 	r->base = event_base_new();
 	if (r->base == NULL)
@@ -239,7 +223,7 @@ static int boot_outside(struct run *r, struct weir_err *err)
 		if (r->http == NULL)
 			return -err->code;
 	}
-	caps_drop(capabilities_needed(box));
+	capabilities_keep(port_kinds(box));
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what is said of a port to a source that is started, and back. Helper threads. */
+#include "capabilities.h"
 #include "run_iface.h"
 #include "run_port.h"
 
@@ -187,9 +188,20 @@ static int open_and_start(struct port_work *w, uint32_t own_link)
 	return 0;
 }
 
-void port_work_open(void *work)
+/* A port that failed where a capability is missing failed for that, whatever the driver says. */
+static void lacking_say(struct port_work *w)
 {
-	struct port_work *w = work;
+	char why[sizeof(w->err.msg)], lacking[240];
+
+	if (!capabilities_lacking(port_kind(w->spec.kernel ? "if:" : w->spec.device, w->spec.netns),
+				  lacking, sizeof(lacking)))
+		return;
+	snprintf(why, sizeof(why), "%s", w->err.msg);
+	weir_err_set(&w->err, w->err.code, "%.220s; this process lacks %s", why, lacking);
+}
+
+static void open_whole(struct port_work *w)
+{
 	uint32_t own_link;
 	int rc = spare_the_host(&w->spec, &w->err);
 
@@ -211,6 +223,15 @@ void port_work_open(void *work)
 		weir_filter_destroy(w->filter);
 		w->filter = NULL;
 	}
+}
+
+void port_work_open(void *work)
+{
+	struct port_work *w = work;
+
+	open_whole(w);
+	if (w->source == NULL && w->err.code != EBUSY && !(w->spec.kernel && w->err.code == ENODEV))
+		lacking_say(w);
 }
 
 static void missed_look(struct port_work *w)

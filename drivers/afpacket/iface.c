@@ -59,6 +59,11 @@ int weir_afpacket_netns_enter(const char *path, int *back, struct weir_err *err)
 	if (path == NULL)
 		return 0;
 	to = open(path, O_RDONLY | O_CLOEXEC);
+	if (to < 0 && errno == EACCES && strncmp(path, "/proc/", 6) == 0)
+		return weir_err_set(err, errno,
+				    "network namespace %s: not permitted: the program needs "
+				    "CAP_SYS_PTRACE to look at a process of another user",
+				    path);
 	if (to < 0)
 		return weir_err_set(err, errno,
 				    "network namespace %s: %s; those with a name are in /run/netns",
