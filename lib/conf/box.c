@@ -9,12 +9,14 @@
 
 #define PATH_MAX_LEN 128
 #define ROWS_MAX     64
+#define SLIPS_MAX    32 /* of libconfig's grammar that are mended in one text */
 
 struct reader {
 	const char *name;
 	struct weir_box_conf *out;
 	struct weir_err_list *errs;
-	int rc; /* -ENOMEM, or 0 */
+	int rc;      /* -ENOMEM, or 0 */
+	bool mended; /* a name with a star was given twice, and that has been said */
 };
 
 /* Where the walk is: below a path of the table, which may be an item of a list. */
@@ -310,6 +312,8 @@ static void group(struct reader *r, const struct place *at, const config_setting
 		const config_setting_t *m = config_setting_get_elem(s, (unsigned int)i);
 		struct place below;
 
+		if (r->mended && config_setting_name(m)[0] == '*')
+			continue;
 		if (enter(&below, at, config_setting_name(m)))
 			member(r, &below, m);
 		else
@@ -349,15 +353,47 @@ static void syntax_error(const struct reader *r, const config_t *cfg)
 			  "is not a libconfig text: %s", config_error_text(cfg));
 }
 
-static void read_text(struct reader *r, const char *text)
+/* The text as libconfig has it, after so many slips were mended as it takes; `text` is taken. */
+static bool libconfig_read(struct reader *r, config_t *cfg, char *text)
+{
+	for (unsigned int slips = 0; text != NULL; slips++) {
+		uint32_t line;
+		char *mended;
+
+		config_init(cfg);
+		if (config_read_string(cfg, text)) {
+			free(text);
+			return true;
+		}
+		line = (uint32_t)config_error_line(cfg);
+		mended = slips < SLIPS_MAX ? weir_conf_box_mend(text, line, config_error_text(cfg),
+								r->name, r->errs)
+					   : NULL;
+		if (mended == NULL)
+			syntax_error(r, cfg);
+		config_destroy(cfg);
+		free(text);
+		text = mended;
+		r->mended = true;
+	}
+	return false;
+}
+
+/* Takes `text`. */
+static void read_text(struct reader *r, char *text)
 {
 	config_t cfg;
+	uint32_t line;
+	const char *unended = weir_conf_box_unended(text, &line);
 
-	config_init(&cfg);
-	if (config_read_string(&cfg, text))
-		group(r, &(struct place){ .path = "" }, config_root_setting(&cfg));
-	else
-		syntax_error(r, &cfg);
+	if (unended != NULL) {
+		weir_err_list_add(r->errs, false, r->name, line, 0, "%s", unended);
+		free(text);
+		return;
+	}
+	if (!libconfig_read(r, &cfg, text))
+		return;
+	group(r, &(struct place){ .path = "" }, config_root_setting(&cfg));
 	config_destroy(&cfg);
 }
 
@@ -372,7 +408,8 @@ static int parse(const char *text, size_t len, const char *name, void *to,
 	r.rc = copy == NULL ? -ENOMEM : weir_box_conf_defaults(out);
 	if (r.rc == 0 && is_one_text(&r, text, len))
 		read_text(&r, copy);
-	free(copy);
+	else
+		free(copy);
 	if (r.rc == 0)
 		weir_conf_box_rules(out, name, errs);
 	if (r.rc == 0 && weir_conf_rules->box != NULL)

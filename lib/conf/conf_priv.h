@@ -116,6 +116,17 @@ int weir_conf_port_check(const char *text, struct conf_port *port, struct weir_e
 void weir_conf_box_rules(const struct weir_box_conf *conf, const char *name,
 			 struct weir_err_list *errs);
 
+/* What of a text has no end, and its line; NULL = nothing. libconfig would leave out the rest unsaid. */
+const char *weir_conf_box_unended(const char *text, uint32_t *line);
+
+/*
+ * A text that libconfig refuses at `line` because of `why`: say the mistake, and return the text without
+ * it, for reading what else there is; free(). Its lines are as before; a name that was given twice
+ * begins with a star. NULL: it cannot be mended, and nothing was said.
+ */
+char *weir_conf_box_mend(const char *text, uint32_t line, const char *why, const char *file,
+			 struct weir_err_list *errs);
+
 /* Rules of rooms above; never NULL. */
 extern const struct weir_conf_rules *weir_conf_rules;
 

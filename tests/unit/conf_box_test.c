@@ -288,6 +288,54 @@ static void test_there_is_one_store_and_only_it_has_limits(void)
 			  "\"store\", or leave it out"));
 }
 
+/* libconfig stops at each of these. */
+static void test_slips_of_the_pen_are_said_and_hide_nothing(void)
+{
+	CU_ASSERT_EQUAL(box_read("cores = { workers 2; };\n"
+				 "log = { level = info; }; // level = debug\n"
+				 "http: { listen: 127.0.0.1:9740; };\n"
+				 "taps = (\n"
+				 "  { name = \"a\"; ports = [ eth1, \"eth2\" ]; name = \"b\"; }\n"
+				 "  { name = \"c\"; ports = [ \"eth3\" ]; snaplen = 5; },\n"
+				 ");\n"
+				 "cores = { workers = 3; };\n"
+				 "dedup = { window_ms = ; };\n"
+				 "flow = { capacity = 5; };\n",
+				 &c),
+			-EINVAL);
+	CU_ASSERT(is_said("b.cfg:1: workers: lacks its ="));
+	CU_ASSERT(is_said("b.cfg:2: level: a text stands in quotes; write \"info\""));
+	CU_ASSERT(is_said("b.cfg:3: listen: a text stands in quotes; write \"127.0.0.1:9740\""));
+	CU_ASSERT(is_said("b.cfg:5: ports: a text stands in quotes; write \"eth1\""));
+	CU_ASSERT(is_said("b.cfg:5: name: is given twice in one group; write it once"));
+	CU_ASSERT(is_said("b.cfg:6: a comma is missing between this { and the } before it"));
+	CU_ASSERT(is_said("b.cfg:6: taps[1].snaplen: 5 is out of range; allowed are 0, or 64 to "
+			  "65535 bytes"));
+	CU_ASSERT(is_said("b.cfg:7: a comma before ) is one too many"));
+	CU_ASSERT(is_said("b.cfg:8: cores: is given twice in one group; write it once"));
+	CU_ASSERT(is_said("b.cfg:9: is not a libconfig text: syntax error"));
+	CU_ASSERT(
+		is_said("b.cfg:10: flow.capacity: 5 is out of range; allowed are 1024 to 64000000 "
+			"flows"));
+	CU_ASSERT_EQUAL(errs.mistakes, 11);
+}
+
+static void test_a_text_that_cannot_be_mended_is_one_mistake(void)
+{
+	static const char *const texts[] = { "taps = (\n{ name = \"a\"\n",
+					     "log = {\n}}\n;",
+					     "\"",
+					     "log = { level = \"info; };\n",
+					     "/*",
+					     "=",
+					     "taps = (;" };
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(texts); i++) {
+		CU_ASSERT_EQUAL(box_read(texts[i], &c), -EINVAL);
+		CU_ASSERT_EQUAL(errs.mistakes, 1);
+	}
+}
+
 static void test_another_file_is_not_opened(void)
 {
 	CU_ASSERT_EQUAL(box_read("log = { };\n \t@include \"/etc/passwd\"\n", &c), -EINVAL);
@@ -342,6 +390,10 @@ int main(void)
 		  test_the_control_socket_is_an_absolute_path_that_fits },
 		{ "there is one store, and only it has limits",
 		  test_there_is_one_store_and_only_it_has_limits },
+		{ "slips of the pen are said, and hide nothing",
+		  test_slips_of_the_pen_are_said_and_hide_nothing },
+		{ "a text that cannot be mended is one mistake",
+		  test_a_text_that_cannot_be_mended_is_one_mistake },
 		{ "another file is not opened", test_another_file_is_not_opened },
 		{ "a number that fits nowhere is out of range",
 		  test_a_number_that_fits_nowhere_is_out_of_range },
