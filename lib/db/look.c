@@ -46,18 +46,23 @@ static int check_length(const char *path, const uint8_t *p, const struct weir_db
 
 static int read_head(const char *path, uint8_t *p, uint64_t *bytes, struct weir_err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO is not waited for */
 	struct stat st;
 	ssize_t n;
 
 	if (fd < 0)
 		return weir_err_set(err, errno, "%s: %s", path, strerror(errno));
-	n = fstat(fd, &st) == 0 ? pread(fd, p, HEAD_BYTES, 0) : -1;
+	n = fstat(fd, &st);
+	if (n == 0 && S_ISREG(st.st_mode))
+		n = pread(fd, p, HEAD_BYTES, 0);
 	if (n < 0)
 		weir_err_set(err, errno, "%s: %s", path, strerror(errno));
 	close(fd);
 	if (n < 0)
 		return -EIO;
+	if (!S_ISREG(st.st_mode))
+		return weir_err_set(err, EBADMSG, "%s: this is no regular file: move it away",
+				    path);
 	*bytes = (uint64_t)st.st_size;
 	if (n < HEAD_BYTES || memcmp(p, MAGIC, sizeof(MAGIC)) != 0)
 		return weir_err_set(err, EBADMSG, "%s: this is no SQLite file: move it away", path);
