@@ -96,7 +96,7 @@ void *store_finisher(void *store)
 		else
 			wait_for_change(s);
 		pthread_mutex_unlock(&s->lock);
-		store_retain(s, (int64_t)(weir_clock_wall_ns() / WEIR_NS_PER_S));
+		store_retain(s);
 		pthread_mutex_lock(&s->lock);
 	}
 	s->running = false;

@@ -295,6 +295,8 @@ struct weir_store *weir_store_open(const struct weir_store_conf *conf, struct we
 	}
 	s->conf = *conf;
 	s->lock_fd = -1;
+	s->open_mono_ns = weir_clock_mono_ns();
+	s->open_wall_s = (int64_t)(weir_clock_wall_ns() / WEIR_NS_PER_S);
 	DEFAULT(s->conf.file_rows, DEFAULT_FILE_ROWS);
 	DEFAULT(s->conf.file_s, DEFAULT_FILE_S);
 	DEFAULT(s->conf.txn_rows, DEFAULT_TXN_ROWS);

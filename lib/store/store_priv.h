@@ -190,6 +190,8 @@ struct weir_store {
 	struct weir_store_conf conf;
 	char dir[STORE_PATH_BYTES - STORE_NAME_BYTES - 8]; /* room for a file and its journal */
 	int lock_fd;
+	uint64_t open_mono_ns; /* when it was opened, by both clocks */
+	int64_t open_wall_s;
 
 	/* Writer only. */
 	struct weir_db *db;          /* NULL = between files */
@@ -228,8 +230,8 @@ int store_file_check(struct weir_store *s, struct weir_err *err);
 /* Close it; nothing is pending. With `held` it may be gone on with, else it is the finisher's. */
 void store_file_end(struct weir_store *s, bool held);
 
-/* Files that have to go by size or age, oldest first. `now_s` is the wall clock. Finisher. */
-void store_retain(struct weir_store *s, int64_t now_s);
+/* Throw away files that have to go by size or age, oldest first. Finisher. */
+void store_retain(struct weir_store *s);
 
 /* The thread that finishes files and throws them away. */
 void *store_finisher(void *store);

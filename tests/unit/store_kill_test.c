@@ -3,7 +3,7 @@
  * A child writes, and is killed at a random moment, again and again, in one directory. It says
  * through a pipe how many of its records are committed. Files are short, so that it is also killed
  * while it begins, ends and indexes them. The sqlite3 program says what is there.
- * WEIR_KILL_ROUNDS in the environment: how often, 30.
+ * WEIR_KILL_ROUNDS in the environment: how often, 100.
  */
 #include "store_test.h"
 
@@ -113,7 +113,7 @@ static void check_round(int round, uint64_t stored)
 static int rounds_wanted(void)
 {
 	const char *text = getenv("WEIR_KILL_ROUNDS");
-	long n = text != NULL ? strtol(text, NULL, 10) : 30;
+	long n = text != NULL ? strtol(text, NULL, 10) : 100;
 
 	return n < 1 ? 1 : n > ROUNDS_MAX ? ROUNDS_MAX : (int)n;
 }

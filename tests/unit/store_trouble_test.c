@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 static const struct weir_store_conf quick = { .busy_ms = 100, .pause_ms = 200, .txn_rows = 100 };
 
@@ -183,7 +185,7 @@ static void check_spoilt(const char *command, const char *why)
 	store_settle_close(s);
 	SHELL("cd %s && f=flow-2023111423-00002.sqlite && %s", test_dir, command);
 	snprintf(sum, sizeof(sum), "%.60s",
-		 SHELL("cksum < %s/flow-2023111423-00002.sqlite", test_dir));
+		 SHELL("f=%s/flow-2023111423-00002.sqlite; [ -f $f ] && cksum < $f", test_dir));
 
 	s = store_open(&conf);
 	weir_store_stats(s, &st);
@@ -208,7 +210,9 @@ static void check_spoilt(const char *command, const char *why)
 	CU_ASSERT_EQUAL(n, 400);
 	weir_store_rows_close(rows);
 	weir_store_reader_close(r);
-	CU_ASSERT_STRING_EQUAL(SHELL("cksum < %s/flow-2023111423-00002.sqlite", test_dir), sum);
+	CU_ASSERT_STRING_EQUAL(SHELL("f=%s/flow-2023111423-00002.sqlite; [ -f $f ] && cksum < $f",
+				     test_dir),
+			       sum);
 	dir_remove();
 }
 
@@ -222,6 +226,8 @@ static void test_files_that_are_not_as_they_were_are_named_and_left_alone(void)
 	/* The schema's own page. */
 	check_spoilt("head -c 8000 /dev/urandom | dd of=$f bs=1 seek=100 conv=notrunc 2>&-", "");
 	check_spoilt("sqlite3 $f 'DELETE FROM file'", "empty");
+	check_spoilt("rm $f && mkdir $f", "no regular file");
+	check_spoilt("rm $f && mkfifo $f", "no regular file");
 }
 
 /* Rows that cannot be read any more: what comes before them is given, and the file is named. */
@@ -327,6 +333,54 @@ static void test_retention_by_age_keeps_what_was_written_of_late(void)
 	dir_remove();
 }
 
+static int64_t clock_step_s; /* how far the wall clock is off */
+
+/* In place of the C library's, for all that is linked here. */
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	int rc = (int)syscall(SYS_clock_gettime, id, t);
+
+	if (id == CLOCK_REALTIME)
+		t->tv_sec += clock_step_s;
+	return rc;
+}
+
+/* Three files of days ago, and what is gone when the clock has been off for a while. */
+static uint64_t removed_when(const char *touched, int64_t before_s, int64_t after_s)
+{
+	struct weir_store_conf conf = { .file_rows = 1000, .max_age_s = 86400 };
+	struct weir_store_stats st;
+	struct weir_store *s;
+
+	dir_make();
+	s = store_open(&conf);
+	write_plain(s, 1, 3000, FIRST_NS, 1000);
+	store_settle_close(s);
+	SHELL("cd %s && touch -d '%s' *.sqlite", test_dir, touched);
+	clock_step_s = before_s;
+	s = store_open(&conf);
+	write_plain(s, 3001, 10, weir_clock_wall_ns(), 1000);
+	clock_step_s = after_s;
+	write_plain(s, 3011, 10, weir_clock_wall_ns(), 1000);
+	sleep(2);
+	weir_store_stats(s, &st);
+	clock_step_s = 0;
+	weir_store_close(s, NULL);
+	dir_remove();
+	return st.removed;
+}
+
+static void test_a_clock_that_is_off_by_a_year_throws_nothing_away(void)
+{
+	const int64_t year_s = 365 * 86400;
+
+	CU_ASSERT_EQUAL(removed_when("1 hour ago", 0, year_s), 0);
+	CU_ASSERT_EQUAL(removed_when("1 hour ago", 0, -year_s), 0);
+	CU_ASSERT_EQUAL(removed_when("1 hour ago", year_s, year_s), 0);
+	CU_ASSERT_EQUAL(removed_when("1 hour ago", year_s, 0), 0);
+	CU_ASSERT_EQUAL(removed_when("1 hour ago", -year_s, 0), 0);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -345,6 +399,8 @@ int main(void)
 		  test_retention_by_size_removes_whole_files_oldest_first },
 		{ "retention by age keeps what was written of late",
 		  test_retention_by_age_keeps_what_was_written_of_late },
+		{ "a clock that is off by a year throws nothing away",
+		  test_a_clock_that_is_off_by_a_year_throws_nothing_away },
 		CU_TEST_INFO_NULL,
 	};
 
