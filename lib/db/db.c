@@ -43,6 +43,17 @@ static int check_head(const struct weir_db_conf *conf, struct weir_err *err)
 	return 0;
 }
 
+/* In place of SQLite's own, which moves the journal in the middle of a commit. */
+static int count_pages(void *arg, sqlite3 *sqlite, const char *schema, int pages)
+{
+	struct weir_db *db = arg;
+
+	(void)sqlite;
+	(void)schema;
+	db->journal_pages = (uint32_t)pages;
+	return SQLITE_OK;
+}
+
 static int open_sqlite(struct weir_db *db, const struct weir_db_conf *conf, struct weir_err *err)
 {
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -54,6 +65,8 @@ static int open_sqlite(struct weir_db *db, const struct weir_db_conf *conf, stru
 	if (rc != SQLITE_OK)
 		return weir_db_fail(db, rc, err);
 	sqlite3_busy_timeout(db->sqlite, (int)conf->busy_ms);
+	if (conf->flags & WEIR_DB_KEEP)
+		sqlite3_wal_hook(db->sqlite, count_pages, db);
 	if (conf->flags & WEIR_DB_LEAVE)
 		sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return 0;
@@ -128,6 +141,32 @@ void weir_db_rollback(struct weir_db *db)
 {
 	if (!sqlite3_get_autocommit(db->sqlite))
 		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+}
+
+uint32_t weir_db_journal_pages(const struct weir_db *db)
+{
+	return db->journal_pages;
+}
+
+static int sync_file(struct weir_db *db)
+{
+	sqlite3_file *f = NULL;
+	int rc = sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_FILE_POINTER, &f);
+
+	return rc == SQLITE_OK && f->pMethods != NULL ? f->pMethods->xSync(f, SQLITE_SYNC_NORMAL)
+						      : rc;
+}
+
+int weir_db_checkpoint(struct weir_db *db, bool *all, struct weir_err *err)
+{
+	int pages = 0, moved = 0;
+	int rc = sqlite3_wal_checkpoint_v2(db->sqlite, "main", SQLITE_CHECKPOINT_PASSIVE, &pages,
+					   &moved);
+
+	*all = rc == SQLITE_OK && pages == moved;
+	if (rc == SQLITE_OK && pages <= 0) /* then SQLite has not waited for the file */
+		rc = sync_file(db);
+	return rc == SQLITE_OK ? 0 : weir_db_fail(db, rc, err);
 }
 
 void weir_db_interrupt(struct weir_db *db)

@@ -10,6 +10,7 @@
 struct weir_db {
 	sqlite3 *sqlite;
 	char *path;
+	uint32_t journal_pages;
 };
 
 struct weir_db_stmt {

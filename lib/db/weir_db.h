@@ -27,6 +27,7 @@ enum weir_db_flag {
 	WEIR_DB_CREATE = 1 << 1, /* made where it is not there */
 	WEIR_DB_WAL = 1 << 2,    /* journal_mode WAL; not with WEIR_DB_READ */
 	WEIR_DB_LEAVE = 1 << 3,  /* closing leaves the journal to who opens it next: it is quick */
+	WEIR_DB_KEEP = 1 << 4, /* the journal is only moved into the file by weir_db_checkpoint() */
 };
 
 struct weir_db_conf {
@@ -71,6 +72,15 @@ int weir_db_exec(struct weir_db *db, const char *sql, struct weir_err *err);
 int weir_db_begin(struct weir_db *db, struct weir_err *err);
 int weir_db_commit(struct weir_db *db, struct weir_err *err);
 void weir_db_rollback(struct weir_db *db); /* also when there is nothing to roll back */
+
+/* Pages in the journal after the last commit, with WEIR_DB_KEEP. */
+uint32_t weir_db_journal_pages(const struct weir_db *db);
+
+/*
+ * Move the journal into the file as far as nobody needs it, and wait for the disk; others go on. *all: nothing
+ * is left in it. 0 or a negative errno as weir_db_exec().
+ */
+int weir_db_checkpoint(struct weir_db *db, bool *all, struct weir_err *err);
 
 /* Stop what another thread runs on `db`: it gets -EINTR. The database is not closed meanwhile. */
 void weir_db_interrupt(struct weir_db *db);

@@ -152,7 +152,8 @@ static bool has_suffix(const char *name, const char *suffix, char base[STORE_NAM
 /* What a killed process left of a file that never was, or of one that was thrown away. */
 static void remove_rest(const char *dir, const char *name)
 {
-	static const char *const suffixes[] = { ".new", ".new-journal", "-wal", "-shm" };
+	static const char *const suffixes[] = { ".new",     ".new-journal", ".new-wal",
+						".new-shm", "-wal",         "-shm" };
 	char base[STORE_NAME_BYTES], path[STORE_PATH_BYTES];
 	int64_t start_s;
 	uint32_t seq;
@@ -160,7 +161,7 @@ static void remove_rest(const char *dir, const char *name)
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(suffixes); i++) {
 		if (!has_suffix(name, suffixes[i], base) || !store_name_parse(base, &start_s, &seq))
 			continue;
-		if (i >= 2 && (store_path(path, dir, base, NULL) != 0 || access(path, F_OK) == 0))
+		if (i >= 4 && (store_path(path, dir, base, NULL) != 0 || access(path, F_OK) == 0))
 			continue;
 		if (store_path(path, dir, name, NULL) == 0)
 			unlink(path);

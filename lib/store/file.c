@@ -164,8 +164,10 @@ int store_file_begin(struct weir_store *s, const struct weir_flow_rec *rec, stru
 	if (rc != 0)
 		return rc;
 	rc = open_file(s, err);
-	if (rc == 0)
+	if (rc == 0) {
+		store_sync(s);
 		return 0;
+	}
 	store_file_end(s, rc != -EBADMSG);
 	if (rc == -EBADMSG)
 		state_set(s, STORE_BAD, err);

@@ -12,17 +12,16 @@
 
 #define APPLICATION_ID 0x77656972 /* "weir" */
 
-/* Larger pages are fewer system calls, and more to write for one row that comes late. */
-#define MAKE_SETUP "PRAGMA page_size = 8192; PRAGMA auto_vacuum = NONE"
+/* The disk is not waited for: the syncer sees to it. Larger pages are fewer system calls, and more to write for one row that comes late. */
+#define MAKE_SETUP "PRAGMA page_size = 8192; PRAGMA auto_vacuum = NONE; PRAGMA synchronous = OFF"
 #define READ_SETUP "PRAGMA cache_size = -16384; PRAGMA query_only = 1"
 /*
  * A commit is a write to the journal: safe from the end of the process, not of the machine. The
- * journal is synced, and its pages are moved, every 8192 of them (64 MiB).
+ * journal is synced when its pages are moved, which is the syncer's work.
  */
-#define WRITE_SETUP                                                      \
-	"PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; "      \
-	"PRAGMA secure_delete = OFF; PRAGMA wal_autocheckpoint = 8192; " \
-	"PRAGMA journal_size_limit = 134217728"
+#define WRITE_SETUP                                                 \
+	"PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; " \
+	"PRAGMA secure_delete = OFF; PRAGMA journal_size_limit = 134217728"
 
 /* Derived fields as SQL; their kin in C is the table's expression. */
 #define SQL_status                                                             \
@@ -282,10 +281,11 @@ const char *store_finish_text(void)
 struct weir_db *store_file_open(const char *path, uint32_t busy_ms, bool write,
 				struct weir_err *err)
 {
+	uint32_t flags = write ? WEIR_DB_WAL | WEIR_DB_LEAVE | WEIR_DB_KEEP : WEIR_DB_READ;
 	struct weir_db_conf conf = { .path = path,
 				     .schema = store_schema(),
 				     .setup = write ? WRITE_SETUP : READ_SETUP,
-				     .flags = write ? WEIR_DB_WAL | WEIR_DB_LEAVE : WEIR_DB_READ,
+				     .flags = flags,
 				     .busy_ms = busy_ms };
 
 	if (conf.schema != NULL)
@@ -300,7 +300,7 @@ int store_file_make(const char *path, struct weir_err *err)
 	struct weir_db_conf conf = { .path = unfinished,
 				     .schema = store_schema(),
 				     .setup = MAKE_SETUP,
-				     .flags = WEIR_DB_CREATE };
+				     .flags = WEIR_DB_CREATE | WEIR_DB_WAL };
 	struct weir_err own = { 0 };
 	struct weir_db *db;
 

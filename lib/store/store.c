@@ -14,6 +14,9 @@
 #define DEFAULT_BUSY_MS       200
 #define DEFAULT_PAUSE_MS      1000
 
+#define JOURNAL_PAGES         8192 /* 64 MiB */
+#define JOURNAL_PAGES_MAX     (4 * JOURNAL_PAGES)
+
 #define DEFAULT(field, value) (field) = (field) != 0 ? (field) : (value)
 
 static uint64_t get(_Atomic uint64_t *counter)
@@ -44,6 +47,20 @@ static void mend(struct weir_store *s)
 	fault_set(s, &none);
 }
 
+/* What is in the journal long enough is the syncer's; when that is too slow, it is waited for. */
+static void move_journal(struct weir_store *s)
+{
+	uint32_t pages = weir_db_journal_pages(s->db);
+	bool all;
+
+	if (pages < JOURNAL_PAGES)
+		return;
+	if (pages >= JOURNAL_PAGES_MAX)
+		weir_db_checkpoint(s->db, &all,
+				   NULL); /* what fails is tried with the next commit */
+	store_sync(s);
+}
+
 static int commit(struct weir_store *s, struct weir_err *err)
 {
 	int rc;
@@ -58,6 +75,7 @@ static int commit(struct weir_store *s, struct weir_err *err)
 	add(&s->stored, get(&s->pending));
 	atomic_store_explicit(&s->pending, 0, memory_order_relaxed);
 	mend(s);
+	move_journal(s);
 	return 0;
 }
 
@@ -231,6 +249,8 @@ static void stop(struct weir_store *s)
 	}
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->thread, NULL);
+	if (s->syncing)
+		pthread_join(s->syncer, NULL);
 }
 
 static void release(struct weir_store *s)
@@ -313,8 +333,15 @@ struct weir_store *weir_store_open(const struct weir_store_conf *conf, struct we
 	s->running = true;
 	rc = pthread_create(&s->thread, NULL, store_finisher, s);
 	if (rc == 0)
+		rc = pthread_create(&s->syncer, NULL, store_syncer, s);
+	else
+		s->running = false;
+	s->syncing = rc == 0;
+	if (rc == 0)
 		return s;
 	weir_err_set(err, rc, "%s: no thread to finish its files: %s", s->dir, strerror(rc));
+	if (s->running)
+		stop(s);
 
 err_release:
 	release(s);

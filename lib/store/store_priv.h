@@ -214,9 +214,10 @@ struct weir_store {
 	struct weir_err fault;
 	struct weir_db *finishing;   /* to be interrupted */
 	char held[STORE_NAME_BYTES]; /* a file the writer may go on with: not to be finished yet */
+	char to_sync[STORE_NAME_BYTES]; /* whose journal is to be moved; empty = none */
 	bool stop;
-	pthread_t thread;
-	bool running;
+	pthread_t thread, syncer;
+	bool running, syncing;
 };
 
 /* ---- file.c: the file being written ---- */
@@ -233,8 +234,11 @@ void store_file_end(struct weir_store *s, bool held);
 /* Throw away files that have to go by size or age, oldest first. Finisher. */
 void store_retain(struct weir_store *s);
 
-/* The thread that finishes files and throws them away. */
+/* The thread that finishes files and throws them away, and the one that moves the journal. */
 void *store_finisher(void *store);
+void *store_syncer(void *store);
+/* The file being written is to be on the disk soon. Writer. */
+void store_sync(struct weir_store *s);
 
 /* ---- where.c: the condition of a query ---- */
 

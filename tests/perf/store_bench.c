@@ -18,6 +18,17 @@
 #define START UINT64_C(1700002800000000000)
 
 static union weir_ip a_client; /* of what was written */
+static double slowest;         /* longest time a call of the writer took, s */
+
+/* Of all threads. */
+static double cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
 
 static double seconds(clockid_t clock)
 {
@@ -43,6 +54,7 @@ static void write_all(struct weir_store *s, struct weir_flow_rec *recs, uint64_t
 
 	for (uint64_t i = 0; i < n; i += BATCH) {
 		struct weir_flow_rec *r = &recs[i % (BATCH * 256)];
+		double began;
 
 		for (uint64_t k = 0; k < BATCH; k++) {
 			uint64_t late_ns = noise() % 5 ? 0 : noise() % (5 * WEIR_NS_PER_S);
@@ -51,7 +63,9 @@ static void write_all(struct weir_store *s, struct weir_flow_rec *recs, uint64_t
 			r[k].start_ns = r[k].flow_start_ns = r[k].end_ns - r[k].duration_ns;
 			r[k].flow_id = r[k].start_ns >> 30 << 32 | (uint32_t)noise();
 		}
+		began = seconds(CLOCK_MONOTONIC);
 		must(weir_store_write(s, r, BATCH, &err) == 0, &err);
+		slowest = fmax(slowest, seconds(CLOCK_MONOTONIC) - began);
 		if (seconds(CLOCK_MONOTONIC) - flushed < 1)
 			continue;
 		must(weir_store_flush(s, &err) == 0, &err);
@@ -68,12 +82,13 @@ static void bench_write(const char *dir, uint64_t n, uint64_t file_rows)
 	struct weir_err err = { 0 };
 	struct weir_store *s = weir_store_open(&conf, &err);
 	uint64_t clock_ns = START;
-	double wall, cpu;
+	double wall, cpu, cpu_all;
 
 	must(s != NULL && recs != NULL, &err);
 	for (int i = 0; i < BATCH * 256; i++)
 		make(&recs[i], &clock_ns);
 	a_client = recs[0].ip[0];
+	cpu_all = cpu_seconds();
 	wall = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
 	write_all(s, recs, n);
@@ -81,13 +96,14 @@ static void bench_write(const char *dir, uint64_t n, uint64_t file_rows)
 	cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	weir_store_stats(s, &st);
 	printf("written:  %7.0f rows a second, %4.0f ns CPU of the writer a row; %u of %u files wait "
-	       "to be finished\n",
-	       (double)n / wall, cpu * 1e9 / (double)n, st.unfinished, st.files);
+	       "to be finished; longest call %.0f ms\n",
+	       (double)n / wall, cpu * 1e9 / (double)n, st.unfinished, st.files, slowest * 1e3);
 	fflush(stdout);
 	wall = seconds(CLOCK_MONOTONIC);
 	must(weir_store_settle(s, &err) == 0, &err);
 	weir_store_stats(s, &st);
-	printf("finished: after %.1f s more; %.0f bytes a row\n", seconds(CLOCK_MONOTONIC) - wall,
+	printf("finished: after %.1f s more, %.0f ns CPU of other threads a row; %.0f bytes a row\n",
+	       seconds(CLOCK_MONOTONIC) - wall, (cpu_seconds() - cpu_all - cpu) * 1e9 / (double)n,
 	       (double)st.bytes / (double)n);
 	weir_store_close(s, NULL);
 	free(recs);
