@@ -447,7 +447,9 @@ void captures_destroy(struct captures *cs)
 {
 	if (cs == NULL)
 		return;
-	while (cs->all != NULL)
-		capture_free(cs->all);
+	for (struct capture *c = cs->all, *next; c != NULL; c = next) {
+		next = c->next;
+		capture_free(c);
+	}
 	free(cs);
 }

@@ -53,6 +53,14 @@ static int name_it(struct port_spec *spec, const char *text, struct weir_err *er
 			    sizeof(spec->device) - 1);
 }
 
+/* A NIC spreads by what it is told; a virtual device, and its peer, know best what they have. */
+static uint16_t queues_by_default(const struct port_spec *spec, uint32_t workers)
+{
+	if (spec->kernel)
+		return 1;
+	return strncmp(spec->name, "net_", 4) == 0 ? 0 : (uint16_t)workers;
+}
+
 int port_spec_make(struct port_spec *spec, const struct weir_box_tap *tap, uint8_t tap_number,
 		   const char *text, uint32_t workers, struct weir_err *err)
 {
@@ -66,7 +74,9 @@ int port_spec_make(struct port_spec *spec, const struct weir_box_tap *tap, uint8
 	};
 	if (name_it(spec, text, err) < 0)
 		return -EINVAL;
-	spec->queues = (uint16_t)(tap->queues != 0 ? tap->queues : spec->kernel ? 1 : workers);
+	spec->queues = (uint16_t)tap->queues;
+	if (spec->queues == 0)
+		spec->queues = queues_by_default(spec, workers);
 	copy(spec->tap, sizeof(spec->tap), tap->name, strlen(tap->name));
 	if (spec->kernel && !copy(spec->netns, sizeof(spec->netns), tap->netns, strlen(tap->netns)))
 		return weir_err_set(err, EINVAL, "tap %s: netns: is longer than %zu characters",

@@ -19,7 +19,7 @@ struct port_spec {
 	uint8_t tap_number;
 	bool kernel; /* an interface of the kernel; else a DPDK device */
 	bool promiscuous, ignore_outgoing, exclusive;
-	uint16_t queues;
+	uint16_t queues;  /* 0 = as many as the device's arguments say */
 	uint32_t snaplen; /* 0 = whole packets */
 	uint32_t memory_mib;
 	char device[1024]; /* DPDK: with its arguments */
@@ -31,8 +31,8 @@ struct port_spec {
 bool port_text_is_device(const char *text);
 
 /*
- * Fill `spec` from what the tap says and one of its ports' texts. `workers`: queues that a DPDK port
- * gets when nothing is said. -EINVAL with `err` naming the text.
+ * Fill `spec` from what the tap says and one of its ports' texts. `workers`: queues that a NIC gets
+ * when nothing is said. -EINVAL with `err` naming the text.
  */
 int port_spec_make(struct port_spec *spec, const struct weir_box_tap *tap, uint8_t tap_number,
 		   const char *text, uint32_t workers, struct weir_err *err);

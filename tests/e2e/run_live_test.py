@@ -36,6 +36,23 @@ class Capture(live.LiveCase):
         self.assertEqual(sorted(rows), [(20000 + i, 4, 3) for i in range(500)])
         self.assertIn('STOPPING=1', ''.join(agent.said) + agent.words.recv(4096).decode())
 
+    def test_queues_that_workers_read_themselves_keep_both_directions_together(self):
+        agent = self.agent(self.conf('{ name = "edge"; ports = [ "cap" ]; queues = 2; }', 'cores = { workers = 2; };'))
+        self.assertEqual(agent.data('status')['way'], 'direct')
+        sent = self.send(live.conversation(500))
+        p = self.wait_received(agent, sent)
+        self.assert_port_conserved(p)
+        self.assertTrue(all(w['packets'] > 0 for w in agent.data('ports')['workers']))
+        self.assertEqual(agent.stop(), weir.OK, agent.text())
+        rows = self.rows('SELECT client_port, packet_tx, packet_rx FROM flow')
+        self.assertEqual(sorted(rows), [(20000 + i, 4, 3) for i in range(500)])
+
+    def test_an_interface_of_another_namespace(self):
+        agent = self.agent(self.conf(f'{{ name = "edge"; ports = [ "snd" ]; netns = "/run/netns/{self.there}"; }}'))
+        sent = self.send(live.conversation(10))
+        p = self.wait_received(agent, sent, 'snd')  # what that host sends is seen there, too
+        self.assertEqual((p['received'], p['missed']), (sent, 0))
+
     def test_open_flows_of_a_full_table_are_all_stored_at_the_end(self):
         agent = self.agent(self.conf(TAP))
         frames = [live.tcp_frame('10.2.0.1', f'10.2.{i >> 8}.{i & 255}', 1025 + i % 7, 80, 0x18, 5, 5, b'x') for i in range(60000)]
