@@ -79,8 +79,11 @@ static const char *shown(char to[48], const struct expr_token *t)
 	if (t->word == EXPR_END)
 		return "the end";
 	to[n++] = '"';
-	for (; n < t->len + 1 && n < 40; n++)
-		to[n] = t->text[n - 1] < ' ' || t->text[n - 1] > '~' ? '?' : t->text[n - 1];
+	for (; n < t->len + 1 && n < 40; n++) {
+		to[n] = t->text[n - 1];
+		if (to[n] < ' ' || to[n] > '~')
+			to[n] = '?';
+	}
 	snprintf(to + n, 48 - n, t->len > n - 1 ? "...\"" : "\"");
 	return to;
 }

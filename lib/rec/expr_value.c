@@ -178,8 +178,9 @@ static bool read_mac(struct expr_value *v, const char *p)
 	uint64_t byte;
 
 	for (int i = 0; i < 6; i++) {
-		char digits[3] = { p[0], p[0] != '\0' ? p[1] : '\0', '\0' };
+		char digits[3] = "";
 
+		memcpy(digits, p, strnlen(p, 2));
 		if (strlen(digits) != 2 || p[2] != (i < 5 ? ':' : '\0') || !read_hex(&byte, digits))
 			return false;
 		v->number = v->number << 8 | (int64_t)byte;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any text as a condition. What compiles is asked of records of any content, which the text itself seeds,
- * and its opposite has to say the opposite. What does not compile says why.
+ * and its opposite has to say the opposite; what matches has what the condition says it needs. What does not
+ * compile says why.
  */
 #include <weir_expr.h>
 
@@ -26,6 +27,19 @@ static void fill(struct weir_flow_rec *recs, const uint8_t *data, size_t size)
 		((uint8_t *)&recs[2])[i] = size > 0 ? (uint8_t)(data[i % size] * 7 + i) : 0;
 }
 
+static void check_needs(const struct weir_expr *e, const struct weir_flow_rec *rec)
+{
+	struct weir_expr_need need;
+	uint64_t n;
+
+	for (uint32_t i = 0; weir_expr_need(e, i, &need); i++) {
+		n = (uint64_t)weir_field_number(need.field, rec);
+		must(need.n_nets > 0 || (n >= need.low && n <= need.high));
+		for (uint32_t k = 0; k < need.n_nets; k++)
+			must(weir_expr_net(e, &need, k).prefix <= 128);
+	}
+}
+
 static void ask(const struct weir_expr *e, const char *text, const uint8_t *data, size_t size)
 {
 	static char opposite[WEIR_EXPR_MAX + 8];
@@ -40,6 +54,9 @@ static void ask(const struct weir_expr *e, const char *text, const uint8_t *data
 	for (int i = 0; i < 3 && other != NULL; i++)
 		must(weir_expr_matches(e, &recs[i]) != weir_expr_matches(other, &recs[i]));
 	weir_expr_destroy(other);
+	for (int i = 0; i < 3; i++)
+		if (weir_expr_matches(e, &recs[i]))
+			check_needs(e, &recs[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

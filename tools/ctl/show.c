@@ -108,7 +108,8 @@ static bool note_client(void *ctx, const struct weir_flow_rec *rec)
 					.prefix = rec->is_ipv6 ? 128 : 32,
 					.is_ipv6 = rec->is_ipv6 };
 	for (uint32_t i = 0; i < s->n; i++)
-		if (memcmp(&s->nets[i], net, sizeof(*net)) == 0)
+		if (s->nets[i].is_ipv6 == net->is_ipv6 &&
+		    memcmp(&s->nets[i].ip, &net->ip, sizeof(net->ip)) == 0)
 			return true;
 	return ++s->n < FILTER_NETS_MAX;
 }
