@@ -13,6 +13,8 @@ enum ctl_exit {
 	CTL_FAILED = 1,
 	CTL_USAGE = 2,
 	CTL_NOT_FOUND = 4,
+	CTL_REFUSED = 5,
+	CTL_UNREACHABLE = 6,
 	CTL_PARTIAL = 7, /* done, but not all of it could be read */
 };
 
@@ -28,6 +30,10 @@ enum {
 	FOR_FLOW = 1 << 1,
 	FOR_LIST = 1 << 2,
 	FOR_TOP = 1 << 3,
+	FOR_AGENT = 1 << 4, /* asks the agent of this machine */
+	FOR_WATCH = 1 << 5,
+	FOR_PORT_TOP = 1 << 6,
+	FOR_CAPTURE = 1 << 7,
 	FOR_MANY = 1 << 30, /* not a command: the option may be given more than once */
 };
 
@@ -44,6 +50,14 @@ struct ctl {
 	uint32_t limit; /* 0 = the command's own */
 	const char *sort;
 	const char *by, *of, *group_by;
+
+	const char *socket; /* of the agent; NULL = WEIR_CTL_PATH */
+	uint32_t count;     /* intervals of port top, packets of a capture; 0 = not given */
+	double interval_s;  /* 0 = not given */
+	const char *write;  /* file of a capture */
+	uint32_t snaplen;   /* 0 = not given */
+	double for_s;       /* 0 = until it is ended */
+	const char *comment;
 };
 
 #define CTL_STORE "/var/lib/weir/store"
@@ -51,8 +65,15 @@ struct ctl {
 /* One line on standard error, behind what was written so far. */
 void ctl_complain(const struct weir_err *err);
 
+enum ctl_exit ctl_capture(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_show(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_top(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_flow_watch(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_port_drops(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_port_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_port_show(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_port_top(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_status(struct ctl *ctl, struct weir_err *err);
 
 #endif

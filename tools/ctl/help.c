@@ -12,6 +12,8 @@ static const struct {
 	{ CTL_FAILED, "failed" },
 	{ CTL_USAGE, "the command line makes no sense" },
 	{ CTL_NOT_FOUND, "what was named does not exist" },
+	{ CTL_REFUSED, "refused" },
+	{ CTL_UNREACHABLE, "the agent is not reachable" },
 	{ CTL_PARTIAL, "done, but part of the input could not be read" },
 };
 

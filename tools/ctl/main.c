@@ -8,9 +8,14 @@
 #include "command.h"
 #include "field.h"
 
+#include <weir_ctl.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#define SNAPLEN_MIN 64 /* as of a tap */
 
 static int take_u32(uint32_t *to, const char *name, const char *value, uint32_t max,
 		    struct weir_err *err)
@@ -133,6 +138,74 @@ static int take_group_by(struct ctl *ctl, const char *value, struct weir_err *er
 	return 0;
 }
 
+static int take_socket(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	(void)err;
+	ctl->socket = value;
+	return 0;
+}
+
+/* "10s", "500ms", "1.5": seconds, at most a year. */
+static int take_span(double *to, const char *name, const char *value, struct weir_err *err)
+{
+	static const struct {
+		const char *unit;
+		double s;
+	} units[] = { { "", 1 },   { "ms", 1e-3 }, { "s", 1 },
+		      { "m", 60 }, { "h", 3600 },  { "d", 86400 } };
+	char *end;
+	double n = strtod(value, &end);
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(units); i++) {
+		if (value[0] < '0' || value[0] > '9' || strcmp(end, units[i].unit) != 0)
+			continue;
+		*to = n * units[i].s;
+		if (*to >= 0.001 && *to <= 366 * 86400.0)
+			return 0;
+	}
+	return weir_err_set(err, EINVAL, "--%s %s: must be a time, as 10s, 500ms or 5m", name,
+			    value);
+}
+
+static int take_interval(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	return take_span(&ctl->interval_s, "interval", value, err);
+}
+
+static int take_for(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	return take_span(&ctl->for_s, "for", value, err);
+}
+
+static int take_count(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	return take_u32(&ctl->count, "count", value, UINT32_MAX, err);
+}
+
+static int take_write(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	(void)err;
+	ctl->write = value;
+	return 0;
+}
+
+static int take_snaplen(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	if (take_u32(&ctl->snaplen, "snaplen", value, WEIR_FRAME_MAX, err) != 0)
+		return -err->code;
+	if (ctl->snaplen >= SNAPLEN_MIN)
+		return 0;
+	return weir_err_set(err, EINVAL, "--snaplen %s: allowed are %d to %d", value, SNAPLEN_MIN,
+			    WEIR_FRAME_MAX);
+}
+
+static int take_comment(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	(void)err;
+	ctl->comment = value;
+	return 0;
+}
+
 const struct option_row ctl_options[] = {
 	{ 'o', "output", "FORMAT", FOR_ALL, take_output,
 	  "table, wide, json, yaml, jsonl or csv (table)" },
@@ -140,20 +213,21 @@ const struct option_row ctl_options[] = {
 	  "ask the store of this directory (" CTL_STORE ")" },
 	{ 0, "file", "PATH", FOR_FLOW, take_file,
 	  "ask this record file, or directory of them, as written by replay --records" },
-	{ 0, "ip", "ADDRESS", FOR_FLOW | FOR_MANY, take_ip,
+	{ 0, "ip", "ADDRESS", FOR_FLOW | FOR_WATCH | FOR_MANY, take_ip,
 	  "either end is this address, or in this prefix; of several (a,b, or given again) any" },
-	{ 0, "port", "PORT", FOR_FLOW, take_port, "either end's port" },
-	{ 0, "protocol", "NAME", FOR_FLOW, take_protocol, "tcp, udp, icmp ... or a number" },
-	{ 0, "tap", "NUMBER", FOR_FLOW, take_tap, "seen at this tap" },
-	{ 0, "close-type", "NAME", FOR_FLOW, take_close_type,
+	{ 0, "port", "PORT", FOR_FLOW | FOR_WATCH, take_port, "either end's port" },
+	{ 0, "protocol", "NAME", FOR_FLOW | FOR_WATCH, take_protocol,
+	  "tcp, udp, icmp ... or a number" },
+	{ 0, "tap", "NUMBER", FOR_FLOW | FOR_WATCH, take_tap, "seen at this tap" },
+	{ 0, "close-type", "NAME", FOR_FLOW | FOR_WATCH, take_close_type,
 	  "why it ended: normal, timeout, server-rst ... or a number; open: it goes on" },
-	{ 0, "where", "CONDITION", FOR_FLOW, take_where,
+	{ 0, "where", "CONDITION", FOR_FLOW | FOR_WATCH, take_where,
 	  "and this holds, as 'byte_tx > 1M and server_port in (80, 443)'; see below" },
 	{ 0, "last", "TIME", FOR_FLOW, take_last, "not ended before so long ago: 10m (s m h d)" },
 	{ 0, "since", "TIME", FOR_FLOW, take_since,
 	  "not ended before: 15m (ago; s m h d), 2023-11-14 22:13:20, or epoch seconds" },
 	{ 0, "until", "TIME", FOR_FLOW, take_until, "started before; written as --since" },
-	{ 0, "limit", "N", FOR_LIST | FOR_TOP, take_limit, "at most so many rows" },
+	{ 0, "limit", "N", FOR_LIST | FOR_TOP | FOR_WATCH, take_limit, "at most so many rows" },
 	{ 0, "sort", "FIELD", FOR_LIST, take_sort,
 	  "by this field of flow show; -FIELD: largest first (a store: end_time; files: as they are)" },
 	{ 0, "by", "WHAT", FOR_TOP, take_by,
@@ -161,17 +235,43 @@ const struct option_row ctl_options[] = {
 	{ 0, "of", "WHOM", FOR_TOP, take_of, "server, client, port or pair (server)" },
 	{ 0, "group-by", "FIELDS", FOR_TOP, take_group_by,
 	  "in place of --of: one field of flow show, or two with a comma between" },
+	{ 0, "socket", "PATH", FOR_AGENT, take_socket,
+	  "ask the agent whose control socket this is (" WEIR_CTL_PATH ")" },
+	{ 'c', "count", "N", FOR_CAPTURE, take_count, "end after so many packets" },
+	{ 'w', "write", "FILE", FOR_CAPTURE, take_write, "pcapng; - is standard output" },
+	{ 's', "snaplen", "BYTES", FOR_CAPTURE, take_snaplen, "keep so much of a packet (all)" },
+	{ 0, "for", "TIME", FOR_CAPTURE, take_for, "end after this time: 10s, 500ms, 5m" },
+	{ 0, "comment", "TEXT", FOR_CAPTURE, take_comment, "for the head of the file" },
+	{ 0, "interval", "TIME", FOR_PORT_TOP, take_interval, "between two looks (1s)" },
+	{ 0, "count", "N", FOR_PORT_TOP, take_count,
+	  "end after so many intervals (1; on a terminal: go on until Ctrl-C)" },
 };
 
 const size_t ctl_n_options = WEIR_ARRAY_SIZE(ctl_options);
+
+static const char capture_text[] =
+	"FILTER is an expression as tcpdump takes it: host 10.0.0.1 and port 443. A file that is\n"
+	"there is written over. Ctrl-C ends in order: the file then says what was dropped, too.\n";
 
 const struct command ctl_commands[] = {
 	{ "flow", "list", NULL, FOR_FLOW | FOR_LIST, ctl_flow_list, "flow records, one a line",
 	  weir_expr_grammar },
 	{ "flow", "top", NULL, FOR_FLOW | FOR_TOP, ctl_flow_top,
 	  "who has most bytes, packets, flows, retransmissions ...", weir_expr_grammar },
+	{ "flow", "watch", NULL, FOR_AGENT | FOR_WATCH, ctl_flow_watch,
+	  "flow records as the agent makes them, until Ctrl-C", weir_expr_grammar },
 	{ "flow", "show", "FLOW_ID", FOR_FLOW, ctl_flow_show,
 	  "all that is known of a flow, its reports merged", weir_expr_grammar },
+	{ "status", NULL, NULL, FOR_AGENT, ctl_status,
+	  "the way of a packet from link to disk, and where it is broken", NULL },
+	{ "port", "list", NULL, FOR_AGENT, ctl_port_list, "ports, and what they received", NULL },
+	{ "port", "show", "PORT", FOR_AGENT, ctl_port_show, "all that is known of a port", NULL },
+	{ "port", "drops", "[PORT]", FOR_AGENT, ctl_port_drops,
+	  "what became of every packet, and what to change", NULL },
+	{ "port", "top", "[PORT]", FOR_AGENT | FOR_PORT_TOP, ctl_port_top,
+	  "rates of ports and workers", NULL },
+	{ "capture", NULL, "PORT [FILTER...]", FOR_AGENT | FOR_CAPTURE, ctl_capture,
+	  "packets of a port or tap to a file, as pcapng", capture_text },
 };
 
 const size_t ctl_n_commands = WEIR_ARRAY_SIZE(ctl_commands);

@@ -237,18 +237,18 @@ static void csv_row(struct output *o, const struct output_cell *cells)
 		csv_text(cells[c].text, c + 1 == o->n);
 }
 
-/* Between two objects, and before the first. */
+/* Between two objects of an array, and before the first. */
 static void json_separator(const struct output *o)
 {
-	if (o->rows > 0)
-		fputs(o->format == OUTPUT_JSON ? ",\n" : "\n", stdout);
-	else if (o->format == OUTPUT_JSON)
-		fputs("[\n", stdout);
+	if (o->format == OUTPUT_JSON)
+		fputs(o->rows > 0 ? ",\n" : "[\n", stdout);
 }
 
 /* errno is that of the write that failed: later ones only fill the buffer. */
 static void row_done(struct output *o)
 {
+	if (o->format == OUTPUT_JSONL)
+		putchar('\n');
 	o->rows++;
 	if (ferror(stdout) && o->rc == 0)
 		o->rc = errno != 0 ? -errno : -EIO;
@@ -289,6 +289,24 @@ void output_row(struct output *o)
 	row_done(o);
 }
 
+/* The page's rows can need more than those that came before the header. */
+static void widen_shown(struct output *o)
+{
+	for (uint32_t c = 0; o->header_done && c < o->n; c++)
+		for (uint32_t r = 0; o->width[c] >= 0 && r < o->page_rows; r++)
+			widen(o, c, row_at(o, r)[c].text);
+}
+
+void output_flush(struct output *o)
+{
+	if (output_is_for_people(o->format) && o->page_rows > 0) {
+		widen_shown(o);
+		table_flush(o);
+	}
+	if (fflush(stdout) != 0 && o->rc == 0)
+		o->rc = -errno;
+}
+
 /* What a format needs around its rows, also when there are none. */
 static void finish(struct output *o)
 {
@@ -298,8 +316,6 @@ static void finish(struct output *o)
 		csv_header(o);
 	else if (o->format == OUTPUT_JSON)
 		fputs(o->rows == 0 ? "[]\n" : "\n]\n", stdout);
-	else if (o->format == OUTPUT_JSONL && o->rows > 0)
-		putchar('\n');
 	else if (o->format == OUTPUT_YAML && o->rows == 0)
 		fputs("[]\n", stdout);
 }

@@ -51,6 +51,9 @@ void output_row(struct output *o);
 /* JSON formats: the next row as an object that is made already. */
 void output_json_row(struct output *o, const char *text, size_t len);
 
+/* Write the rows so far; later ones of a table may be wider. */
+void output_flush(struct output *o);
+
 /* False: standard output takes no more, what comes is for nobody. */
 bool output_goes_on(const struct output *o);
 

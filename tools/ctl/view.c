@@ -239,6 +239,11 @@ bool view_goes_on(const struct view *v)
 	return output_goes_on(v->out);
 }
 
+void view_flush(struct view *v)
+{
+	output_flush(v->out);
+}
+
 enum ctl_exit view_end(struct view *v, enum ctl_exit code, struct weir_err *err)
 {
 	int rc = output_end(v->out, !ctl_has_result(code));

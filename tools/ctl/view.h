@@ -13,6 +13,9 @@ struct view;
 struct view *view_begin(enum output_format format, struct weir_err *err);
 void view_add(struct view *v, const struct weir_flow_rec *rec);
 
+/* Show at once what was added: for records that come now and then. */
+void view_flush(struct view *v);
+
 /* False: nobody reads on. */
 bool view_goes_on(const struct view *v);
 
