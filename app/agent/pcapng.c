@@ -62,6 +62,7 @@ static void pad(struct block *b)
 	put(b, zero, -b->n & 3);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the block writes there */
 static struct block begin(uint8_t *to, size_t room, uint32_t type)
 {
 	struct block b = { .p = to, .room = room };

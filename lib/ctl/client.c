@@ -59,7 +59,7 @@ static int connect_to(struct weir_ctl_client *c, const char *path, struct weir_e
 	if (path[0] == '\0' || strlen(path) >= sizeof(at.sun_path))
 		return weir_err_set(err, EINVAL, "%s: a socket's path has 1 to %zu bytes", path,
 				    sizeof(at.sun_path) - 1);
-	strcpy(at.sun_path, path);
+	memcpy(at.sun_path, path, strlen(path) + 1);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return weir_err_set(err, errno, "%s: %s", path, strerror(errno));

@@ -26,7 +26,7 @@ static int address_of(struct sockaddr_un *to, const char *path, struct weir_err 
 		return weir_err_set(err, EINVAL,
 				    "control socket: %s: a path of 1 to %zu bytes is needed", path,
 				    sizeof(to->sun_path) - 1);
-	strcpy(to->sun_path, path);
+	memcpy(to->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 
@@ -37,7 +37,7 @@ static int lock_folder(const char *path, struct weir_err *err)
 	const char *folder;
 	int fd;
 
-	strcpy(copy, path);
+	memcpy(copy, path, strlen(path) + 1);
 	folder = dirname(copy);
 	if (mkdir(folder, 0755) != 0 && errno != EEXIST)
 		return weir_err_set(err, errno, "control socket: %s: cannot make this folder: %s",

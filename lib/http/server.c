@@ -28,6 +28,8 @@ struct conn {
 	uint64_t deadline_ns;
 };
 
+LIST_HEAD(conns, conn);
+
 struct weir_http_server {
 	const struct weir_http_page *pages;
 	unsigned int n_pages;
@@ -37,7 +39,7 @@ struct weir_http_server {
 	struct event *tick; /* each second while there are connections, or no descriptors */
 	bool no_descriptors;
 	uint16_t port;
-	LIST_HEAD(, conn) conns;
+	struct conns conns;
 	struct weir_http_text body; /* of the answer that is made */
 	struct weir_http_counts counts;
 };

@@ -36,21 +36,31 @@ void weir_http_text_add(struct weir_http_text *t, const char *bytes, size_t n)
 	t->len += n;
 }
 
+/* The length it would have; written as far as there is room. */
+static int print(char *to, size_t room, const char *fmt, va_list ap)
+{
+	va_list copy;
+	int n;
+
+	va_copy(copy, ap);
+	n = vsnprintf(to, room, fmt, copy);
+	va_end(copy);
+	return n;
+}
+
 void weir_http_text_printf(struct weir_http_text *t, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
+	n = print(NULL, 0, fmt, ap);
 	t->failed |= n < 0 || !make_room(t, (size_t)n);
-	if (t->failed)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(t->bytes + t->len, (size_t)n + 1, fmt, ap);
+	if (!t->failed) {
+		print(t->bytes + t->len, (size_t)n + 1, fmt, ap);
+		t->len += (size_t)n;
+	}
 	va_end(ap);
-	t->len += (size_t)n;
 }
 
 void weir_http_text_free(struct weir_http_text *t)

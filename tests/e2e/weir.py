@@ -15,7 +15,7 @@ TRAFFIC = os.path.join(BUILD, 'tools/dev/traffic')
 DATA = os.path.join(SOURCE, 'tests/data')
 CAPTURES = os.path.join(os.path.dirname(SOURCE), 'shared/pcaps')
 
-OK, FAILED, USAGE, INVALID, NOT_FOUND, PARTIAL = 0, 1, 2, 3, 4, 7
+OK, FAILED, USAGE, INVALID, NOT_FOUND, REFUSED, UNREACHABLE, PARTIAL = 0, 1, 2, 3, 4, 5, 6, 7
 
 
 def run(*command, timeout=120, stdout=subprocess.PIPE, **options):

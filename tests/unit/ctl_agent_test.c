@@ -652,7 +652,7 @@ static void test_capture_refuses_what_makes_no_sense(void)
 	CU_ASSERT_TRUE(says("needs -w FILE"));
 	CU_ASSERT_EQUAL(run("capture -w x 2>&1"), 2);
 	CU_ASSERT_EQUAL(run("capture eth0 -w x --for never 2>&1"), 2);
-	CU_ASSERT_EQUAL(run("capture eth0 -w x -s 10 2>&1"), 2);
+	CU_ASSERT_EQUAL(run("capture eth0 -w x -s 15 2>&1"), 2);
 	CU_ASSERT_EQUAL(run("capture eth0 -c 1 -w /nonexistent/x 2>&1"), 1);
 	snprintf(command, sizeof(command),
 		 "script -qec \"'%s' --socket %s capture eth0 -w -\" /dev/null", weirctl, path);

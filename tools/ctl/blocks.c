@@ -50,7 +50,7 @@ static uint64_t option_u64(const uint8_t *p, const uint8_t *end, uint16_t code)
 	size_t len;
 	const uint8_t *v = option_find(p, end, code, &len);
 
-	return v != NULL && len == 8 ? weir_le64(v) : 0;
+	return v != NULL && len == 8 ? weir_le64(v) : UINT64_MAX;
 }
 
 static void count_interface(struct blocks *b, const uint8_t *p, const uint8_t *end)

@@ -12,7 +12,7 @@
 
 struct blocks_interface {
 	char name[64];
-	uint64_t matched, dropped; /* of its last statistics */
+	uint64_t matched, dropped; /* of its last statistics; UINT64_MAX = not told */
 	bool is_counted;           /* there were some */
 };
 

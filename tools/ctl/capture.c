@@ -189,7 +189,7 @@ static void print_summary(const struct capture *c)
 	for (uint32_t i = 0; i < c->blocks.n_interfaces; i++) {
 		const struct blocks_interface *f = &c->blocks.interfaces[i];
 
-		if (f->is_counted)
+		if (f->is_counted && f->matched != UINT64_MAX && f->dropped != UINT64_MAX)
 			fprintf(stderr,
 				"%s: %" PRIu64 " matched, %" PRIu64 " dropped for want of room\n",
 				f->name, f->matched, f->dropped);

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SNAPLEN_MIN 64 /* as of a tap */
+#define SNAPLEN_MIN 16
 
 static int take_u32(uint32_t *to, const char *name, const char *value, uint32_t max,
 		    struct weir_err *err)

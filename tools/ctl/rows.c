@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <time.h>
 
+static bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 void rows_copy(char *to, size_t room, const char *text)
 {
 	size_t n = 0;
 
 	for (; n + 1 < room && text[n] != '\0'; n++)
-		to[n] = (unsigned char)text[n] < ' ' || text[n] == 0x7f ? '?' : text[n];
+		to[n] = is_control(text[n]) ? '?' : text[n];
 	to[n] = '\0';
 }
 
@@ -56,7 +61,7 @@ void rows_text(char *to, const struct rows_column *c, const json_t *row)
 	else if (json_is_number(v))
 		number_text(to, c, v);
 	else if (json_is_boolean(v))
-		strcpy(to, json_is_true(v) ? "yes" : "no");
+		snprintf(to, ROWS_TEXT_MAX, "%s", json_is_true(v) ? "yes" : "no");
 	else
 		snprintf(to, ROWS_TEXT_MAX, "%s", c->none != NULL ? c->none : "-");
 }
