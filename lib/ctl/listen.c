@@ -21,12 +21,14 @@
 
 static int address_of(struct sockaddr_un *to, const char *path, struct weir_err *err)
 {
+	size_t len = strlen(path);
+
 	*to = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (path[0] == '\0' || strlen(path) >= sizeof(to->sun_path))
+	if (len == 0 || len >= sizeof(to->sun_path))
 		return weir_err_set(err, EINVAL,
 				    "control socket: %s: a path of 1 to %zu bytes is needed", path,
 				    sizeof(to->sun_path) - 1);
-	memcpy(to->sun_path, path, strlen(path) + 1);
+	memcpy(to->sun_path, path, len + 1);
 	return 0;
 }
 

@@ -422,11 +422,13 @@ static void test_status_for_programs(void)
 
 static void test_an_agent_that_is_not_there_is_exit_6(void)
 {
+	char command[512];
+
 	CU_ASSERT_EQUAL(run("--socket /nonexistent status 2>&1"), 2); /* given twice */
 	CU_ASSERT_EQUAL(run_under("env", "status --help"), 0);
 	CU_ASSERT_TRUE(says("--socket PATH"));
-	snprintf(output, sizeof(output), "'%s' --socket /nonexistent/s status 2>&1", weirctl);
-	CU_ASSERT_EQUAL(run_command(strdup(output)), 6);
+	snprintf(command, sizeof(command), "'%s' --socket /nonexistent/s status 2>&1", weirctl);
+	CU_ASSERT_EQUAL(run_command(command), 6);
 	CU_ASSERT_TRUE(
 		says("weirctl: /nonexistent/s: there is no such socket: is the agent running "
 		     "(systemctl start weir-agent)"));
