@@ -32,7 +32,6 @@ class Conversation:
         # The number is in the port, so no two conversations are the same.
         self.client = addresses[0], 20000 + number
         self.server = addresses[1], r.choice((443, 80, 8080))
-        self.name = (self.protocol, *self.client, *self.server)
         self.packets = 0
 
     def frame(self, from_client, transport, payload):
@@ -81,17 +80,21 @@ def conversations(count, first=0):
     return [Conversation(first + i) for i in range(count)]
 
 
-def frames(of):
-    """-> all frames of these conversations, a packet of each in turn."""
+def both_sides(of):
+    """-> (from the client?, frame) of all these conversations, a packet of each in turn."""
     lists = [c.frames() for c in of]
     longest = max(map(len, lists))
-    return [one[i][1] for i in range(longest) for one in lists if i < len(one)]
+    return [one[i] for i in range(longest) for one in lists if i < len(one)]
+
+
+def frames(of):
+    return [frame for _, frame in both_sides(of)]
 
 
 def expected(of):
-    """-> {name: (packets of the client, packets of the server)}"""
+    """-> {(protocol, client's address and port, server's address and port): packets of each of them}"""
     result = {}
     for c in of:
         from_client = [side for side, _ in c.frames()]
-        result[c.name] = from_client.count(True), from_client.count(False)
+        result[(c.protocol, *c.client, *c.server)] = from_client.count(True), from_client.count(False)
     return result
