@@ -105,13 +105,13 @@ const char *weir_eal_attempt_end(void)
 	return attempt.error;
 }
 
-static uint64_t free_pages(const char *size_dir)
+static uint64_t pages_of(const char *size_dir, const char *count)
 {
 	char path[300];
 	unsigned long pages = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), HUGE_DIR "/%s/free_hugepages", size_dir);
+	snprintf(path, sizeof(path), HUGE_DIR "/%s/%s_hugepages", size_dir, count);
 	f = fopen(path, "r");
 	if (f == NULL)
 		return 0;
@@ -119,6 +119,14 @@ static uint64_t free_pages(const char *size_dir)
 		pages = 0;
 	fclose(f);
 	return pages;
+}
+
+/* Pages that are mapped and not touched yet, as tables are at first, still count as free. */
+static uint64_t free_pages(const char *size_dir)
+{
+	uint64_t free = pages_of(size_dir, "free"), promised = pages_of(size_dir, "resv");
+
+	return free > promised ? free - promised : 0;
 }
 
 /* Bytes in reserved huge pages nobody uses. */
