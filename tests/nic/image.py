@@ -12,7 +12,8 @@ BUILD = os.environ.get('WEIR_BUILD', os.path.join(os.path.dirname(os.path.dirnam
 PROGRAMS = ('app/agent/weir-agent', 'tools/ctl/weirctl')
 # Debian's cloud kernel has all that is needed and a third of the other one's size.
 KERNEL_PACKAGE = 'linux-image-cloud-amd64'
-MODULES = ('vfio_iommu_type1', 'vfio_pci', 'virtio_pci', 'virtio_console')  # vfio_pci before a driver that would take the cards
+# In this order: vfio_pci before a driver that would take the cards.
+MODULES = ('vfio_iommu_type1', 'vfio_pci', 'virtio_pci', 'virtio_console')
 DRIVERS = ('bus_pci', 'bus_vdev', 'mempool_ring', 'net_virtio', 'net_e1000')
 UNSEEN_LIBRARIES = ('libgcc_s.so.1',)  # loaded when a thread is cancelled; ldd does not name it
 
@@ -36,7 +37,8 @@ def kernel_package():
 def download(folder):
     """Fetch the two packages into `folder`, without installing them."""
     def fetch():
-        output('apt-get', '-q', '-o', 'APT::Sandbox::User=root', 'download', kernel_package(), 'busybox-static', cwd=folder)
+        packages = kernel_package(), 'busybox-static'
+        output('apt-get', '-q', '-o', 'APT::Sandbox::User=root', 'download', *packages, cwd=folder)
 
     try:
         fetch()

@@ -198,34 +198,40 @@ class Done:
         self.returncode, self.stdout, self.stderr = returncode, stdout, stderr
 
 
+# mitigations and kaslr take time; on a busy machine the kernel takes its timer for dead and its clock for bad.
+KERNEL_ARGUMENTS = 'quiet console=ttyS0 panic=-1 mitigations=off nokaslr no_timer_check tsc=reliable intel_iommu=on'
+
+
+def qemu_command(folder, image, cards, memory_mib, huge_pages):
+    ids = ','.join(sorted({card.ids for card in cards}))
+    command = [
+        'qemu-system-x86_64', '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none',
+        '-accel', 'tcg,thread=multi', '-machine', 'q35', '-cpu', 'max', '-smp', '2', '-m', str(memory_mib),
+        '-kernel', f'{image}/kernel', '-initrd', f'{image}/disk',
+        '-append', f'{KERNEL_ARGUMENTS} hugepages={huge_pages} nic.ids={ids}',
+        '-serial', f'file:{folder}/console.log',
+        '-device', 'intel-iommu,intremap=on,caching-mode=on',
+        # No tty: what is sent to the guest would come back from it.
+        '-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=shell,nr=1',
+        '-chardev', f'socket,id=shell,path={folder}/shell',
+        '-chardev', f'socket,id=monitor,path={folder}/monitor', '-mon', 'chardev=monitor,mode=control',
+    ]
+    for slot, card in enumerate(cards, 1):
+        # A root port each: an IOMMU group of its own, and a slot to plug into.
+        port = f'pcie-root-port,id={card.name}-slot,chassis={slot},slot={slot},addr={0x10 + slot:#x}'
+        command += ['-netdev', card.wire.netdev(card.name + '-wire'), '-device', port,
+                    '-device', json.dumps(card.device())]
+    return command
+
+
 class Machine:
     def __init__(self, folder, image, cards, memory_mib=MEMORY_MIB, huge_pages=HUGE_PAGES):
         """Boot `image` with `cards`; the first is at 0000:01:00.0 in the guest. Sockets and logs go to `folder`."""
         self.folder, self.cards = folder, {card.name: card for card in cards}
-        self.console = os.path.join(folder, 'console.log')
-        shell, monitor = (os.path.join(folder, name) for name in ('shell', 'monitor'))
-        ends = listen(shell), listen(monitor)
-        ids = ','.join(sorted({card.ids for card in cards}))
-        command = [
-            'qemu-system-x86_64', '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none',
-            '-accel', 'tcg,thread=multi', '-machine', 'q35', '-cpu', 'max', '-smp', '2', '-m', str(memory_mib),
-            '-kernel', os.path.join(image, 'kernel'), '-initrd', os.path.join(image, 'disk'),
-            '-append', f'quiet console=ttyS0 panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check intel_iommu=on nic.ids={ids} '
-                       f'hugepages={huge_pages}',
-            '-serial', f'file:{self.console}',
-            '-device', 'isa-debug-exit',
-            '-device', 'intel-iommu,intremap=on,caching-mode=on',
-            '-chardev', f'socket,id=shell,path={shell}', '-device', 'virtio-serial-pci',
-            '-device', 'virtserialport,chardev=shell,nr=1',
-            '-chardev', f'socket,id=monitor,path={monitor}', '-mon', 'chardev=monitor,mode=control',
-        ]
-        for slot, card in enumerate(cards, 1):
-            # A root port each: an IOMMU group of its own, and a slot to plug into.
-            command += ['-netdev', card.wire.netdev(card.name + '-wire'),
-                        '-device', f'pcie-root-port,id={card.name}-slot,chassis={slot},slot={slot},addr={0x10 + slot:#x}',
-                        '-device', json.dumps(card.device())]
+        ends = listen(os.path.join(folder, 'shell')), listen(os.path.join(folder, 'monitor'))
         with open(os.path.join(folder, 'qemu.log'), 'wb') as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen(qemu_command(folder, image, cards, memory_mib, huge_pages),
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             pass_fds=[fd for card in cards for fd in card.wire.fds])
         try:
             self.connection = self.accept(ends[0])

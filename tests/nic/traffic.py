@@ -44,13 +44,14 @@ class Conversation:
         total = checksum(src + dst + struct.pack('!II', length, self.protocol) + transport + payload)
         transport = transport[:at] + struct.pack('!H', total or 0xffff) + transport[at + 2:]
         if self.version == 4:
-            head = struct.pack('!BBHHHBBH', 0x45, 0, 20 + length, self.packets, 0x4000, 64, self.protocol, 0) + src + dst
-            head = head[:10] + struct.pack('!H', checksum(head)) + head[12:]
+            head = struct.pack('!BBHHHBBH', 0x45, 0, 20 + length, self.packets, 0x4000, 64, self.protocol, 0)
+            total = checksum(head + src + dst)
+            head = head[:10] + struct.pack('!H', total)
         else:
-            head = struct.pack('!IHBB', 0x60000000, length, self.protocol, 64) + src + dst
+            head = struct.pack('!IHBB', 0x60000000, length, self.protocol, 64)
         macs = b'\x02\0\0\0\0\x02', b'\x02\0\0\0\0\x01'  # to, from
         ether = b''.join(macs if from_client else macs[::-1]) + struct.pack('!H', ETHERNET[self.version])
-        return (ether + head + transport + payload).ljust(60, b'\0')
+        return (ether + head + src + dst + transport + payload).ljust(60, b'\0')
 
     def udp(self, from_client, payload):
         ports = self.client[1], self.server[1]
