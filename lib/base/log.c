@@ -31,7 +31,8 @@ int weir_log_format_set(enum weir_log_format format)
 				 : WEIR_LOG_TEXT;
 	else if (format == WEIR_LOG_JOURNAL)
 		rc = weir_log_journal_open(JOURNAL);
-	atomic_store_explicit(&form, rc < 0 ? WEIR_LOG_TEXT : format, memory_order_release);
+	atomic_store_explicit(&form, rc < 0 ? (int)WEIR_LOG_TEXT : (int)format,
+			      memory_order_release);
 	return rc;
 }
 

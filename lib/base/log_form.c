@@ -23,17 +23,22 @@ static char *put(char *p, const char *s)
 	return put_n(p, s, strlen(s));
 }
 
+/* Bytes of a character that begins with `first`; 0 = none does. */
+static size_t utf8_len_of(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
 /* Bytes of the character at `s`, a NUL-terminated text; 0 = none of UTF-8 (RFC 3629, section 4). */
 static size_t utf8_len(const unsigned char *s)
 {
 	const unsigned char lo = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
 	const unsigned char hi = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-	const size_t n = s[0] < 0x80    ? 1
-			 : s[0] < 0xc2  ? 0
-			 : s[0] < 0xe0  ? 2
-			 : s[0] < 0xf0  ? 3
-			 : s[0] <= 0xf4 ? 4
-					: 0;
+	const size_t n = utf8_len_of(s[0]);
 
 	if (n > 1 && (s[1] < lo || s[1] > hi))
 		return 0;

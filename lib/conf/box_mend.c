@@ -46,7 +46,9 @@ static void add(struct tokens *t, char kind, size_t begin, size_t end, uint32_t 
 /* Kind of the token before; ';' where there is none. */
 static char kind_before(const struct tokens *t, size_t i)
 {
-	return i > 0 ? t->v[i - 1].kind : ';';
+	if (i == 0)
+		return ';';
+	return t->v[i - 1].kind;
 }
 
 static bool is_value_next(char before)
@@ -184,7 +186,9 @@ static void say(const struct mend *m, size_t i, const char *what)
 
 static char kind_after(const struct mend *m, size_t i)
 {
-	return i + 1 < m->t.n ? m->t.v[i + 1].kind : ';';
+	if (i + 1 >= m->t.n)
+		return ';';
+	return m->t.v[i + 1].kind;
 }
 
 /* A value that is a word, but for what libconfig knows. */

@@ -81,7 +81,7 @@ static bool is_before(const struct weir_err_list *errs, uint32_t a, uint32_t b)
 void weir_err_list_print(const struct weir_err_list *errs, FILE *out)
 {
 	uint32_t all = errs->mistakes + errs->warnings;
-	uint32_t order[WEIR_ERR_LIST_MAX], k;
+	uint32_t order[WEIR_ERR_LIST_MAX] = { 0 }, k;
 
 	for (uint32_t i = 0; i < errs->n; i++) {
 		for (k = i; k > 0 && is_before(errs, i, order[k - 1]); k--)
