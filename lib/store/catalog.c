@@ -110,6 +110,7 @@ static int ask_file(struct store_file *f, struct weir_db *db, struct weir_err *e
 	if (rc < 0)
 		return rc;
 	f->state = finished ? STORE_FINISHED : STORE_UNFINISHED;
+	f->summed = finished;
 	return finished ? 0 : ask_unfinished(f, db, err);
 }
 

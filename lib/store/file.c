@@ -68,7 +68,7 @@ static bool choose(struct weir_store *s, int64_t start_s)
 		if (!store_name_parse(f->name, &at_s, &seq) || at_s != start_s - start_s % 3600)
 			continue;
 		next = seq + 1;
-		if (f->state != STORE_UNFINISHED || f->rows >= s->conf.file_rows ||
+		if (f->state != STORE_UNFINISHED || f->summed || f->rows >= s->conf.file_rows ||
 		    f->last_us / 1000000 / s->conf.file_s != start_s / s->conf.file_s)
 			continue;
 		f->state = STORE_WRITING;

@@ -94,6 +94,7 @@ int store_finish(const char *dir, struct store_file *f, uint32_t busy_ms, struct
 	rc = build_indexes(db, err);
 	if (rc == 0)
 		rc = sum_up(db, err);
+	f->summed |= rc == 0;
 	if (rc == 0)
 		rc = weir_db_exec(db, "PRAGMA journal_mode = DELETE", err);
 	publish(running, lock, NULL);

@@ -30,7 +30,8 @@ static struct store_file *next_file(struct weir_store *s)
 		struct store_file *f = &s->catalog.files[i];
 
 		if (f->state == STORE_UNFINISHED && f->retry_ns <= now_ns &&
-		    strcmp(f->name, s->held) != 0)
+		    strcmp(f->name, s->held) != 0 && strcmp(f->name, s->to_sync) != 0 &&
+		    strcmp(f->name, s->in_sync) != 0)
 			return f;
 	}
 	return NULL;

@@ -285,7 +285,7 @@ static void look_over(struct weir_store *s)
 
 		if (f->state == STORE_BAD)
 			weir_log(WEIR_LOG_WARN, "store: %s; it is left alone", f->trouble.msg);
-		if (f->state == STORE_UNFINISHED)
+		if (f->state == STORE_UNFINISHED && !f->summed)
 			memcpy(s->held, f->name, sizeof(s->held));
 	}
 }

@@ -143,6 +143,7 @@ struct store_file {
 	char name[STORE_NAME_BYTES];
 	uint8_t state; /* enum store_state */
 	bool reported; /* trouble was logged */
+	bool summed;   /* nothing may be added any more: it has only to leave WAL */
 	uint64_t rows;
 	uint64_t bytes;          /* with its journal; when it was last looked at */
 	int64_t first_us;        /* smallest start_time; 0 unless finished */
@@ -215,6 +216,7 @@ struct weir_store {
 	struct weir_db *finishing;   /* to be interrupted */
 	char held[STORE_NAME_BYTES]; /* a file the writer may go on with: not to be finished yet */
 	char to_sync[STORE_NAME_BYTES]; /* whose journal is to be moved; empty = none */
+	char in_sync[STORE_NAME_BYTES]; /* and just is: the syncer has it open */
 	bool stop;
 	pthread_t thread, syncer;
 	bool running, syncing;

@@ -40,11 +40,13 @@ void *store_syncer(void *store)
 			continue;
 		}
 		memcpy(name, s->to_sync, sizeof(name));
+		memcpy(s->in_sync, name, sizeof(name));
+		s->to_sync[0] = '\0';
 		pthread_mutex_unlock(&s->lock);
 		move(s, name, &err);
 		pthread_mutex_lock(&s->lock);
-		if (strcmp(s->to_sync, name) == 0)
-			s->to_sync[0] = '\0';
+		s->in_sync[0] = '\0';
+		pthread_cond_broadcast(&s->changed); /* the finisher may have it */
 		/* Nothing is lost yet: the journal has it. */
 		if (err.code != 0 && err.code != ENOENT && err.code != EBUSY)
 			s->fault = err;

@@ -141,6 +141,38 @@ static void test_a_half_indexed_file_is_finished_when_it_is_opened(void)
 	dir_remove();
 }
 
+/* Somebody reads it when it is to leave WAL: it is complete all the same, and not gone on with. */
+static void test_a_file_that_is_summed_up_is_not_gone_on_with(void)
+{
+	struct weir_store *s;
+
+	dir_make();
+	s = store_open(NULL);
+	write_plain(s, 1, 1000, FIRST_NS, 1000000);
+	store_settle_close(s);
+	SHELL("sqlite3 %s/flow-*.sqlite 'PRAGMA journal_mode = WAL'", test_dir);
+	s = store_open(NULL);
+	write_plain(s, 1001, 10, FIRST_NS, 1000000);
+	store_settle_close(s);
+	CU_ASSERT_STRING_EQUAL(SQL("SELECT rows, (SELECT count(*) FROM flow) FROM file"),
+			       "1000|1000\n10|10");
+	dir_remove();
+}
+
+/* What is done when a file is begun is not in the way of finishing it. */
+static void test_a_store_can_be_settled_at_once(void)
+{
+	struct weir_store *s;
+
+	for (int i = 0; i < 50; i++) {
+		dir_make();
+		s = store_open(NULL);
+		write_plain(s, 1, 10, FIRST_NS, 1000000);
+		store_settle_close(s);
+		dir_remove();
+	}
+}
+
 static void test_the_second_store_is_refused_and_told_whose_it_is(void)
 {
 	struct weir_store_conf conf = { .dir = test_dir };
@@ -280,6 +312,9 @@ int main(void)
 		  test_a_finished_file_is_indexed_and_summed_up_and_out_of_wal },
 		{ "a half-indexed file is finished when it is opened",
 		  test_a_half_indexed_file_is_finished_when_it_is_opened },
+		{ "a file that is summed up is not gone on with",
+		  test_a_file_that_is_summed_up_is_not_gone_on_with },
+		{ "a store can be settled at once", test_a_store_can_be_settled_at_once },
 		{ "the second store is refused and told whose it is",
 		  test_the_second_store_is_refused_and_told_whose_it_is },
 		{ "a clock that is stepped by a year loses nothing",
