@@ -12,10 +12,11 @@
 
 static void path_make(const struct doctor *d, char *path, size_t size, const char *fmt, va_list ap)
 {
-	const int n = snprintf(path, size, "%s", d->root);
+	char below[PATH_MAX];
 
-	if (n >= 0 && (size_t)n < size)
-		vsnprintf(path + n, size - (size_t)n, fmt, ap);
+	vsnprintf(below, sizeof(below), fmt,
+		  ap); /* NOLINT(clang-analyzer-valist.Uninitialized): it is */
+	snprintf(path, size, "%s%s", d->root, below);
 }
 
 #define PATH_OF(d, path, fmt)                              \
@@ -147,7 +148,7 @@ unsigned int doctor_names(const struct doctor *d, struct doctor_name *names, uns
 	while (n < max && (e = readdir(dir)) != NULL)
 		if (e->d_name[0] != '.' && strncmp(e->d_name, prefix, strlen(prefix)) == 0 &&
 		    strlen(e->d_name) < sizeof(names->name))
-			strcpy(names[n++].name, e->d_name);
+			snprintf(names[n++].name, sizeof(names->name), "%.63s", e->d_name);
 	closedir(dir);
 	qsort(names, n, sizeof(*names), by_name);
 	return n;

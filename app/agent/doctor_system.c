@@ -24,7 +24,7 @@ static void existing(char *path)
 	while (path[0] == '/' && path[1] != '\0' && access(path, F_OK) != 0)
 		*(path == strrchr(path, '/') ? path + 1 : strrchr(path, '/')) = '\0';
 	if (path[0] != '/' && access(path, F_OK) != 0)
-		strcpy(path, ".");
+		memcpy(path, ".", 2);
 }
 
 /* A file that nobody sees and that is gone with the descriptor. */

@@ -8,12 +8,13 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import unittest
 
 import weir
 
 TREE = os.path.join(weir.BUILD, 'debian-tree')
-TOOLS = 'ethtool iproute2 libcap2-bin systemd'  # what a machine that captures has, too
+TOOLS = 'ethtool iproute2 libcap2-bin procps systemd'  # what a machine that captures has, too
 LISTED = r'''list() { find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /var/lib/dpkg -o -path /var/cache -o -path /mnt \) -prune -o \
 	-printf '%p %y %m %u %g %l\n' | sort; cat /etc/passwd /etc/group /etc/shadow /etc/gshadow; }
 '''
@@ -44,7 +45,8 @@ def mirror():
 def debian(depends):
     """Make the tree, with everything the package depends on, unless it is there."""
     ready = TREE + '.ready'
-    if os.path.exists(ready) and read(ready) == depends:
+    made_for = f'{TOOLS}, {depends}'
+    if os.path.exists(ready) and read(ready) == made_for:
         return
     if os.path.exists(ready):
         os.remove(ready)
@@ -56,11 +58,11 @@ def debian(depends):
         --no-install-recommends {TOOLS} {' '.join(re.sub(r' *[(][^)]*[)]', '', d) for d in depends.split(','))} && apt-get clean''',
          timeout=900)
     with open(ready, 'w') as f:
-        f.write(depends)
+        f.write(made_for)
 
 
 @unittest.skipUnless(os.geteuid() == 0, 'needs root')
-class Package(weir.Case):
+class Debian(weir.Case):
     @classmethod
     def setUpClass(cls):
         if weir.run('unshare', '-m', 'true').returncode != 0:
@@ -70,6 +72,8 @@ class Package(weir.Case):
         cls.depends = must('dpkg-deb', '-f', cls.deb, 'Depends').strip()
         debian(cls.depends)
 
+
+class Package(Debian):
     def inside(self, script, code=0):
         """-> standard output of a script in the Debian, with the package as /mnt/weir.deb and captures in /mnt/data."""
         outside = f'''set -e
@@ -149,6 +153,134 @@ class Package(weir.Case):
             systemd-sysusers weir.conf && systemd-tmpfiles --create weir.conf
             getent passwd weir | cut -d: -f1,6,7; stat -c '%U %G %a' /run/weir''').splitlines()
         self.assertEqual(out, ['weir:/var/lib/weir:/usr/sbin/nologin'] * 2 + ['weir weir 755'])
+
+
+BOOT = r'''set -e
+mount -t tmpfs none "$0" && cd "$0" && mkdir upper work all
+mount -t overlay none -o lowerdir=$TREE,upperdir=upper,workdir=work all
+cp $DEB all/mnt/weir.deb
+mount -t proc none all/proc; mount -t sysfs none all/sys; mount -t cgroup2 none all/sys/fs/cgroup
+mount -t tmpfs none all/run; mount -t tmpfs none all/dev; mkdir all/dev/shm all/dev/net all/dev/pts
+for n in null zero full random urandom tty net/tun; do
+	[ ! -e /dev/$n ] || { touch all/dev/$n && mount --bind /dev/$n all/dev/$n; }
+done
+touch all/dev/console && mount --bind /dev/null all/dev/console
+rm -f all/etc/systemd/system/getty.target.wants/* && ln -s /dev/null all/etc/systemd/system/console-getty.service
+chroot all dpkg -i /mnt/weir.deb >/dev/null 2>&1
+ip link set lo up
+for pair in cap:snd afx:xds pkt:pks; do
+	ip link add name ${pair%:*} type veth peer name ${pair#*:}; ip link set ${pair%:*} up; ip link set ${pair#*:} up
+done
+exec chroot all /usr/bin/env -i container=weir-test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --show-status=0
+'''
+TAPS = '''control = { group = "weir"; }; flow = { capacity = 65536; };
+taps = ( { name = "a"; ports = [ "cap", "net_af_xdp0,iface=afx", "net_af_packet0,iface=pkt", "net_tap0,iface=weirtap",
+	"net_memif0,role=server,socket-abstract=no,socket=/tmp/memif" ]; },
+	{ name = "b"; ports = [ "snd" ]; netns = "/run/netns/far"; } );
+'''
+
+
+class Service(Debian):
+    """The units under a systemd of its own, in namespaces of its own and a cgroup that is removed with it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        v2 = weir.run('findmnt', '-n', '-t', 'cgroup2', '-o', 'TARGET').stdout.split()
+        if not v2:
+            raise unittest.SkipTest('no cgroup v2')
+
+    def setUp(self):
+        super().setUp()
+        self.group = os.path.join(weir.run('findmnt', '-n', '-t', 'cgroup2', '-o', 'TARGET').stdout.split()[0],
+                                  f'weir-test-{os.getpid()}')
+        os.mkdir(self.group)
+        self.addCleanup(self.remove_group)
+        enter = f'echo $BASHPID >{self.group}/cgroup.procs && exec unshare -m -p -u -i -n -C -f --kill-child=KILL bash -c "$1" "$0"'
+        boot = subprocess.Popen(['bash', '-c', enter, self.dir, BOOT], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'TREE': TREE,
+                                                                'DEB': self.deb, 'DEBIAN_FRONTEND': 'noninteractive'})
+        self.addCleanup(boot.wait)
+        self.addCleanup(boot.kill)
+        self.pid = self.wait(lambda: next((pid for pid in self.children(boot.pid) if os.readlink(f'/proc/{pid}/exe').endswith(
+            '/systemd')), None))
+        self.wait(lambda: self.sh('systemctl is-system-running', None).strip() in ('running', 'degraded'))
+
+    def remove_group(self):
+        def gone():
+            for folder, _, _ in os.walk(self.group, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    return False
+            return True
+        self.wait(gone)
+
+    @staticmethod
+    def wait(what):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            value = what()
+            if value:
+                return value
+            time.sleep(0.2)
+        raise AssertionError('waited in vain')
+
+    @staticmethod
+    def children(pid):
+        try:
+            return [int(p) for p in read(f'/proc/{pid}/task/{pid}/children').split()]
+        except OSError:
+            return []
+
+    def sh(self, script, code=0):
+        """-> standard output of a script beside that systemd; any exit status where code is None."""
+        p = weir.run('nsenter', '-t', str(self.pid), '-a', '-r', '-w', '/bin/bash', '-c', script,
+                     env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C'})
+        if code is not None:
+            self.assertEqual(p.returncode, code, p.stdout + p.stderr + self.journal())
+        return p.stdout
+
+    def journal(self):
+        return self.sh('journalctl -u weir-agent --no-pager', None)
+
+    def test_it_starts_reloads_and_stops_as_user_weir_with_what_its_ports_need_only(self):
+        self.sh('systemctl start weir-agent && systemctl reload weir-agent')
+        status = self.sh('cat /proc/$(systemctl show -p MainPID --value weir-agent)/status; id -u weir; ls /var/lib/weir')
+        self.assertRegex(status, r'CapEff:\t0000000000002000\n')  # CAP_NET_RAW is 13
+        self.assertRegex(status, r'NoNewPrivs:\t1\n')
+        self.assertEqual(re.search(r'Uid:\t(\d+)', status)[1], status.split('\n')[-3])
+        self.assertEqual(status.split('\n')[-2], 'store')
+        self.sh('systemctl stop weir-agent; systemctl is-failed weir-agent', 1)
+        self.assertIn('the agent stops', self.journal())
+
+    def test_every_kind_of_port_works_within_the_unit_and_an_instance(self):
+        self.sh(f"""cat >/etc/weir/agent.cfg <<'CFG'\n{TAPS}CFG
+            ip netns add far && ip link set snd netns far && ip -n far link set snd up && systemctl start weir-agent""")
+        self.wait(lambda: '6 of 6 ports up' in self.journal() or '5 of 6 ports up' in self.journal())  # memif has no peer
+        self.assertNotIn('tried again', self.journal())
+        self.sh("""systemctl stop weir-agent; sed 's#group = "weir"#socket = "/run/weir/one.sock"#' /etc/weir/agent.cfg >/etc/weir/one.cfg
+            systemctl start weir-agent@one && [ -S /run/weir/one.sock ] && systemctl stop weir-agent@one""")
+
+    def test_a_wrong_configuration_is_not_tried_again_and_again(self):
+        self.sh("echo 'flow = { capacity = 5; };' >/etc/weir/agent.cfg; systemctl start weir-agent", 1)
+        self.assertEqual(self.sh('sleep 2; systemctl show -p NRestarts,ExecMainStatus --value weir-agent').split(), ['0', '3'])
+
+    def test_an_agent_that_is_killed_comes_back(self):
+        self.sh('systemctl start weir-agent && systemctl kill -s KILL weir-agent')
+        self.wait(lambda: self.sh('systemctl show -p NRestarts,ActiveState --value weir-agent').split() == ['1', 'active'])
+
+    def test_file_capabilities_in_either_order_do_no_harm_to_the_service(self):
+        setcap = 'setcap cap_sys_ptrace,cap_net_raw,cap_net_admin,cap_ipc_lock,cap_sys_admin=eip /usr/sbin/weir-agent'
+        for order in (f'{setcap} && chown -R weir:weir /usr/sbin/weir-agent', setcap):
+            self.sh(f'{order} && systemctl start weir-agent && systemctl is-active weir-agent && systemctl stop weir-agent')
+        self.sh('setcap -r /usr/sbin/weir-agent')
+
+    def test_purge_stops_and_forgets_it(self):
+        self.sh('systemctl enable --now weir-agent 2>/dev/null && dpkg --purge weir >/dev/null 2>&1')
+        self.assertEqual(self.sh('systemctl is-active weir-agent; ls /etc/systemd/system/multi-user.target.wants | grep weir;'
+                                 'getent passwd weir; pgrep weir-agent; ls -d /run/weir /var/lib/weir 2>/dev/null', None).strip(),
+                         'inactive')
 
 
 @unittest.skipUnless(shutil.which('meson'), 'needs meson')
