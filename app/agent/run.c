@@ -240,6 +240,9 @@ static int boot_inside(struct run *r, struct weir_err *err)
 	r->helpers = helpers_create(r->base, err);
 	r->watch = r->helpers != NULL ? watch_create(r->base, err) : NULL;
 	r->pipe = r->watch != NULL ? weir_pipe_create(&pipe, err) : NULL;
+	if (r->pipe != NULL)
+		weir_pipe_back(
+			r->pipe); /* the first packets need not wait for it, nor does READY=1 lie */
 	if (r->pipe == NULL || sinks_start(&r->sinks, box, r->pipe, r->watch, err) != 0)
 		return -err->code;
 	r->ports = ports_create(r->pipe, r->helpers, box->cores.workers, err);

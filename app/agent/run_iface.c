@@ -5,7 +5,6 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static bool is_default_route(const char *line, bool v6, char *name)
@@ -97,31 +96,4 @@ int ifaces_list(struct iface *list, unsigned int max)
 	mark_routes(list, n, "/proc/net/route", false);
 	mark_routes(list, n, "/proc/net/ipv6_route", true);
 	return n;
-}
-
-int iface_find(const char *name, struct iface *out)
-{
-	struct iface *list = calloc(IFACES_MAX, sizeof(*list));
-	const struct iface *i;
-	int n;
-
-	if (list == NULL)
-		return -ENOMEM;
-	n = ifaces_list(list, IFACES_MAX);
-	i = n > 0 ? of_name(list, n, name) : NULL;
-	if (i != NULL)
-		*out = *i;
-	free(list);
-	return i != NULL ? 0 : n < 0 ? n : -ENODEV;
-}
-
-bool iface_is_live(const struct iface *i, char *why, size_t size)
-{
-	if (i->address)
-		snprintf(why, size, "carries an address");
-	else if (i->route)
-		snprintf(why, size, "has the default route");
-	else if (i->master[0] != '\0')
-		snprintf(why, size, "belongs to %s", i->master);
-	return i->address || i->route || i->master[0] != '\0';
 }

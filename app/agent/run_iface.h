@@ -22,13 +22,4 @@ struct iface {
 /* All interfaces, at most `max`, in the kernel's order; their number or -errno. */
 int ifaces_list(struct iface *list, unsigned int max);
 
-/* -ENODEV when there is none of this name. */
-int iface_find(const char *name, struct iface *out);
-
-/*
- * Would the host miss what is taken away from this interface? Then `why` says what it carries, as in "carries
- * an address".
- */
-bool iface_is_live(const struct iface *i, char *why, size_t size);
-
 #endif

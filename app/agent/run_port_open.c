@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what is said of a port to a source that is started, and back. Helper threads. */
 #include "capabilities.h"
-#include "run_iface.h"
 #include "run_port.h"
 
 #include <weir_source_afpacket.h>
 #include <weir_source_ethdev.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <pthread.h>
@@ -45,60 +43,13 @@ static void one_at_a_time(const struct port_spec *s, bool begin)
 		pthread_mutex_unlock(&devices);
 }
 
-/* The value of `key` among a device's arguments. */
-static bool argument(const char *device, const char *key, char *value, size_t size)
-{
-	const size_t len = strlen(key);
-
-	for (const char *a = strchr(device, ','); a != NULL; a = strchr(a + 1, ',')) {
-		if (strncmp(a + 1, key, len) != 0 || a[1 + len] != '=')
-			continue;
-		snprintf(value, size, "%.*s", (int)strcspn(a + len + 2, ","), a + len + 2);
-		return true;
-	}
-	return false;
-}
-
-/* The kernel's interface of a PCI device; false when the kernel does not drive it. */
-static bool iface_of_pci(const char *address, char *name, size_t size)
-{
-	char path[96];
-	const struct dirent *e;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.16s/net", address);
-	name[0] = '\0';
-	d = opendir(path);
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.')
-			snprintf(name, size, "%.15s", e->d_name);
-	if (d != NULL)
-		closedir(d);
-	return name[0] != '\0';
-}
-
-/* The kernel's interface whose packets this device takes away from the host. */
-static bool iface_taken(const struct port_spec *s, char *name, size_t size)
-{
-	if (s->kernel)
-		return false;
-	if (strncmp(s->name, "net_af_xdp", 10) == 0)
-		return argument(s->device, "iface", name, size);
-	return strncmp(s->name, "net_", 4) != 0 && iface_of_pci(s->name, name, size);
-}
-
+/* Where the kernel cannot be asked, opening the device will say why. */
 static int spare_the_host(const struct port_spec *s, struct weir_err *err)
 {
-	char name[IF_NAMESIZE], why[64];
-	struct iface iface;
-
-	if (s->exclusive || !iface_taken(s, name, sizeof(name)) || iface_find(name, &iface) != 0 ||
-	    !iface_is_live(&iface, why, sizeof(why)))
-		return 0;
-	return weir_err_set(err, EBUSY,
-			    "takes its packets away from this host, and %s %s; name the interface "
-			    "itself (\"%s\") to share it, or say exclusive = true",
-			    name, why, name);
+	if (!s->kernel && !s->exclusive && weir_ethdev_host_uses(s->device, err) == -EBUSY)
+		return -EBUSY;
+	err->code = 0;
+	return 0;
 }
 
 static struct weir_filter *filter_make(const struct port_work *w, struct weir_err *err)

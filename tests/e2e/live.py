@@ -196,9 +196,15 @@ class LiveCase(weir.Case):
     def wait_received(self, agent, n, port='cap'):
         """Until all of `n` were taken or missed: -> what is said of the port."""
         def all_there():
+            nonlocal p
             p = agent.port(port)
-            return p if p['received'] + (p['missed'] or 0) >= n else None
-        return wait_for(all_there)
+            return p and p['received'] + (p['missed'] or 0) >= n
+        p = None
+        try:
+            wait_for(all_there, 60)
+        except AssertionError as e:
+            raise AssertionError(f'{n} packets were sent, of {port} is known {p}\n{agent.text()}') from e
+        return p
 
     def rows(self, query):
         """-> rows of a query over every file of the store, asked with SQLite."""

@@ -237,7 +237,7 @@ class Ports(live.LiveCase):
         self.ip(self.here, 'addr', 'add', '10.9.0.1/24', 'dev', 'cap')
         agent = self.agent(self.conf('{ name = "edge"; ports = [ "net_af_xdp0,iface=cap" ]; }'))
         p = agent.wait_port('net_af_xdp0', state='failed')
-        self.assertIn('cap carries an address', p['error'])
+        self.assertIn('cap carries 10.9.0.1', p['error'])
         self.assertIn('exclusive = true', p['error'])
 
 
@@ -362,6 +362,25 @@ class Service(live.LiveCase):
         self.assertIn('1 of 1 port up', agent.wait_word('READY=1'))
         agent.wait_word('WATCHDOG=1', 5)
         agent.wait_word('STATUS=', 10)
+
+    def test_systemd_may_listen_at_an_abstract_address(self):
+        name = f'weir-{os.getpid()}'
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as words:
+            words.bind('\0' + name)
+            words.settimeout(20)
+            tap = f'{{ name = "edge"; ports = [ "cap" ]; netns = "/run/netns/{self.here}"; }}'  # such a name is of one namespace
+            agent = live.Agent(self, [weir.AGENT, 'run', '-c', self.conf(tap, listen=None)], self.socket,
+                               {'NOTIFY_SOCKET': '@' + name})
+            self.assertIn('READY=1', words.recv(4096).decode())
+            self.assertEqual(agent.stop(), weir.OK)
+
+    def test_it_keeps_no_right_that_it_does_not_need(self):
+        agent = self.agent(self.conf(TAP))
+        for thread in os.listdir(f'/proc/{agent.process.pid}/task'):
+            with open(f'/proc/{agent.process.pid}/task/{thread}/status', encoding='ascii') as f:
+                sets = {line.split(':')[0]: int(line.split()[1], 16) for line in f if line.startswith('Cap')}
+            # NET_RAW, and DAC_OVERRIDE as it is root: files of the store may be another user's
+            self.assertEqual((sets['CapPrm'], sets['CapEff']), (1 << 13 | 1 << 1, 1 << 13 | 1 << 1))
 
     def test_without_any_configuration_it_is_an_appliance(self):
         self.veth('used', 'snd2')
