@@ -18,10 +18,15 @@ static const char *const indexes[] = {
 
 static int build_indexes(struct weir_db *db, struct weir_err *err)
 {
+	bool all;
 	int rc = 0;
 
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(indexes) && rc == 0; i++)
+	/* The journal is kept short: who opens the file after a kill reads all of it. */
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(indexes) && rc == 0; i++) {
 		rc = weir_db_exec(db, indexes[i], err);
+		if (rc == 0)
+			rc = weir_db_checkpoint(db, &all, err);
+	}
 	return rc;
 }
 
