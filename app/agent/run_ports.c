@@ -240,7 +240,10 @@ static void opened(void *arg)
 
 static int open_start(struct port *p, struct weir_err *err)
 {
-	const struct weir_eal_options eal = { .memory_bytes = DPDK_PORTS * DPDK_PORT_BYTES };
+	const struct weir_eal_options eal = {
+		.memory_bytes = DPDK_PORTS * DPDK_PORT_BYTES,
+		.pinned = strncmp(p->spec.device, "net_", 4) != 0,
+	};
 	struct port_work *w;
 	int rc;
 
