@@ -276,6 +276,14 @@ class Service(Debian):
             self.sh(f'{order} && systemctl start weir-agent && systemctl is-active weir-agent && systemctl stop weir-agent')
         self.sh('setcap -r /usr/sbin/weir-agent')
 
+    def test_the_steps_of_the_manual_by_hand_work_as_they_are_written(self):
+        give, take = re.findall(r'```sh\n(.*?)```', read(os.path.join(weir.SOURCE, 'config/README.md')), re.S)
+        groups = 'mkdir -p /sys/fs/cgroup/cpu /sys/fs/cgroup/memory'  # where there is v2 only, these are two of its groups
+        self.sh(f'set -e; {groups}; {give}systemctl start weir-agent; systemctl is-active weir-agent')
+        self.assertIn('cap_sys_ptrace', self.sh('getcap /usr/sbin/weir-agent'))
+        self.sh(f'set -e; systemctl stop weir-agent; {take}')
+        self.assertEqual(self.sh('getcap /usr/sbin/weir-agent; ls -d /sys/fs/cgroup/*/weir-agent 2>/dev/null', None), '')
+
     def test_purge_stops_and_forgets_it(self):
         self.sh('systemctl enable --now weir-agent 2>/dev/null && dpkg --purge weir >/dev/null 2>&1')
         self.assertEqual(self.sh('systemctl is-active weir-agent; ls /etc/systemd/system/multi-user.target.wants | grep weir;'
