@@ -10,8 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define RX_DESCRIPTORS 1024
-#define MTU_WISH       9216
+#define MTU_WISH 9216
 
 /* The RSS key with which a Toeplitz hash is the same for both directions. */
 static const uint8_t symmetric_key[2] = { 0x6d, 0x5a };
@@ -91,11 +90,15 @@ static int queues_setup(struct port *p, uint16_t tx_queues)
 
 static void clip_queues(struct port *p, const struct rte_eth_dev_info *info)
 {
-	if (p->o.queues <= info->max_rx_queues)
+	uint16_t most = info->max_rx_queues;
+
+	if (p->driver->one_queue_as_server && arg_is(p->args, p->driver->server_arg))
+		most = 1;
+	if (p->o.queues <= most)
 		return;
-	weir_log(WEIR_LOG_WARN, "%s: queues = %u: the device has %u, which are used", p->name,
-		 p->o.queues, info->max_rx_queues);
-	p->o.queues = info->max_rx_queues;
+	weir_log(WEIR_LOG_INFO, "%s: queues = %u: the device has %u, which are used", p->name,
+		 p->o.queues, most);
+	p->o.queues = most;
 }
 
 /* Drivers over an interface of the kernel refuse what it would take, or have no such function. */

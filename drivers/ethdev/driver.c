@@ -24,6 +24,7 @@ static const struct driver drivers[] = {
 	{ .name = "net_memif",
 	  .path_arg = "socket",
 	  .server_arg = "role=server",
+	  .one_queue_as_server = true,
 	  .missed = MISSED_UNKNOWN,
 	  .needs_tx = true },
 	{ .name = "net_tap", .missed = MISSED_INTERFACE, .needs_tx = true },

@@ -21,11 +21,12 @@ struct driver {
 	bool finds_server_again; /* as a client */
 	const char *client_arg;  /* "key=value" of a client of it, where a server is the usual */
 	enum missed missed;
-	uint32_t data_room;   /* bytes of a buffer, where the usual is too small; 0 = the usual */
-	bool needs_tx;        /* receives nothing without as many tx queues */
-	bool add_blocks;      /* adding it waits for the other side */
-	bool loses_events;    /* of the link: it is asked instead */
-	bool takes_interface; /* the host gets no packet of the interface any more */
+	uint32_t data_room; /* bytes of a buffer, where the usual is too small; 0 = the usual */
+	bool one_queue_as_server; /* reads what the other side has not as if it were the first */
+	bool needs_tx;            /* receives nothing without as many tx queues */
+	bool add_blocks;          /* adding it waits for the other side */
+	bool loses_events;        /* of the link: it is asked instead */
+	bool takes_interface;     /* the host gets no packet of the interface any more */
 };
 
 /* By the name of a driver or a device. A row without name for one that is like most. */

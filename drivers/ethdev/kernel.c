@@ -11,8 +11,10 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -76,6 +78,19 @@ enum kernel_link kernel_link(int fd, unsigned int if_index)
 	if (!flags_of(fd, if_index, &req))
 		return KERNEL_GONE;
 	return (req.ifr_flags & up) == up ? KERNEL_UP : KERNEL_DOWN;
+}
+
+uint16_t kernel_queues(int fd, const char *interface)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq req = { .ifr_data = (void *)&channels };
+	uint32_t n;
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", interface);
+	if (ioctl(fd, SIOCETHTOOL, &req) != 0)
+		return 1; /* a driver that cannot say has one */
+	n = channels.combined_count != 0 ? channels.combined_count : channels.rx_count;
+	return n == 0 ? 1 : n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
 }
 
 int kernel_set_mtu(int fd, unsigned int if_index, uint16_t mtu)

@@ -15,6 +15,8 @@ void kernel_libraries_quiet(void);
 /* A descriptor to ask in this thread's network namespace, from any thread; negative errno. */
 int kernel_open(void);
 enum kernel_link kernel_link(int fd, unsigned int if_index);
+/* Receive queues that it has now. */
+uint16_t kernel_queues(int fd, const char *interface);
 int kernel_set_mtu(int fd, unsigned int if_index, uint16_t mtu);
 bool kernel_is_promiscuous(int fd, unsigned int if_index);
 void kernel_set_promiscuous(int fd, unsigned int if_index, bool on);

@@ -11,13 +11,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define RX_DESCRIPTORS 1024
-#define POOL_CACHE     256
-#define IN_FLIGHT      8192
-#define DATA_ROOM      RTE_MBUF_DEFAULT_BUF_SIZE /* 2048 and headroom */
-#define LARGE_ROOM     UINT16_MAX
-#define LARGE_PACKETS  128 /* segmented packets on their way at once */
-#define POOL_OVERHEAD  256 /* bytes a buffer: mbuf, pool's header and alignment */
+#define POOL_CACHE    256
+#define IN_FLIGHT     8192
+#define DATA_ROOM     RTE_MBUF_DEFAULT_BUF_SIZE /* 2048 and headroom */
+#define LARGE_ROOM    UINT16_MAX
+#define LARGE_PACKETS 128 /* segmented packets on their way at once */
+#define POOL_OVERHEAD 256 /* bytes a buffer: mbuf, pool's header and alignment */
 
 /* A driver that keeps a file in memory takes buffers from the same pool. */
 int pool_plan(struct port *p, struct weir_err *err)

@@ -24,25 +24,17 @@ static const char *bus_of(const struct port *p)
 	return is_pci(p) ? "pci" : "vdev";
 }
 
-/* Queues come as an option or as the driver's own argument. */
-static int join_queues(struct port *p, const char *args)
+/* One unless its arguments say how many. */
+static uint16_t queues_of(const struct port *p)
 {
-	const char *key = p->driver->queues_arg;
 	char value[8];
+	int n;
 
-	if (key != NULL && arg_get(args, key, value, sizeof(value))) {
-		if (p->o.queues == 0 && atoi(value) > 0)
-			p->o.queues = (uint16_t)atoi(value);
-		key = NULL;
-	}
-	if (p->o.queues == 0)
-		p->o.queues = 1;
-	if (key == NULL || p->o.queues == 1)
-		p->args = strdup(args);
-	else if (asprintf(&p->args, "%s%s%s=%u", args, args[0] != '\0' ? "," : "", key,
-			  p->o.queues) < 0)
-		p->args = NULL;
-	return p->args != NULL ? 0 : -ENOMEM;
+	if (p->driver->queues_arg == NULL ||
+	    !arg_get(p->args, p->driver->queues_arg, value, sizeof(value)))
+		return 1;
+	n = atoi(value);
+	return n > 0 && n <= UINT16_MAX ? (uint16_t)n : 1;
 }
 
 int port_init(struct port *p, const struct weir_ethdev_options *o)
@@ -63,7 +55,12 @@ int port_init(struct port *p, const struct weir_ethdev_options *o)
 	if (comma != NULL)
 		*comma = '\0';
 	p->driver = driver_find(p->name);
-	return join_queues(p, comma != NULL ? comma + 1 : "");
+	p->args = strdup(comma != NULL ? comma + 1 : "");
+	if (p->args == NULL)
+		return -ENOMEM;
+	if (p->o.queues == 0)
+		p->o.queues = queues_of(p);
+	return 0;
 }
 
 static int add(struct port *p, struct weir_err *err)
@@ -173,6 +170,41 @@ static int clear_path(const struct port *p, struct weir_err *err)
 	return peer_path_clear(p->name, path, err);
 }
 
+/* A driver that takes an interface refuses more queues than that has. */
+static void clip_to_interface(struct port *p)
+{
+	char interface[64];
+	uint16_t has;
+
+	if (!p->driver->takes_interface || !arg_get(p->args, "iface", interface, sizeof(interface)))
+		return;
+	has = kernel_queues(p->kernel_fd, interface);
+	if (has >= p->o.queues)
+		return;
+	weir_log(WEIR_LOG_INFO, "%s: queues = %u: %s has %u, which are used", p->name, p->o.queues,
+		 interface, has);
+	p->o.queues = has;
+}
+
+/* The number of queues as the driver's own argument. */
+static int join_queues(struct port *p, struct weir_err *err)
+{
+	const char *key = p->driver->queues_arg;
+	char value[8], *args;
+
+	if (key == NULL || arg_get(p->args, key, value, sizeof(value)))
+		return 0;
+	clip_to_interface(p);
+	if (p->o.queues == 1)
+		return 0;
+	if (asprintf(&args, "%s%s%s=%u", p->args, p->args[0] != '\0' ? "," : "", key, p->o.queues) <
+	    0)
+		return weir_err_set(err, ENOMEM, "%s: no memory", p->name);
+	free(p->args);
+	p->args = args;
+	return 0;
+}
+
 int port_open(struct port *p, struct weir_err *err)
 {
 	int rc = pool_plan(p, err);
@@ -186,7 +218,11 @@ int port_open(struct port *p, struct weir_err *err)
 	rc = clear_path(p, err);
 	if (rc != 0)
 		return rc;
-	p->kernel_fd = kernel_open();
+	if (p->kernel_fd < 0)
+		p->kernel_fd = kernel_open();
+	rc = join_queues(p, err);
+	if (rc != 0)
+		return rc;
 	return p->driver->add_blocks ? helper_start(p, err) : port_bring_up(p, err);
 }
 

@@ -11,6 +11,8 @@
 
 #include <pthread.h>
 
+#define RX_DESCRIPTORS 2048 /* of a queue, where the driver takes so many */
+
 /* Written by the control thread and by DPDK's interrupt thread. */
 struct link {
 	pthread_mutex_t lock;

@@ -14,7 +14,7 @@ struct weir_ethdev_options {
 	 * driver's arguments after the first comma. No path may hold a comma. Copied.
 	 */
 	const char *device;
-	uint16_t queues; /* rx queues; fewer where the device has fewer, with a warning; 0 = as many
+	uint16_t queues; /* rx queues; fewer where the device has fewer, with a message; 0 = as many
 				  as its arguments say, else 1 */
 	int numa;        /* of packet memory; -1 = where the port is */
 	uint32_t in_flight;    /* packets held at once beyond the queues: rings, bursts; 0 = 8192 */
