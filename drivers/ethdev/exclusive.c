@@ -30,9 +30,10 @@ struct ifaces {
 	size_t n, room;
 };
 
-static int keep(struct ifaces *all, const struct nlmsghdr *h)
+/* The macros of rtnetlink(3) know no const. */
+static int keep(struct ifaces *all, struct nlmsghdr *h)
 {
-	const struct ifinfomsg *info = NLMSG_DATA(h);
+	struct ifinfomsg *info = NLMSG_DATA(h);
 	int left = (int)IFLA_PAYLOAD(h);
 	bool elsewhere = false;
 	struct iface *i;
@@ -48,7 +49,7 @@ static int keep(struct ifaces *all, const struct nlmsghdr *h)
 	}
 	i = &all->list[all->n++];
 	*i = (struct iface){ .index = info->ifi_index };
-	for (const struct rtattr *a = IFLA_RTA(info); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+	for (struct rtattr *a = IFLA_RTA(info); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
 		if (a->rta_type == IFLA_IFNAME)
 			snprintf(i->name, sizeof(i->name), "%s", (const char *)RTA_DATA(a));
 		else if (a->rta_type == IFLA_MASTER)
@@ -64,11 +65,11 @@ static int keep(struct ifaces *all, const struct nlmsghdr *h)
 }
 
 /* 1 = the answer goes on. */
-static int take_answer(struct ifaces *all, const char *answer, size_t len)
+static int take_answer(struct ifaces *all, char *answer, size_t len)
 {
 	int left = (int)len, rc = 0;
 
-	for (const struct nlmsghdr *h = (const void *)answer; NLMSG_OK(h, (unsigned int)left);
+	for (struct nlmsghdr *h = (void *)answer; NLMSG_OK(h, (unsigned int)left);
 	     h = NLMSG_NEXT(h, left)) {
 		if (h->nlmsg_type == NLMSG_DONE)
 			return 0;
