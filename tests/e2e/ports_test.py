@@ -38,10 +38,10 @@ class Between(Port):
     def peer(self, vdev):
         return testpmd.Testpmd(self, vdev, self.inside)
 
-    def come_and_go(self, device, other, gone='down', workers=1):
+    def come_and_go(self, device, other, gone='down', queues=1):
         """The agent first, then a peer that sends, is killed, and comes again."""
         name = device.split(',')[0]
-        agent = self.agent(self.conf(self.tap(device), f'cores = {{ workers = {workers}; }};'))
+        agent = self.agent(self.conf(self.tap(device, f'queues = {queues};')))
         sent = 0
         for _ in range(2):
             peer = self.peer(other)
@@ -63,7 +63,7 @@ class Between(Port):
 
     def test_memif_as_server_with_more_queues_than_its_client(self):
         self.come_and_go(f'net_memif0,role=server,socket-abstract=no,socket={self.path}',
-                         f'net_memif0,role=client,socket-abstract=no,socket={self.path}', workers=2)
+                         f'net_memif0,role=client,socket-abstract=no,socket={self.path}', queues=2)
 
     def test_memif_as_client_whose_server_comes_later_and_returns(self):
         self.come_and_go(f'net_memif0,role=client,socket-abstract=no,socket={self.path}',
@@ -76,7 +76,7 @@ class Between(Port):
         self.come_and_go(f'net_virtio_user0,server=1,path={self.path}', f'net_vhost0,client=1,iface={self.path}')
 
     def test_virtio_user_with_more_queues_than_its_client(self):
-        self.come_and_go(f'net_virtio_user0,server=1,path={self.path}', f'net_vhost0,client=1,iface={self.path}', workers=2)
+        self.come_and_go(f'net_virtio_user0,server=1,path={self.path}', f'net_vhost0,client=1,iface={self.path}', queues=2)
 
 
 class Kernel(Port):
@@ -117,7 +117,7 @@ class Kernel(Port):
 
     def test_af_xdp_takes_no_more_queues_than_its_interface_has(self):
         device = 'net_af_xdp0'
-        agent = self.agent(self.conf(self.tap(f'{device},iface=cap'), 'cores = { workers = 2; };'))
+        agent = self.agent(self.conf(self.tap(f'{device},iface=cap', 'queues = 2;')))
         agent.wait_port(device, state='up')
         sent = self.send(live.conversation(100))
         self.wait_all(agent, sent, device)
