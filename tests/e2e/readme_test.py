@@ -13,7 +13,7 @@ class Readme(weir.Case):
         with open(os.path.join(weir.SOURCE, 'README.md')) as f:
             blocks = re.findall(r'^```sh\n(.*?)^```', f.read(), re.M | re.S)
         self.assertGreater(len(blocks), 0)
-        for link in ('build', 'tests'):
+        for link in ('build', 'tests', 'tools'):
             os.symlink(weir.BUILD if link == 'build' else os.path.join(weir.SOURCE, link), os.path.join(self.dir, link))
         for block in blocks:
             p = weir.run('bash', '-euo', 'pipefail', '-c', block, cwd=self.dir)
