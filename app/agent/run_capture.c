@@ -15,15 +15,16 @@
 #include <event2/event.h>
 
 #include <errno.h>
-#include <semaphore.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/utsname.h>
-#include <time.h>
+#include <unistd.h>
 
 #define PUMP_US     10000
 #define AT_ONCE     2048 /* packets; then the loop does other things, too */
 #define IFACES_MAX  (2 * WEIR_PIPE_PORTS_MAX)
-#define COMPILE_S   1 /* longest wait for a filter: it may hold names, and the loop waits */
+#define COMPILE_MS  1000 /* longest wait for a filter: it may hold names, and the loop waits */
 #define SECONDS_MAX 86400.0
 #define SNAPLEN_MIN 16
 
@@ -62,7 +63,7 @@ struct compile {
 	struct weir_filter_options o;
 	struct weir_filter *filter;
 	struct weir_err err;
-	sem_t done;
+	int done; /* eventfd: the work is over */
 };
 
 static void compile_work(void *arg)
@@ -70,7 +71,7 @@ static void compile_work(void *arg)
 	struct compile *c = arg;
 
 	c->filter = weir_filter_create(&c->o, &c->err);
-	sem_post(&c->done);
+	(void)!write(c->done, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
 /* On the loop, later: whoever waited has taken the filter by now, or given up. */
@@ -79,7 +80,8 @@ static void compile_over(void *arg)
 	struct compile *c = arg;
 
 	weir_filter_destroy(c->filter);
-	sem_destroy(&c->done);
+	if (c->done >= 0)
+		close(c->done);
 	free((void *)(uintptr_t)c->o.expression);
 	free(c);
 }
@@ -88,25 +90,23 @@ static int compile(struct helpers *helpers, const char *expression, uint32_t lin
 		   struct weir_filter **filter, struct weir_err *err)
 {
 	struct compile *c = calloc(1, sizeof(*c));
-	struct timespec until;
+	uint64_t over;
 
 	if (c == NULL)
 		return weir_err_set(err, ENOMEM, "filter: no memory");
 	c->o = (struct weir_filter_options){ .expression = strdup(expression), .links = links };
-	sem_init(&c->done, 0, 0);
-	if (c->o.expression == NULL ||
+	c->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->o.expression == NULL || c->done < 0 ||
 	    helpers_start(helpers, "weir-filter", compile_work, compile_over, c) != 0) {
 		compile_over(c);
 		return weir_err_set(err, ENOMEM, "filter: no memory, or no thread");
 	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += COMPILE_S;
-	while (sem_clockwait(&c->done, CLOCK_MONOTONIC, &until) != 0)
-		if (errno != EINTR)
-			return weir_err_set(err, EBUSY,
-					    "filter: takes longer than %d s to look up its names; "
-					    "write addresses instead",
-					    COMPILE_S);
+	if (poll(&(struct pollfd){ .fd = c->done, .events = POLLIN }, 1, COMPILE_MS) != 1 ||
+	    read(c->done, &over, sizeof(over)) != sizeof(over))
+		return weir_err_set(err, EBUSY,
+				    "filter: takes longer than %d ms to look up its names; write "
+				    "addresses instead",
+				    COMPILE_MS);
 	if (c->filter == NULL)
 		return weir_err_set(err, c->err.code, "filter: %.460s", c->err.msg);
 	*filter = c->filter;
