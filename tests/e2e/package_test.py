@@ -160,11 +160,12 @@ mount -t tmpfs none "$0" && cd "$0" && mkdir upper work all
 mount -t overlay none -o lowerdir=$TREE,upperdir=upper,workdir=work all
 cp $DEB all/mnt/weir.deb
 mount -t proc none all/proc; mount -t sysfs none all/sys; mount -t cgroup2 none all/sys/fs/cgroup
+mount --bind all/proc/sys all/proc/sys && mount -o remount,bind,ro all/proc/sys # the kernel is this machine's
 mount -t tmpfs none all/run; mount -t tmpfs none all/dev; mkdir all/dev/shm all/dev/net all/dev/pts
-for n in null zero full random urandom tty net/tun; do
-	[ ! -e /dev/$n ] || { touch all/dev/$n && mount --bind /dev/$n all/dev/$n; }
+for n in null:1:3 console:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 net/tun:10:200; do
+	IFS=: read -r name major minor <<<"$n"
+	mknod -m 0666 "all/dev/$name" c "$major" "$minor" # our own: what systemd does to its console is not for this machine's
 done
-touch all/dev/console && mount --bind /dev/null all/dev/console
 rm -f all/etc/systemd/system/getty.target.wants/* && ln -s /dev/null all/etc/systemd/system/console-getty.service
 chroot all dpkg -i /mnt/weir.deb >/dev/null 2>&1
 ip link set lo up
