@@ -141,6 +141,7 @@ static void closed(void *arg)
 	p->downs = p->returns = 0;
 	p->counters_before.linearised += p->counters.linearised;
 	p->counters_before.cut += p->counters.cut;
+	p->counters_before.torn += p->counters.torn;
 	p->counters = (struct weir_ethdev_counters){ 0 };
 	p->work = NULL;
 	work_free(w);
@@ -458,6 +459,7 @@ void ports_view(const struct ports *ps, unsigned int i, struct port_view *v)
 		.missed = missed_of(p),
 		.linearised = p->counters_before.linearised + p->counters.linearised,
 		.cut = p->counters_before.cut + p->counters.cut,
+		.torn = p->counters_before.torn + p->counters.torn,
 		.device_driver = p->driver[0] != '\0' ? p->driver : NULL,
 		.speed_mbps = p->speed_mbps,
 		.downs = p->downs_before + p->downs,

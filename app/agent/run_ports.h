@@ -37,7 +37,7 @@ struct port_view {
 	uint16_t queues;
 	bool missed_known;
 	uint64_t missed;
-	uint64_t linearised, cut;
+	uint64_t linearised, cut, torn;
 	uint64_t downs, returns;
 	const char *device_driver; /* NULL = not known */
 	uint32_t mtu, speed_mbps;  /* 0 = not known */

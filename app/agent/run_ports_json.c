@@ -49,6 +49,7 @@ static json_t *port_json(const struct port_view *v)
 	json_object_set_new(o, "missed", v->missed_known ? number(v->missed) : json_null());
 	json_object_set_new(o, "late", number(v->acc.late));
 	json_object_set_new(o, "linearised", number(v->linearised));
+	json_object_set_new(o, "torn", number(v->torn));
 	json_object_set_new(o, "cut", number(v->cut));
 	json_object_set_new(o, "downs", number(v->downs));
 	json_object_set_new(o, "returns", number(v->returns));

@@ -26,6 +26,7 @@ struct driver {
 	bool needs_tx;            /* receives nothing without as many tx queues */
 	bool add_blocks;          /* adding it waits for the other side */
 	bool loses_events;        /* of the link: it is asked instead */
+	bool foreign_memory;      /* it reads what another process can take away at any moment */
 	bool takes_interface;     /* the host gets no packet of the interface any more */
 };
 

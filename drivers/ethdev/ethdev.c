@@ -21,6 +21,7 @@ struct queue_counters {
 	/* rx thread: wo; others: ro, may lag */
 	alignas(WEIR_CACHE_LINE) _Atomic uint64_t linearised;
 	_Atomic uint64_t cut;
+	_Atomic uint64_t torn;
 };
 
 struct ethdev {
@@ -105,6 +106,18 @@ static inline void to_frame(const struct port *p, struct rte_mbuf *m, uint64_t n
 	f->opaque = m;
 }
 
+static uint16_t burst(struct ethdev *e, uint16_t queue, struct rte_mbuf **mbufs, uint16_t max)
+{
+	int n;
+
+	if (weir_likely(!e->port.foreign_memory))
+		return rte_eth_rx_burst(e->port.id, queue, mbufs, max);
+	n = foreign_rx(e->port.id, queue, mbufs, max);
+	if (n < 0)
+		bump(&e->counters[queue].torn);
+	return n < 0 ? 0 : (uint16_t)n;
+}
+
 static uint16_t ethdev_rx(struct weir_source *src, uint16_t queue, struct weir_frame *frames,
 			  uint16_t max)
 {
@@ -117,7 +130,7 @@ static uint16_t ethdev_rx(struct weir_source *src, uint16_t queue, struct weir_f
 	if (weir_unlikely(!atomic_load_explicit(&e->port.live, memory_order_acquire)))
 		return 0;
 	meet_thread();
-	n = rte_eth_rx_burst(e->port.id, queue, mbufs, max < WEIR_BURST_MAX ? max : WEIR_BURST_MAX);
+	n = burst(e, queue, mbufs, max < WEIR_BURST_MAX ? max : WEIR_BURST_MAX);
 	if (n == 0)
 		return 0;
 	now = weir_clock_wall_ns();
@@ -245,5 +258,6 @@ void weir_source_ethdev_counters(const struct weir_source *src, struct weir_ethd
 		c->linearised += atomic_load_explicit(&e->counters[i].linearised,
 						      memory_order_relaxed);
 		c->cut += atomic_load_explicit(&e->counters[i].cut, memory_order_relaxed);
+		c->torn += atomic_load_explicit(&e->counters[i].torn, memory_order_relaxed);
 	}
 }

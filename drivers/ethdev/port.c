@@ -96,6 +96,9 @@ static int meet_driver(struct port *p, struct weir_err *err)
 	snprintf(p->driver_name, sizeof(p->driver_name), "%s", info.driver_name);
 	if (is_pci(p))
 		p->driver = driver_find(p->driver_name);
+	p->foreign_memory = p->driver->foreign_memory;
+	if (p->foreign_memory)
+		foreign_begin();
 	return 0;
 }
 

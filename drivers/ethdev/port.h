@@ -37,6 +37,7 @@ struct helper {
 struct port {
 	/* rx thread: ro */
 	atomic_bool live; /* started: queues may be polled */
+	bool foreign_memory;
 	uint16_t id;
 	int ts_offset; /* of the time-stamp field in an mbuf */
 	uint64_t
@@ -86,6 +87,11 @@ void pool_destroy(struct port *p);
 int port_configure(struct port *p, struct weir_err *err);
 /* Only what the port says it does now counts. */
 bool port_is_symmetric(const struct port *p);
+
+/* foreign.c: from now on such memory can be read. Control thread, or a helper's. */
+void foreign_begin(void);
+/* As rte_eth_rx_burst(), of memory that can go away meanwhile: then -1. rx thread. */
+int foreign_rx(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t max);
 
 /* link.c: keep account of the link from now on, by events where the driver has them. */
 void link_init(struct port *p);

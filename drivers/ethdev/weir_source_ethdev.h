@@ -29,6 +29,7 @@ struct weir_ethdev_counters {
 	uint64_t linearised; /* segments copied together */
 	uint64_t
 		cut; /* of these, longer than a buffer or without one: only the first bytes are there */
+	uint64_t torn; /* bursts that ended because the other side's memory went away meanwhile */
 };
 
 enum weir_ethdev_link {

@@ -67,7 +67,8 @@ int weir_queue_init(struct weir_queue *q, uint32_t batches)
 	pthread_condattr_t attr;
 
 	memset(q, 0, sizeof(*q));
-	q->slots = calloc(batches, sizeof(*q->slots)); /* fini accepts that there are none */
+	q->slots = calloc(batches,
+			  sizeof(struct weir_batch *)); /* fini accepts that there are none */
 	q->n_slots = batches;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -246,7 +246,7 @@ int weir_pipe_run(struct weir_pipe *p, const struct weir_pipe_taps *taps, const 
 
 int weir_pipe_taps_set(struct weir_pipe *p, const struct weir_pipe_taps *taps)
 {
-	const struct plan *plan = plan_create(p, taps);
+	struct plan *plan = plan_create(p, taps);
 
 	if (plan == NULL)
 		return -ENOMEM;

@@ -10,13 +10,13 @@
 
 #define LOOK_US 200 /* between two looks whether readers went over */
 
-void plan_destroy(const struct plan *plan)
+void plan_destroy(struct plan *plan)
 {
 	if (plan == NULL)
 		return;
 	for (unsigned int i = 0; i < plan->readers; i++)
 		free(plan->of[i]);
-	free((void *)(uintptr_t)plan);
+	free(plan);
 }
 
 /* Each worker can read for itself: every source has a queue for each, with whole flows in it. */
@@ -150,9 +150,9 @@ static bool is_followed(struct weir_pipe *p, const struct plan *plan)
 	return followed;
 }
 
-void plan_set(struct weir_pipe *p, const struct plan *plan)
+void plan_set(struct weir_pipe *p, struct plan *plan)
 {
-	const struct plan *old;
+	struct plan *old;
 
 	pthread_mutex_lock(&p->lock);
 	old = atomic_load_explicit(&p->plan, memory_order_relaxed);

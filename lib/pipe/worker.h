@@ -127,9 +127,9 @@ struct weir_pipe {
 	const atomic_bool *stop; /* of the run */
 	_Atomic uint32_t epoch;  /* any thread: rw, readers: ro */
 
-	pthread_mutex_t lock;              /* of who swaps plans, and of readers that come and go */
-	_Atomic(const struct plan *) plan; /* control: rw, readers: ro */
-	bool backed;                       /* the tables are */
+	pthread_mutex_t lock;        /* of who swaps plans, and of readers that come and go */
+	_Atomic(struct plan *) plan; /* control: rw, readers: ro */
+	bool backed;                 /* the tables are */
 	struct weir_ring *records[WEIR_PIPE_WORKERS_MAX]; /* the workers', for the collector */
 };
 
@@ -141,9 +141,9 @@ void view_remove_capture(struct weir_pipe *p, const struct weir_capture *c);
 
 /* plan.c */
 struct plan *plan_create(const struct weir_pipe *p, const struct weir_pipe_taps *taps);
-void plan_destroy(const struct plan *plan);
+void plan_destroy(struct plan *plan);
 /* Swap it in (given), and wait for the readers that are active. Control thread. */
-void plan_set(struct weir_pipe *p, const struct plan *plan);
+void plan_set(struct weir_pipe *p, struct plan *plan);
 /* No tap has a time yet. While nobody reads. */
 void clocks_forget(struct weir_pipe *p);
 

@@ -113,6 +113,7 @@ static const struct rows_column list_columns[] = {
 	{ "LATE", "late", ROWS_COUNT, true, NULL },
 	{ "LINEARISED", "linearised", ROWS_COUNT, true, NULL },
 	{ "CUT", "cut", ROWS_COUNT, true, NULL },
+	{ "TORN", "torn", ROWS_COUNT, true, NULL },
 	{ "DOWNS", "downs", ROWS_NUMBER, true, NULL },
 	{ "RETURNS", "returns", ROWS_NUMBER, true, NULL },
 	{ "PROMISC", "promiscuous", ROWS_TEXT, true, NULL },

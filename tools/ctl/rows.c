@@ -17,7 +17,7 @@ void rows_copy(char *to, size_t room, const char *text)
 	size_t n = 0;
 
 	for (; n + 1 < room && text[n] != '\0'; n++)
-		to[n] = is_control(text[n]) ? '?' : text[n];
+		to[n] = (char)(is_control(text[n]) ? '?' : text[n]);
 	to[n] = '\0';
 }
 
