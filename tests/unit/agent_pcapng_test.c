@@ -166,7 +166,7 @@ static void test_every_link_type_is_read_back(void)
 
 	for (uint8_t link = 0; link < WEIR_LINKS; link++) {
 		m.n = 0;
-		ADD(section, NULL);
+		ADD(section, .comment = NULL);
 		ADD(interface, .name = "x", .link = link);
 		ADD(packet, .caplen = 42, .wirelen = 42, .ts_ns = START, .link = link, .data = arp);
 		made_write(&m, path);

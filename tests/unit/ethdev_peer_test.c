@@ -11,18 +11,25 @@
 
 static char ours[200], theirs[200], sock[64];
 
-/* The device strings of both sides, with the path of the socket in them. */
+/* The path of the socket in the place of %s; NULL = nothing. */
+static void fill(char *to, size_t size, const char *form)
+{
+	const char *at = form != NULL ? strstr(form, "%s") : NULL;
+
+	to[0] = '\0';
+	if (at != NULL)
+		snprintf(to, size, "%.*s%s%s", (int)(at - form), form, sock, at + 2);
+}
+
+/* The device strings of both sides. */
 static void meet_at(const char *own, const char *other)
 {
 	static unsigned int serial;
 
 	snprintf(sock, sizeof(sock), "/tmp/weir-peer-%d-%u", getpid(), ++serial);
 	unlink(sock);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	snprintf(ours, sizeof(ours), own, sock);
-	snprintf(theirs, sizeof(theirs), other, sock);
-#pragma GCC diagnostic pop
+	fill(ours, sizeof(ours), own);
+	fill(theirs, sizeof(theirs), other);
 }
 
 static struct weir_source *opened(void)
