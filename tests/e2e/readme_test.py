@@ -4,16 +4,18 @@
 import glob
 import os
 import re
+import shutil
 import unittest
 
 import weir
 
 
-# A machine of its own for the agent: an interface that is up, and folders that are there and empty.
+# A machine of its own for the agent: an interface that is up, and folders that are there and empty. In a changed root, mounts
+# cannot be made private: then the folders are the tree's, and removed.
+FOLDERS = ['/run/weir', '/var/lib/weir']
+MOUNTS = 'mount -t tmpfs none /run; mount -t tmpfs none /var/lib'
 MACHINE = '''
 set -euo pipefail
-mount -t tmpfs none /run
-mount -t tmpfs none /var/lib
 ip link set lo up
 ip link add mirror0 type veth peer name switch0
 ip link set mirror0 up
@@ -30,8 +32,14 @@ class Readme(weir.Case):
         os.symlink(weir.BUILD, os.path.join(self.dir, 'build'))
         for folder in ('tests', 'tools'):
             os.symlink(os.path.join(weir.SOURCE, folder), os.path.join(self.dir, folder))
+        machine = ['unshare', '--net', '--mount', 'bash', '-c', MOUNTS + MACHINE]
+        if weir.run('unshare', '--mount', 'true').returncode != 0:
+            if any(map(os.path.exists, FOLDERS)):
+                self.skipTest('mounts cannot be made private here, and an agent has its folders')
+            self.addCleanup(lambda: [shutil.rmtree(folder, ignore_errors=True) for folder in FOLDERS])
+            machine = ['unshare', '--net', 'bash', '-c', MACHINE]
         for block in blocks:
-            p = weir.run('unshare', '--mount', '--net', 'bash', '-c', MACHINE + block, cwd=self.dir)
+            p = weir.run(*machine[:-1], machine[-1] + block, cwd=self.dir)
             self.assertEqual(p.returncode, 0, block + p.stdout + p.stderr)
 
     def test_what_it_names_to_read_is_there(self):

@@ -14,6 +14,7 @@
 #include <pcapng.h>
 #include <pthread.h>
 #include <rec_json.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -737,6 +738,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || mkdtemp(dir) == NULL)
 		return 2;
 	weirctl = argv[1];
+	signal(SIGINT, SIG_DFL); /* a shell's background programs, and theirs, would not hear it */
 	snprintf(path, sizeof(path), "%s/agent.sock", dir);
 	snprintf(file, sizeof(file), "%s/capture.pcapng", dir);
 	status_ = weir_test_main("ctl/agent", tests);

@@ -333,7 +333,7 @@ static void test_retention_by_age_keeps_what_was_written_of_late(void)
 	dir_remove();
 }
 
-static int64_t clock_step_s; /* how far the wall clock is off */
+static _Atomic int64_t clock_step_s; /* how far the wall clock is off */
 
 /* In place of the C library's, for all that is linked here. */
 int clock_gettime(clockid_t id, struct timespec *t)
