@@ -48,9 +48,9 @@ taps = (
     { name = "edge"; netns = "blue";           // taps[3].netns: /run/netns/blue
       ports = [ ]; } );                        // taps[3].ports: is needed
 sinks = (
-    { type = "store"; path = "/tmp/weir-a"; max_age = "30 days"; },  // sinks[0].max_age: ns, us, ms, s, m, h or d
-    { type = "store"; path = "/tmp/weir-b"; }, // sinks[1].type: one is allowed
-    { type = "jsonl"; path = "/tmp/weir-a"; }, // sinks[2].path: also the path of sinks[0]
+    { type = "store"; path = "/srv/weir-a"; max_age = "30 days"; },  // sinks[0].max_age: ns, us, ms, s, m, h or d
+    { type = "store"; path = "/srv/weir-b"; }, // sinks[1].type: one is allowed
+    { type = "jsonl"; path = "/srv/weir-a"; }, // sinks[2].path: also the path of sinks[0]
     { type = "parquet" } );                    // sinks[3].type: records (0), jsonl (1), store (2) // sinks[3]: lacks path
 vlan_map = ( { vlan = 4097; type = 3; } );     // vlan_map[0].vlan: 0 to 4096
 '''

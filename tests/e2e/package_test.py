@@ -176,7 +176,7 @@ exec chroot all /usr/bin/env -i container=weir-test PATH=/usr/sbin:/usr/bin:/sbi
 '''
 TAPS = '''control = { group = "weir"; }; flow = { capacity = 65536; };
 taps = ( { name = "a"; ports = [ "cap", "net_af_xdp0,iface=afx", "net_af_packet0,iface=pkt", "net_tap0,iface=weirtap",
-	"net_memif0,role=server,socket-abstract=no,socket=/tmp/memif" ]; },
+	"net_memif0,role=server,socket-abstract=no,socket=/run/weir/memif" ]; },
 	{ name = "b"; ports = [ "snd" ]; netns = "/run/netns/far"; } );
 '''
 

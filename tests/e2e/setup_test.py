@@ -59,8 +59,8 @@ class Setup(weir.Case):
 
     def test_the_plan_changes_nothing_and_is_what_is_done(self):
         plan, again, done = self.inside(self.STATE + '''
-            state > /tmp/before.$$; $setup --plan --hugepages 0; state > /tmp/after.$$
-            cmp /tmp/before.$$ /tmp/after.$$ || exit 9; rm /tmp/before.$$ /tmp/after.$$
+            before=$(mktemp) after=$(mktemp); state > $before; $setup --plan --hugepages 0; state > $after
+            cmp $before $after || exit 9; rm $before $after
             echo ---; $setup --plan --hugepages 0; echo ---; $setup --hugepages 0''').split('---\n')
         self.assertEqual(plan, again)
         self.assertIn('useradd', plan)
@@ -72,12 +72,12 @@ class Setup(weir.Case):
     def test_undo_leaves_files_users_and_pages_as_they_were(self):
         out = self.inside(self.STATE + '''
             mkdir -p /etc/tmpfiles.d; echo 'mine' > /etc/tmpfiles.d/weir-hugepages.conf
-            state > /tmp/before.$$; now=$(cat $PAGES)
+            before=$(mktemp) after=$(mktemp); state > $before; now=$(cat $PAGES)
             $setup --hugepages $((now + 2)) >/dev/null || exit 8
             echo "pages $(($(cat $PAGES) - now))"; getent passwd weir; stat -c '%U %a' /var/lib/weir
             grep -c nr_hugepages /etc/tmpfiles.d/weir-hugepages.conf
             $setup --undo >/dev/null || exit 7
-            state > /tmp/after.$$; diff /tmp/before.$$ /tmp/after.$$; echo "same $?"; rm /tmp/before.$$ /tmp/after.$$
+            state > $after; diff $before $after; echo "same $?"; rm $before $after
             $setup --undo''', prepare=self.pages_prepare())
         lines = out.splitlines()
         self.assertEqual(lines[0], 'pages 2')

@@ -212,7 +212,7 @@ static void test_no_limit_says_all(void)
 /* -- what comes out -- */
 
 static int saved = -1;
-static char folder[] = "/tmp/weir-log-XXXXXX";
+static char folder[] = P_tmpdir "/weir-log-XXXXXX";
 static char path[64];
 
 /* Standard error goes to a file until read_back(). */

@@ -110,7 +110,7 @@ static void test_a_card_by_its_interface(void)
 	static const char *const folders[] = { "net", "virtio0/net" };
 	char root[64];
 
-	snprintf(root, sizeof(root), "/tmp/weir-sysfs-%d", getpid());
+	snprintf(root, sizeof(root), P_tmpdir "/weir-sysfs-%d", getpid());
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(folders); i++) {
 		struct weir_err err = { 0 };
 

@@ -26,7 +26,7 @@ static void meet_at(const char *own, const char *other)
 {
 	static unsigned int serial;
 
-	snprintf(sock, sizeof(sock), "/tmp/weir-peer-%d-%u", getpid(), ++serial);
+	snprintf(sock, sizeof(sock), P_tmpdir "/weir-peer-%d-%u", getpid(), ++serial);
 	unlink(sock);
 	fill(ours, sizeof(ours), own);
 	fill(theirs, sizeof(theirs), other);
