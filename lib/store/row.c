@@ -201,36 +201,9 @@ void store_row_read(struct weir_db_stmt *s, int first, struct weir_flow_rec *rec
 #include "flow_fields.def"
 }
 
-#define NUMBER(v)          \
-	*n = (int64_t)(v); \
-	return true;
-#define NUMBER_U8      NUMBER
-#define NUMBER_U16     NUMBER
-#define NUMBER_U32     NUMBER
-#define NUMBER_U64     NUMBER
-#define NUMBER_I32     NUMBER
-#define NUMBER_ID      NUMBER
-#define NUMBER_TIME(v) NUMBER((v) / WEIR_NS_PER_US)
-#define NUMBER_SPAN(v) NUMBER((v) / WEIR_NS_PER_US)
-#define NUMBER_IP4     NUMBER
-#define NUMBER_POINT   NUMBER
-#define NUMBER_IP(v)   return false;
-#define NUMBER_MAC(v)  return false;
-
-bool store_field_number(enum weir_field f, const struct weir_flow_rec *r, int64_t *n)
+bool store_field_is_number(enum weir_field f)
 {
-	switch (f) {
-#define WEIR_FIELD(name, kind, member, add, show, help) \
-	case WEIR_FIELD_##name:                         \
-		NUMBER_##kind(r->member)
-#define WEIR_DERIVED(name, kind, expr, show, help) \
-	case WEIR_FIELD_##name:                    \
-		NUMBER_##kind((expr))
-#include "flow_fields.def"
-	case WEIR_FIELDS:
-		break;
-	}
-	return false;
+	return strcmp(weir_fields[f].kind, "IP") != 0 && strcmp(weir_fields[f].kind, "MAC") != 0;
 }
 
 #define SET_FROM(m, v) r->m = (__typeof__(r->m))(v);

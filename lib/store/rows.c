@@ -231,10 +231,7 @@ static int gather(struct weir_store_rows *rows)
 
 static int check(const struct weir_store_query *q, struct weir_err *err)
 {
-	static const struct weir_flow_rec none;
-	int64_t v;
-
-	if ((unsigned int)q->sort >= WEIR_FIELDS || !store_field_number(q->sort, &none, &v))
+	if ((unsigned int)q->sort >= WEIR_FIELDS || !store_field_is_number(q->sort))
 		return weir_err_set(err, EINVAL, "order by %s: only numbers are allowed",
 				    (unsigned int)q->sort < WEIR_FIELDS ? weir_fields[q->sort].name
 									: "?");

@@ -118,8 +118,8 @@ bool store_ip_read(union weir_ip *ip, struct weir_db_stmt *s, int i);
 /* Also of a group, when only its own field is set. */
 void store_row_set(struct weir_flow_rec *rec, enum weir_field f, int64_t v);
 
-/* A field that is a number, for ordering; false for others. */
-bool store_field_number(enum weir_field f, const struct weir_flow_rec *rec, int64_t *v);
+/* For ordering and grouping. */
+bool store_field_is_number(enum weir_field f);
 
 /* ---- address.c: which addresses a file may hold ---- */
 

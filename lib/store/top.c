@@ -241,9 +241,6 @@ static int run(struct job *j)
 
 static int check(const struct weir_store_grouping *g, struct weir_err *err)
 {
-	static const struct weir_flow_rec none;
-	int64_t v;
-
 	if (g->n_fields < 1 || g->n_fields > 2)
 		return weir_err_set(err, EINVAL, "group by %u fields: allowed are 1 and 2",
 				    g->n_fields);
@@ -251,8 +248,7 @@ static int check(const struct weir_store_grouping *g, struct weir_err *err)
 		enum weir_field f = g->fields[i];
 
 		if ((unsigned int)f >= WEIR_FIELDS ||
-		    (!is_address(f) &&
-		     (weir_fields[f].bytes == 0 || !store_field_number(f, &none, &v))))
+		    (!is_address(f) && (weir_fields[f].bytes == 0 || !store_field_is_number(f))))
 			return weir_err_set(err, EINVAL,
 					    "group by %s: only ip_0, ip_1 and numbers are allowed",
 					    (unsigned int)f < WEIR_FIELDS ? weir_fields[f].name
