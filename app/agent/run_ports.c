@@ -183,6 +183,8 @@ static bool filter_fits(const struct port *p, const struct port_work *w)
 	       (links_of_tap(p->ps, p->spec.tap_number) & ~w->links) == 0;
 }
 
+static void port_look(struct port *p);
+
 /* False: the pipe has no memory for one more; nothing is changed. */
 static bool run(struct port *p, struct port_work *w)
 {
@@ -210,6 +212,7 @@ static bool run(struct port *p, struct port_work *w)
 	state_set(p, PORT_UP);
 	weir_log_about(WEIR_LOG_INFO, "port", p->spec.name, "open, %u queue%s, tap %s",
 		       p->source->queues, p->source->queues == 1 ? "" : "s", p->spec.tap);
+	port_look(p); /* open is not connected */
 	return true;
 }
 
@@ -358,6 +361,14 @@ static void device_look(struct port *p)
 	ports_leave(p->ps);
 }
 
+static void port_look(struct port *p)
+{
+	if (p->spec.kernel)
+		kernel_look(p);
+	else
+		device_look(p);
+}
+
 static void missed_look(struct port *p)
 {
 	if (p->phase == RUNNING)
@@ -398,10 +409,8 @@ static void port_tick(struct port *p, uint64_t now_ns)
 		counters_look(p, now_ns);
 	if (p->phase == WAITING && now_ns >= p->retry_ns)
 		open_or_fail(p);
-	else if (p->phase == RUNNING && p->spec.kernel)
-		kernel_look(p);
 	else if (p->phase == RUNNING)
-		device_look(p);
+		port_look(p);
 }
 
 void ports_tick(struct ports *ps)

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define CONNECT_NS (3 * WEIR_NS_PER_S) /* for what follows a client's connect() until its link is up */
+
 static bool is_pci(const struct port *p)
 {
 	struct rte_pci_addr addr;
@@ -270,6 +272,7 @@ int port_go(struct port *p, struct weir_err *err)
 				    why[0] != '\0' ? why : rte_strerror(-rc));
 	ask_for_all(p);
 	p->started = true;
+	p->started_ns = weir_clock_mono_ns();
 	p->symmetric = port_is_symmetric(p);
 	link_look(p);
 	atomic_store_explicit(&p->live, true, memory_order_release); /* pairs with ethdev_rx() */
@@ -329,6 +332,18 @@ static void say_what_is_waited_for(const struct port *p, struct weir_err *err)
 		     path[0] != '\0' ? " at " : "", path);
 }
 
+/*
+ * A client that was connected, or should be by now, is lost for good where its driver does not connect
+ * again: a link may come and go between two looks at it.
+ */
+static bool is_lost(const struct port *p)
+{
+	const struct link *l = &p->link;
+
+	return !l->up && is_client(p) && !p->driver->finds_server_again &&
+	       (l->was_up || weir_clock_mono_ns() - p->started_ns > CONNECT_NS);
+}
+
 /* The account of the link; true when it was lost for good. */
 static bool state_of_link(struct port *p, struct weir_ethdev_state *state)
 {
@@ -340,7 +355,7 @@ static bool state_of_link(struct port *p, struct weir_ethdev_state *state)
 	state->returns = l->returns;
 	state->speed_mbps = l->speed_mbps;
 	state->link = l->up ? WEIR_ETHDEV_UP : WEIR_ETHDEV_DOWN;
-	lost = !l->up && l->was_up && is_client(p) && !p->driver->finds_server_again;
+	lost = is_lost(p);
 	pthread_mutex_unlock(&l->lock);
 	return lost;
 }

@@ -53,6 +53,7 @@ struct port {
 	uint64_t pool_buffers, pool_bytes;
 	uint32_t pool_room;
 	bool added, started;
+	uint64_t started_ns; /* monotonic */
 	bool symmetric; /* hash keeps both directions in one queue */
 
 	char driver_name[32];

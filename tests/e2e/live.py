@@ -119,10 +119,17 @@ class Agent:
         return next((p for p in self.data('ports')['ports'] if p['name'] == name), None)
 
     def wait_port(self, name, **want):
+        """Until these keys of the port have these values, or one of those of a tuple: -> what is said of it."""
         def is_so():
+            nonlocal p
             p = self.port(name)
-            return p if p and all(p[k] == v for k, v in want.items()) else None
-        return wait_for(is_so)
+            return p and all(p[k] in (v if isinstance(v, tuple) else (v,)) for k, v in want.items())
+        p = None
+        try:
+            wait_for(is_so)
+        except AssertionError as e:
+            raise AssertionError(f'{want} was waited for, of {name} is known {p}\n{self.text()}') from e
+        return p
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)

@@ -50,7 +50,7 @@ class Between(Port):
             self.assertGreater(sent, 1000)
             self.wait_all(agent, sent, name)
             peer.kill()
-            live.wait_for(lambda: agent.port(name)['state'] in (gone, 'failed'))
+            agent.wait_port(name, state=(gone, 'failed'))
             if os.path.exists(self.path) and 'server' in other:
                 os.unlink(self.path)
         p = agent.port(name)
@@ -95,7 +95,7 @@ class Kernel(Port):
         sent += self.send(live.conversation(500))
         self.wait_all(agent, sent, device)
         self.ip(self.here, 'link', 'del', 'cap')
-        live.wait_for(lambda: agent.port(device)['state'] in ('gone', 'failed'))
+        agent.wait_port(device, state=('gone', 'failed'))
         self.veth('cap', 'snd')
         agent.wait_port(device, state='up')
         sent += self.send(live.conversation(500))
