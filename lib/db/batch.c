@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An image of a database, of which this file writes the leaves: each table's rows in pages of 64 KiB, then
- * its root over them; their order by a number in its root alone. Its first page, schema and all, is made by SQLite. The
+ * its root over them; their order by a number in the same way. Its first page, schema and all, is made by SQLite. The
  * image is attached read-only; a new change counter in its head tells SQLite that its pages are others.
  * Database file format, 1.3, 1.6 and 2.1.
  *
@@ -22,14 +22,16 @@
 #define PAGE_BYTES   65536
 #define PAGE_CELLS   512 /* rows of a leaf: what room its pointers have */
 #define LEAF_FIRST   (8 + 2 * PAGE_CELLS)
-#define LEAVES_MAX   64 /* of one table */
+#define LEAVES_MAX   128 /* of one table */
+#define ORDER_CELLS  3000 /* entries of a leaf of the order, at most 18 bytes and a pointer each */
+#define ORDER_LEAVES ((WEIR_DB_BATCH_ROWS + ORDER_CELLS - 1) / ORDER_CELLS)
 #define CELL_MAX     (2 + 9 + 1 + WEIR_DB_BATCH_COLUMNS_MAX * (1 + WEIR_DB_BATCH_VALUE_MAX) + 8)
 #define HEAD_COUNTER 24 /* file change counter */
 #define HEAD_PAGES   28 /* size of the database */
 #define HEAD_VALID   92 /* the change counter for which the size is right */
 #define SETUP        "PRAGMA page_size = 65536; PRAGMA auto_vacuum = NONE"
 
-enum { PAGE_INDEX_LEAF = 0x0a, PAGE_TABLE_NODE = 0x05, PAGE_TABLE_LEAF = 0x0d };
+enum { PAGE_INDEX_NODE = 0x02, PAGE_INDEX_LEAF = 0x0a, PAGE_TABLE_NODE = 0x05, PAGE_TABLE_LEAF = 0x0d };
 
 struct entry {
 	int64_t key, id;
@@ -39,7 +41,7 @@ struct table {
 	bool has_key;
 	uint32_t columns;
 	uint32_t root, order_root; /* page numbers; 0 = no order */
-	uint32_t leaf_first;       /* page number of its first leaf */
+	uint32_t leaf_first, order_leaf_first; /* page numbers of the first leaves */
 	uint32_t leaf;             /* being filled; from 0 on */
 	uint32_t cells, used;      /* of that leaf; next byte */
 	uint32_t rows;
@@ -192,27 +194,61 @@ static int by_key(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-static void finish_order(const struct weir_db_batch *b, const struct table *t)
+/* A record of the order, with its length before it: the byte after it. */
+static uint8_t *put_entry(uint8_t *p, const struct entry *e)
 {
-	const uint32_t first = 8 + 2 * t->rows;
-	uint8_t *root = page(b, t->order_root), *p = root + first;
+	struct weir_db_row row = { .record = p + 1, .type = p + 2, .value = p + 4 };
 
+	row.record[0] = 3;
+	weir_db_row_i64(&row, e->key);
+	weir_db_row_i64(&row, e->id);
+	p[0] = (uint8_t)(row.value - row.record);
+	return row.value;
+}
+
+static void put_order_leaf(uint8_t *leaf, const struct entry *e, uint32_t n)
+{
+	const uint32_t first = 8 + 2 * n;
+	uint8_t *p = leaf + first;
+
+	page_head(leaf, PAGE_INDEX_LEAF, n, first);
+	for (uint32_t i = 0; i < n; i++) {
+		put16(leaf + 8 + 2 * i, (uint32_t)(p - leaf));
+		p = put_entry(p, &e[i]);
+	}
+}
+
+static void sort_order(const struct table *t)
+{
 	for (uint32_t i = 1; i < t->rows; i++)
 		if (t->entries[i - 1].key > t->entries[i].key) {
 			qsort(t->entries, t->rows, sizeof(*t->entries), by_key);
-			break;
+			return;
 		}
-	page_head(root, PAGE_INDEX_LEAF, t->rows, first);
-	for (uint32_t i = 0; i < t->rows; i++) {
-		struct weir_db_row row = { .record = p + 1, .type = p + 2, .value = p + 4 };
+}
 
-		put16(root + 8 + 2 * i, (uint32_t)(p - root));
-		row.record[0] = 3;
-		weir_db_row_i64(&row, t->entries[i].key);
-		weir_db_row_i64(&row, t->entries[i].id);
-		p[0] = (uint8_t)(row.value - row.record);
-		p = row.value;
+/* Its one leaf, or a node over all: of an index, an entry between two leaves stands in the node only. */
+static void finish_order(const struct weir_db_batch *b, const struct table *t)
+{
+	const uint32_t first = 12 + 2 * ORDER_LEAVES;
+	uint8_t *root = page(b, t->order_root), *p = root + first;
+	uint32_t leaf = t->order_leaf_first, cells = 0, left = t->rows;
+	const struct entry *e = t->entries;
+
+	sort_order(t);
+	if (t->rows <= ORDER_CELLS) {
+		put_order_leaf(root, e, t->rows);
+		return;
 	}
+	for (; left > ORDER_CELLS; left -= ORDER_CELLS, e += ORDER_CELLS) {
+		put_order_leaf(page(b, leaf), e, ORDER_CELLS - 1);
+		put16(root + 12 + 2 * cells++, (uint32_t)(p - root));
+		put32(p, leaf++);
+		p = put_entry(p + 4, &e[ORDER_CELLS - 1]);
+	}
+	put_order_leaf(page(b, leaf), e, left);
+	page_head(root, PAGE_INDEX_NODE, cells, first);
+	put32(root + 8, leaf);
 }
 
 static int run(struct weir_db_batch *b, sqlite3_stmt *stmt, struct weir_err *err)
@@ -326,9 +362,11 @@ static int make_image(struct weir_db_batch *b, struct weir_db *empty, struct wei
 	uint8_t *small = sqlite3_serialize(empty->sqlite, "main", &bytes, 0);
 	uint32_t n = small != NULL ? (uint32_t)(bytes / PAGE_BYTES) : 0;
 
-	for (uint32_t i = 0; i < b->n; i++)
-		b->tables[i].leaf_first = n + 1 + i * LEAVES_MAX;
-	b->n_pages = n + b->n * LEAVES_MAX;
+	for (uint32_t i = 0; i < b->n; i++) {
+		b->tables[i].leaf_first = n + 1 + i * (LEAVES_MAX + ORDER_LEAVES);
+		b->tables[i].order_leaf_first = b->tables[i].leaf_first + LEAVES_MAX;
+	}
+	b->n_pages = n + b->n * (LEAVES_MAX + ORDER_LEAVES);
 	b->image = small != NULL ? calloc(b->n_pages, PAGE_BYTES) : NULL;
 	if (b->image != NULL) {
 		memcpy(b->image, small, (size_t)bytes);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first 100 bytes of a file: https://www.sqlite.org/fileformat2.html, 1.3. */
-#include <weir_db.h>
+#include "db_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,29 +44,52 @@ static int check_length(const char *path, const uint8_t *p, const struct weir_db
 			    (unsigned long long)bytes, (unsigned long long)want);
 }
 
+/*
+ * Through SQLite's own layer: a file that is closed past it takes with it every lock this process has on it,
+ * whoever is writing there (https://www.sqlite.org/howtocorrupt.html, 2.2).
+ */
+static int read_through(sqlite3_vfs *vfs, const char *path, uint8_t *p, uint64_t *bytes,
+			struct weir_err *err)
+{
+	sqlite3_filename name = sqlite3_create_filename(path, "", "", 0, NULL);
+	sqlite3_file *f = calloc(1, (size_t)vfs->szOsFile);
+	sqlite3_int64 size = 0;
+	int rc = SQLITE_NOMEM;
+
+	if (name != NULL && f != NULL)
+		rc = vfs->xOpen(vfs, name, f, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB, NULL);
+	if (rc == SQLITE_OK)
+		rc = f->pMethods->xFileSize(f, &size);
+	if (rc == SQLITE_OK)
+		rc = f->pMethods->xRead(f, p, HEAD_BYTES, 0);
+	if (rc == SQLITE_IOERR_SHORT_READ)
+		rc = SQLITE_OK; /* the rest is 0 */
+	if (f != NULL && f->pMethods != NULL)
+		f->pMethods->xClose(f);
+	free(f);
+	sqlite3_free_filename(name);
+	*bytes = (uint64_t)size;
+	if (rc == SQLITE_OK)
+		return 0;
+	return weir_err_set(err, rc == SQLITE_NOMEM ? ENOMEM : errno != 0 ? errno : EIO, "%s: %s",
+			    path, errno != 0 ? strerror(errno) : sqlite3_errstr(rc));
+}
+
 static int read_head(const char *path, uint8_t *p, uint64_t *bytes, struct weir_err *err)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO is not waited for */
 	struct stat st;
-	ssize_t n;
+	int rc;
 
-	if (fd < 0)
+	if (stat(path, &st) != 0)
 		return weir_err_set(err, errno, "%s: %s", path, strerror(errno));
-	n = fstat(fd, &st);
-	if (n == 0 && S_ISREG(st.st_mode))
-		n = pread(fd, p, HEAD_BYTES, 0);
-	if (n < 0)
-		weir_err_set(err, errno, "%s: %s", path, strerror(errno));
-	close(fd);
-	if (n < 0)
-		return -EIO;
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode)) /* a FIFO is not waited for */
 		return weir_err_set(err, EBADMSG, "%s: this is no regular file: move it away",
 				    path);
-	*bytes = (uint64_t)st.st_size;
-	if (n < HEAD_BYTES || memcmp(p, MAGIC, sizeof(MAGIC)) != 0)
+	errno = 0;
+	rc = read_through(sqlite3_vfs_find(NULL), path, p, bytes, err);
+	if (rc == 0 && (*bytes < HEAD_BYTES || memcmp(p, MAGIC, sizeof(MAGIC)) != 0))
 		return weir_err_set(err, EBADMSG, "%s: this is no SQLite file: move it away", path);
-	return 0;
+	return rc;
 }
 
 int weir_db_look(const char *path, struct weir_db_head *head, struct weir_err *err)

@@ -11,7 +11,7 @@
 
 #include <weir_db.h>
 
-#define WEIR_DB_BATCH_ROWS        3072 /* most rows of one table: their order fits one page */
+#define WEIR_DB_BATCH_ROWS        32768 /* most rows of one table */
 #define WEIR_DB_BATCH_COLUMNS_MAX 120  /* so that the length of a row's header is one byte */
 #define WEIR_DB_BATCH_VALUE_MAX   16   /* bytes of a value */
 

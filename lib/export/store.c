@@ -19,8 +19,8 @@ struct store_sink {
 static void say(struct store_sink *k, int rc, const struct weir_err *err, uint64_t stored)
 {
 	if (rc != 0 && !k->failing)
-		weir_log(WEIR_LOG_ERR, "store: %s; records are lost until it can be written again",
-			 err->msg);
+		weir_log(WEIR_LOG_ERR, "store: %s; records %s until it can be written again",
+			 err->msg, rc == -EAGAIN ? "wait" : "are lost");
 	if (rc == 0 && k->failing && stored > k->stored) {
 		weir_log(WEIR_LOG_WARN, "store: written again; %" PRIu64 " records were lost",
 			 k->base.lost - k->lost_well);

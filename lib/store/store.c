@@ -41,9 +41,9 @@ static void mend(struct weir_store *s)
 {
 	static const struct weir_err none;
 
-	if (s->paused_ns == 0)
+	if (s->paused_ns == 0 && s->waits_ns == 0)
 		return;
-	s->paused_ns = 0;
+	s->paused_ns = s->waits_ns = 0;
 	fault_set(s, &none);
 }
 
@@ -79,6 +79,29 @@ static int commit(struct weir_store *s, struct weir_err *err)
 	return 0;
 }
 
+/*
+ * Commit, unless somebody else's lock is in the way and there is room for more: then rows wait, and it is
+ * tried again after a while. -EAGAIN while they do.
+ */
+static int commit_or_wait(struct weir_store *s, struct weir_err *err)
+{
+	const uint64_t now_ns = weir_clock_mono_ns();
+	const bool room = s->db != NULL && weir_db_batch_has_room(s->batch);
+	int rc = -EBUSY;
+
+	if (room && s->waits_ns > now_ns)
+		weir_store_fault(s, err);
+	else
+		rc = commit(s, err);
+	if (rc != -EBUSY || !room)
+		return rc;
+	if (s->waits_ns <= now_ns) {
+		s->waits_ns = weir_clock_mono_ns() + s->conf.pause_ms * WEIR_NS_PER_MS;
+		fault_set(s, err);
+	}
+	return -EAGAIN;
+}
+
 /* What was pending and `n` more are lost; the file is opened anew after a while. */
 static int fail(struct weir_store *s, uint32_t n, const struct weir_err *err)
 {
@@ -88,6 +111,7 @@ static int fail(struct weir_store *s, uint32_t n, const struct weir_err *err)
 	add(&s->failures, 1);
 	atomic_store_explicit(&s->pending, 0, memory_order_relaxed);
 	s->paused_ns = weir_clock_mono_ns() + s->conf.pause_ms * WEIR_NS_PER_MS;
+	s->waits_ns = 0;
 	fault_set(s, err);
 	return -err->code;
 }
@@ -126,7 +150,7 @@ int weir_store_write(struct weir_store *s, const struct weir_flow_rec *recs, uin
 		     struct weir_err *err)
 {
 	struct weir_err own = { 0 };
-	int rc;
+	int rc = 0;
 
 	err = err != NULL ? err : &own;
 	add(&s->taken, n);
@@ -136,19 +160,30 @@ int weir_store_write(struct weir_store *s, const struct weir_flow_rec *recs, uin
 		return -err->code;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		rc = put(s, &recs[i], err);
-		if (rc == 0) {
-			add(&s->pending, 1);
-			if (get(&s->pending) >= s->conf.txn_rows && commit(s, err) != 0)
-				return fail(s, n - i - 1, err);
-		} else {
+		if (put(s, &recs[i], err) != 0)
 			return fail(s, n - i, err);
-		}
+		add(&s->pending, 1);
+		if (get(&s->pending) < s->conf.txn_rows)
+			continue;
+		rc = commit_or_wait(s, err);
+		if (rc != 0 && rc != -EAGAIN)
+			return fail(s, n - i - 1, err);
 	}
-	return 0;
+	return rc;
 }
 
 int weir_store_flush(struct weir_store *s, struct weir_err *err)
+{
+	struct weir_err own = { 0 };
+	int rc;
+
+	err = err != NULL ? err : &own;
+	rc = commit_or_wait(s, err);
+	return rc == 0 || rc == -EAGAIN ? rc : fail(s, 0, err);
+}
+
+/* Now or never. */
+static int flush_all(struct weir_store *s, struct weir_err *err)
 {
 	struct weir_err own = { 0 };
 
@@ -209,7 +244,7 @@ int weir_store_settle(struct weir_store *s, struct weir_err *err)
 	int rc;
 
 	err = err != NULL ? err : &own;
-	rc = weir_store_flush(s, err);
+	rc = flush_all(s, err);
 	if (rc != 0)
 		return rc;
 	if (s->db != NULL)
@@ -269,7 +304,7 @@ int weir_store_close(struct weir_store *s, struct weir_err *err)
 
 	if (s == NULL)
 		return 0;
-	rc = weir_store_flush(s, err);
+	rc = flush_all(s, err);
 	if (s->db != NULL)
 		store_file_end(s, true);
 	stop(s);

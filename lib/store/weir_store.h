@@ -15,7 +15,7 @@ struct weir_store_conf {
 	const char *dir;    /* made where it is not there; borrowed for the call */
 	uint64_t file_rows; /* a file ends with so many rows: 10,000,000 */
 	uint32_t file_s;    /* and spans so many seconds of end times: 3600 */
-	uint32_t txn_rows;  /* most rows between two commits: 3072, which is also the most */
+	uint32_t txn_rows;  /* most rows between two commits: 32768, which is also the most */
 	uint32_t busy_ms;   /* longest wait for a lock of somebody else: 200 */
 	uint32_t pause_ms;  /* after a failure nothing is tried for so long: 1000 */
 	uint64_t max_bytes; /* retention: of all files together; 0 = no limit */
@@ -53,7 +53,8 @@ struct weir_store *weir_store_open(const struct weir_store_conf *conf, struct we
  * Take `n` records: they are seen by readers, and safe from the end of this process, after the next
  * commit. That comes after `txn_rows`, or with weir_store_flush().
  *
- * 0, or a negative errno with `err` set: these `n` records, and what was pending, are lost, which
+ * 0; or -EAGAIN with `err` set: somebody else's lock is in the way, and records wait while there is room for
+ * them, 32768 in all; or another negative errno with `err` set: these `n` records, and what was pending, are lost, which
  * weir_store_stats() counts. Then nothing is tried for `pause_ms`, calls fail at once; after
  * that the next call tries again. Never waits longer than `busy_ms` for a lock. The one thread that writes.
  */

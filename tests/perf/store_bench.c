@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records a second into the store, while it finishes what was written before; then questions. Records are like
- * those of short TCP flows, as in export_bench.
+ * Records a second into the store, while it finishes what was written before; then questions, at last while
+ * 50,000 records a second are written. Records are like those of short TCP flows, as in export_bench.
  *
  *   store_bench [directory [million records [million rows a file]]]
  */
@@ -9,12 +9,17 @@
 
 #include <weir_store.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BATCH 256
+#define RECS  (BATCH * 256)
+#define BUSY  50000 /* records a second */
 #define START UINT64_C(1700002800000000000)
 
 static union weir_ip a_client; /* of what was written */
@@ -53,7 +58,7 @@ static void write_all(struct weir_store *s, struct weir_flow_rec *recs, uint64_t
 	double flushed = seconds(CLOCK_MONOTONIC);
 
 	for (uint64_t i = 0; i < n; i += BATCH) {
-		struct weir_flow_rec *r = &recs[i % (BATCH * 256)];
+		struct weir_flow_rec *r = &recs[i % RECS];
 		double began;
 
 		for (uint64_t k = 0; k < BATCH; k++) {
@@ -77,7 +82,7 @@ static void write_all(struct weir_store *s, struct weir_flow_rec *recs, uint64_t
 static void bench_write(const char *dir, uint64_t n, uint64_t file_rows)
 {
 	struct weir_store_conf conf = { .dir = dir, .file_rows = file_rows };
-	struct weir_flow_rec *recs = malloc(BATCH * 256 * sizeof(*recs));
+	struct weir_flow_rec *recs = malloc(RECS * sizeof(*recs));
 	struct weir_store_stats st;
 	struct weir_err err = { 0 };
 	struct weir_store *s = weir_store_open(&conf, &err);
@@ -85,7 +90,7 @@ static void bench_write(const char *dir, uint64_t n, uint64_t file_rows)
 	double wall, cpu, cpu_all;
 
 	must(s != NULL && recs != NULL, &err);
-	for (int i = 0; i < BATCH * 256; i++)
+	for (int i = 0; i < RECS; i++)
 		make(&recs[i], &clock_ns);
 	a_client = recs[0].ip[0];
 	cpu_all = cpu_seconds();
@@ -107,6 +112,39 @@ static void bench_write(const char *dir, uint64_t n, uint64_t file_rows)
 	       (double)st.bytes / (double)n);
 	weir_store_close(s, NULL);
 	free(recs);
+}
+
+struct busy {
+	const char *dir;
+	uint64_t written;
+	atomic_bool stop;
+};
+
+/* Records of the hour that follows, until it is stopped. */
+static void *write_paced(void *arg)
+{
+	struct busy *b = arg;
+	struct weir_store_conf conf = { .dir = b->dir };
+	struct weir_flow_rec *recs = malloc(RECS * sizeof(*recs));
+	struct weir_err err = { 0 };
+	struct weir_store *s = weir_store_open(&conf, &err);
+	uint64_t clock_ns = START + 3600 * WEIR_NS_PER_S;
+	double began = seconds(CLOCK_MONOTONIC);
+
+	must(s != NULL && recs != NULL, &err);
+	for (int i = 0; i < RECS; i++)
+		make(&recs[i], &clock_ns);
+	while (!b->stop) {
+		must(weir_store_write(s, &recs[b->written % RECS], BATCH, &err) == 0, &err);
+		b->written += BATCH;
+		if (b->written % (BUSY / BATCH * BATCH) == 0)
+			must(weir_store_flush(s, &err) == 0, &err);
+		while ((double)b->written / BUSY > seconds(CLOCK_MONOTONIC) - began && !b->stop)
+			usleep(1000);
+	}
+	weir_store_close(s, NULL);
+	free(recs);
+	return NULL;
 }
 
 static void bench_list(struct weir_store_reader *r, const char *what,
@@ -142,6 +180,22 @@ static void bench_top(struct weir_store_reader *r, const char *what, enum weir_f
 	weir_store_top_fini(&top);
 }
 
+static void bench_busy(struct weir_store_reader *r, const char *dir)
+{
+	struct busy b = { .dir = dir };
+	double wall = seconds(CLOCK_MONOTONIC);
+	pthread_t writer;
+
+	if (pthread_create(&writer, NULL, write_paced, &b) != 0)
+		return;
+	bench_top(r, "while written: top servers, bytes", WEIR_FIELD_ip_1, 1 << WEIR_STORE_BYTES);
+	bench_top(r, "while written: top clients, bytes", WEIR_FIELD_ip_0, 1 << WEIR_STORE_BYTES);
+	b.stop = true;
+	pthread_join(writer, NULL);
+	printf("%-34s %7.0f rows a second\n", "written meanwhile",
+	       (double)b.written / (seconds(CLOCK_MONOTONIC) - wall));
+}
+
 static void bench_ask(const char *dir)
 {
 	struct weir_store_net client = { .ip = a_client, .prefix = 32 };
@@ -167,6 +221,7 @@ static void bench_ask(const char *dir)
 	bench_top(r, "top servers, bytes", WEIR_FIELD_ip_1, 1 << WEIR_STORE_BYTES);
 	bench_top(r, "top servers, all sums", WEIR_FIELD_ip_1, (1 << WEIR_STORE_SUMS) - 1);
 	bench_top(r, "top clients, bytes", WEIR_FIELD_ip_0, 1 << WEIR_STORE_BYTES);
+	bench_busy(r, dir);
 	weir_store_reader_close(r);
 }
 

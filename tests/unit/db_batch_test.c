@@ -133,7 +133,7 @@ static void test_rows_of_many_pages_and_batches_are_in_order(void)
 	for (int i = 0; i < 3; i++) {
 		while (weir_db_batch_has_room(batch)) {
 			id++;
-			add(id, id * 7919 % 10007, "0123456789abcdef", id);
+			add(id, id * 7919 % 100003, "0123456789abcdef", id);
 			if (id % 10 == 0)
 				add_keyed(id, -id);
 		}
@@ -142,12 +142,32 @@ static void test_rows_of_many_pages_and_batches_are_in_order(void)
 	CU_ASSERT_EQUAL(id, 3 * WEIR_DB_BATCH_ROWS);
 	CU_ASSERT_STRING_EQUAL(sql("SELECT count(*), min(rowid), max(rowid), sum(rowid = c), "
 				   "sum(b = x'30313233343536373839616263646566') FROM plain"),
-			       "9216|1|9216|9216|9216 ");
+			       "98304|1|98304|98304|98304 ");
 	CU_ASSERT_STRING_EQUAL(sql("SELECT count(*), sum(id = -a), min(id), max(id) FROM keyed"),
-			       "921|921|10|9210 ");
+			       "9830|9830|10|98300 ");
 	CU_ASSERT_STRING_EQUAL(sql("SELECT count(*) FROM by_a JOIN plain ON plain.rowid = by_a.id "
 				   "AND plain.a = by_a.a"),
-			       "9216 ");
+			       "98304 ");
+	end();
+}
+
+/* As many rows as fill leaves of their order just so, and one more or less. */
+static void test_the_order_is_whole_for_every_number_of_rows(void)
+{
+	static const int64_t counts[] = { 1, 2999, 3000, 3001, 3002, 6000, 6001, 30000, 30001 };
+	int64_t id = 0;
+	char want[64];
+
+	begin();
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(counts); i++) {
+		for (int64_t n = 0; n < counts[i]; n++) {
+			id++;
+			add(id, -id, "x", id);
+		}
+		CU_ASSERT_EQUAL(weir_db_batch_move(batch, NULL), 0);
+		snprintf(want, sizeof(want), "%lld|%lld ", (long long)id, (long long)id);
+		CU_ASSERT_STRING_EQUAL(sql("SELECT count(*), sum(a = -id) FROM by_a"), want);
+	}
 	end();
 }
 
@@ -178,17 +198,20 @@ static void test_a_batch_that_cannot_be_moved_is_kept(void)
 	CU_ASSERT_EQUAL(fgetc(other), '1');
 	CU_ASSERT_EQUAL(weir_db_batch_move(batch, &err), -EBUSY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, path));
+	add(2, 2, "x", 2); /* more may come meanwhile */
+	CU_ASSERT_EQUAL(weir_db_batch_move(batch, &err), -EBUSY);
 	pclose(other);
 	CU_ASSERT_STRING_EQUAL(sql("SELECT count(*) FROM plain"), "0 ");
+	add(3, 3, "x", 3);
 	CU_ASSERT_EQUAL(weir_db_batch_move(batch, &err), 0);
 	CU_ASSERT_STRING_EQUAL(sql("SELECT (SELECT count(*) FROM plain), (SELECT a FROM keyed)"),
-			       "1|5 ");
+			       "3|5 ");
 	/* All or nothing. */
-	add(2, 2, "x", 2);
+	add(4, 4, "x", 4);
 	add_keyed(1, 6);
 	CU_ASSERT_EQUAL(weir_db_batch_move(batch, &err), -EEXIST);
 	CU_ASSERT_STRING_EQUAL(sql("SELECT (SELECT count(*) FROM plain), (SELECT a FROM keyed)"),
-			       "1|5 ");
+			       "3|5 ");
 	end();
 }
 
@@ -200,6 +223,8 @@ int main(void)
 		  test_numbers_take_no_more_room_than_those_sqlite_writes },
 		{ "rows of many pages and batches are in order",
 		  test_rows_of_many_pages_and_batches_are_in_order },
+		{ "the order is whole for every number of rows",
+		  test_the_order_is_whole_for_every_number_of_rows },
 		{ "rows are copied whole", test_rows_are_copied_whole },
 		{ "a batch that cannot be moved is kept",
 		  test_a_batch_that_cannot_be_moved_is_kept },

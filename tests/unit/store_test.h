@@ -87,6 +87,21 @@ static inline void store_settle_close(struct weir_store *s)
 	CU_ASSERT_EQUAL(weir_store_close(s, &err), 0);
 }
 
+/* Somebody holds the file being written for so long; until pclose(). */
+static inline FILE *store_lock_for(double seconds)
+{
+	char command[256];
+	FILE *other;
+
+	snprintf(command, sizeof(command),
+		 "(echo 'BEGIN EXCLUSIVE; SELECT 1;'; sleep %.1f; echo 'ROLLBACK;') | "
+		 "sqlite3 %s/flow-*.sqlite",
+		 seconds, test_dir);
+	other = popen(command, "r");
+	CU_ASSERT_EQUAL(fgetc(other), '1');
+	return other;
+}
+
 /* A plain TCP record that ended at `end_ns`. */
 static inline struct weir_flow_rec plain(uint64_t flow_id, uint64_t end_ns)
 {

@@ -128,28 +128,43 @@ static void test_a_removed_directory_is_made_again(void)
 	dir_remove();
 }
 
-static void test_a_file_locked_by_somebody_is_waited_for_no_longer_than_asked(void)
+/* A client that is the last to close a file takes its journal away: it must see that it is not the last. */
+static void test_a_client_that_comes_and_goes_takes_no_rows_with_it(void)
+{
+	struct weir_err err = { 0 };
+	struct weir_store *s;
+
+	dir_make();
+	s = store_open(NULL);
+	for (uint64_t id = 1; id <= 50; id++) {
+		CU_ASSERT_EQUAL(write_one(s, id, &err), 0);
+		usleep(10000);
+		if (id % 10 != 0)
+			continue;
+		SHELL("sqlite3 %s/flow-*.sqlite 'SELECT count(*) FROM flow_row'", test_dir);
+		check_stored(s);
+	}
+	store_settle_close(s);
+	CU_ASSERT_EQUAL(SQL_SUM("SELECT count(*) FROM flow_row"), 50);
+	dir_remove();
+}
+
+static void test_records_wait_for_somebodys_lock(void)
 {
 	struct weir_err err = { 0 };
 	struct weir_store_stats st;
 	uint64_t slowest_ns = 0, id = 100;
 	struct weir_store *s;
 	FILE *other;
-	char command[256];
 
 	dir_make();
 	s = store_open(&quick);
 	write_plain(s, 1, 10, FIRST_NS, 1000);
-	snprintf(command, sizeof(command),
-		 "(echo 'BEGIN EXCLUSIVE; SELECT 1;'; sleep 2; echo 'ROLLBACK;') | "
-		 "sqlite3 %s/flow-*.sqlite",
-		 test_dir);
-	other = popen(command, "r");
-	CU_ASSERT_EQUAL(fgetc(other), '1');
+	other = store_lock_for(2);
 	for (int i = 0; i < 20; i++) {
 		uint64_t began_ns = weir_clock_mono_ns();
 
-		CU_ASSERT_TRUE(write_one(s, id++, &err) != 0);
+		CU_ASSERT_EQUAL(write_one(s, id++, &err), -EAGAIN);
 		slowest_ns = weir_max_u64(slowest_ns, weir_clock_mono_ns() - began_ns);
 		CU_ASSERT_EQUAL(err.code, EBUSY);
 		usleep(20000);
@@ -157,11 +172,39 @@ static void test_a_file_locked_by_somebody_is_waited_for_no_longer_than_asked(vo
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "flow-2023111423"));
 	CU_ASSERT_TRUE(slowest_ns >= 50 * WEIR_NS_PER_MS && slowest_ns < 400 * WEIR_NS_PER_MS);
 	weir_store_stats(s, &st);
-	CU_ASSERT_EQUAL(st.lost, 20);
+	CU_ASSERT_EQUAL(st.pending, 20);
 	pclose(other);
 	CU_ASSERT_TRUE(recovers(s, 1000));
 	check_stored(s);
+	weir_store_stats(s, &st);
+	CU_ASSERT_EQUAL(st.stored, st.taken);
 	CU_ASSERT_STRING_EQUAL(SHELL("ls %s/flow-*.sqlite | wc -l", test_dir), "1");
+	store_settle_close(s);
+	dir_remove();
+}
+
+static void test_a_lock_that_lasts_loses_what_is_counted(void)
+{
+	struct weir_err err = { 0 };
+	struct weir_store_stats st;
+	struct weir_store *s;
+	uint64_t id = 100;
+	FILE *other;
+	int rc = 0;
+
+	dir_make();
+	s = store_open(&quick);
+	write_plain(s, 1, 10, FIRST_NS, 1000);
+	other = store_lock_for(3);
+	while (rc == 0 || rc == -EAGAIN)
+		rc = write_one(s, id++, &err);
+	CU_ASSERT_EQUAL(rc, -EBUSY);
+	weir_store_stats(s, &st);
+	CU_ASSERT_EQUAL(st.stored, 10);
+	CU_ASSERT_EQUAL(st.lost, 32768);
+	pclose(other);
+	CU_ASSERT_TRUE(recovers(s, id + 1));
+	check_stored(s);
 	store_settle_close(s);
 	dir_remove();
 }
@@ -389,8 +432,11 @@ int main(void)
 		{ "a read-only disk is an error and mends",
 		  test_a_read_only_disk_is_an_error_and_mends },
 		{ "a removed directory is made again", test_a_removed_directory_is_made_again },
-		{ "a file locked by somebody is waited for no longer than asked",
-		  test_a_file_locked_by_somebody_is_waited_for_no_longer_than_asked },
+		{ "a client that comes and goes takes no rows with it",
+		  test_a_client_that_comes_and_goes_takes_no_rows_with_it },
+		{ "records wait for somebody's lock", test_records_wait_for_somebodys_lock },
+		{ "a lock that lasts loses what is counted",
+		  test_a_lock_that_lasts_loses_what_is_counted },
 		{ "files that are not as they were are named and left alone",
 		  test_files_that_are_not_as_they_were_are_named_and_left_alone },
 		{ "a damaged page is met when it is read",
