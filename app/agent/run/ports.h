@@ -6,8 +6,8 @@
 #ifndef RUN_PORTS_H
 #define RUN_PORTS_H
 
-#include "run_port.h"
-#include "run_trend.h"
+#include "port.h"
+#include "trend.h"
 
 #include <weir_pipe.h>
 

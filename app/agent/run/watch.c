@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_watch.h"
+#include "watch.h"
 
 #include <weir_ctl.h>
 

@@ -3,8 +3,8 @@
 #ifndef RUN_HEALTH_H
 #define RUN_HEALTH_H
 
-#include "run_sinks.h"
-#include "run_trend.h"
+#include "sinks.h"
+#include "trend.h"
 
 #include <weir_pipe.h>
 

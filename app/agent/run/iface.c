@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_iface.h"
+#include "iface.h"
 
 #include <errno.h>
 #include <ifaddrs.h>

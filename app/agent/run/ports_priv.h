@@ -3,7 +3,7 @@
 #ifndef RUN_PORTS_PRIV_H
 #define RUN_PORTS_PRIV_H
 
-#include "run_ports.h"
+#include "ports.h"
 
 #include <weir_source_ethdev.h>
 #include <weir_tap.h>
@@ -73,7 +73,7 @@ struct ports {
 	unsigned int set; /* the one the pipe has */
 };
 
-/* run_ports.c, for run_ports_apply.c. */
+/* ports.c, for ports_apply.c. */
 
 /* Tell the pipe what is RUNNING; returns when it has let go of all else. 0 or -ENOMEM, nothing changed. */
 int ports_publish(struct ports *ps);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_own.h"
+#include "own.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

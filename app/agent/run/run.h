@@ -7,9 +7,9 @@
 #define RUN_H
 
 #include "agent.h"
-#include "run_health.h"
-#include "run_ports.h"
-#include "run_sinks.h"
+#include "health.h"
+#include "ports.h"
+#include "sinks.h"
 
 #include <jansson.h>
 
@@ -55,29 +55,29 @@ struct run {
 	int exit_code;
 };
 
-/* run_reload.c: read the configurations again. Tells each change; -EINVAL with `err`: the old ones stay. */
+/* reload.c: read the configurations again. Tells each change; -EINVAL with `err`: the old ones stay. */
 int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err *err);
 
 /* Have the ports that the configuration in force names. */
 int run_configure(struct run *r, struct weir_err *err);
 
-/* run_control.c: commands of the control socket. */
+/* control.c: commands of the control socket. */
 struct weir_ctl_server *control_open(struct run *r, struct weir_err *err);
 
-/* run_status.c: the way of a packet, hop by hop. NULL without memory. */
+/* status.c: the way of a packet, hop by hop. NULL without memory. */
 json_t *status_json(struct run *r);
 /* One line of it, for systemd. */
 void status_line(struct run *r, char *text, size_t size);
 /* Is anything captured, and kept? Else `why`. */
 bool status_is_ready(struct run *r, char *why, size_t size);
 
-/* run_ports_json.c: all counters of ports, workers, sinks and the store. */
+/* ports_json.c: all counters of ports, workers, sinks and the store. */
 json_t *ports_json(struct run *r);
 
-/* run_http.c: /metrics, /livez, /readyz. NULL with `err` set. */
+/* http.c: /metrics, /livez, /readyz. NULL with `err` set. */
 struct weir_http_server *http_open(struct run *r, struct weir_err *err);
 
-/* run_metrics.c: all counters for Prometheus. */
+/* metrics.c: all counters for Prometheus. */
 void metrics_text(struct run *r, struct weir_http_text *to);
 
 #endif

@@ -3,11 +3,11 @@
  * A capture takes packets out of the pipe's rings as fast as its stream has room, and no faster: what finds
  * no room in the rings meanwhile is counted by the pipe, and stands in the file's statistics.
  */
-#include "run_capture.h"
+#include "capture.h"
 
 #include "pcapng.h"
 #include "run.h"
-#include "run_helper.h"
+#include "helper.h"
 
 #include <weir_capture.h>
 #include <weir_ctl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_helper.h"
+#include "helper.h"
 
 #include <weir_rt.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sd_notify(3) by hand: a datagram to $NOTIFY_SOCKET is all it is. */
-#include "run_notify.h"
+#include "notify.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what is said of a port to a source that is started, and back. Helper threads. */
 #include "capabilities.h"
-#include "run_port.h"
+#include "port.h"
 
 #include <weir_source_afpacket.h>
 #include <weir_source_ethdev.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the taps of a configuration to ports that come, go, and are opened again. */
-#include "run_own.h"
-#include "run_ports_priv.h"
+#include "own.h"
+#include "ports_priv.h"
 
 #include <errno.h>
 #include <stdarg.h>

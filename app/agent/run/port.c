@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the text of a port says. */
-#include "run_port.h"
+#include "port.h"
 
 #include <errno.h>
 #include <net/if.h>

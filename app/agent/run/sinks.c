@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_sinks.h"
+#include "sinks.h"
 
-#include "run_watch.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <stdio.h>

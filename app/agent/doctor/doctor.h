@@ -33,7 +33,7 @@ void doctor_say(struct doctor *d, enum finding_state state, const char *command,
 		...) __attribute__((format(printf, 4, 5)));
 /* FINDING_BAD where the configured taps have one of these kinds, else FINDING_WARN. */
 enum finding_state doctor_unless_needed(const struct doctor *d, unsigned int kinds);
-/* doctor_read.c: files below the root. What is not there, or not to be read, is false. */
+/* read.c: files below the root. What is not there, or not to be read, is false. */
 void doctor_path(const struct doctor *d, char *path, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 bool doctor_exists(const struct doctor *d, const char *fmt, ...)
@@ -76,7 +76,7 @@ void doctor_directories(struct doctor *d);
 void doctor_systemd(struct doctor *d);
 void doctor_cgroup(struct doctor *d);
 
-/* doctor_iface.c: an interface of this machine. */
+/* iface.c: an interface of this machine. */
 struct doctor_iface {
 	bool up, carrier, address, route;
 	char master[64];

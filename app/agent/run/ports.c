@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_helper.h"
-#include "run_ports_priv.h"
+#include "helper.h"
+#include "ports_priv.h"
 
 #include <weir_eal.h>
 #include <weir_source_afpacket.h>

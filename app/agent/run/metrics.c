@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prometheus' text format 0.0.4: all lines of a metric stand together, after its HELP and TYPE. */
 #include "run.h"
-#include "run_watch.h"
+#include "watch.h"
 
 #include <weir_http.h>
 
@@ -12,7 +12,7 @@
 
 enum metric {
 #define METRIC(id, name, type, help) M_##id,
-#include "run_metrics.def"
+#include "metrics.def"
 	METRICS
 };
 
@@ -20,7 +20,7 @@ static const struct {
 	const char *name, *type, *help;
 } metrics[METRICS] = {
 #define METRIC(id, n, t, h) [M_##id] = { .name = n, .type = t, .help = h },
-#include "run_metrics.def" /* NOLINT(readability-duplicate-include): with another meaning */
+#include "metrics.def" /* NOLINT(readability-duplicate-include): with another meaning */
 };
 
 static struct weir_http_text *page; /* during metrics_text() */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_cgroup.h"
+#include "cgroup.h"
 
 #include <weir_base.h>
 

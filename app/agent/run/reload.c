@@ -4,8 +4,8 @@
  * what the pipe's settings are made of change in place; sizes, sinks and sockets do not, and that is said.
  */
 #include "run.h"
-#include "run_appliance.h"
-#include "run_own.h"
+#include "appliance.h"
+#include "own.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_appliance.h"
+#include "appliance.h"
 
 #include "agent.h"
-#include "run_iface.h"
+#include "iface.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_trend.h"
+#include "trend.h"
 
 void trend_look(struct trend *t, uint64_t value, uint64_t now_ns)
 {

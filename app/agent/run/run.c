@@ -3,11 +3,11 @@
 #include "run.h"
 
 #include "capabilities.h"
-#include "run_capture.h"
-#include "run_cgroup.h"
-#include "run_helper.h"
-#include "run_notify.h"
-#include "run_watch.h"
+#include "capture.h"
+#include "cgroup.h"
+#include "helper.h"
+#include "notify.h"
+#include "watch.h"
 
 #include <weir_ctl.h>
 #include <weir_eal.h>

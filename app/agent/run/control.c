@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the control socket answers: the table of commands at the end. */
 #include "run.h"
-#include "run_capture.h"
-#include "run_watch.h"
+#include "capture.h"
+#include "watch.h"
 
 #include <weir_ctl.h>
 
