@@ -63,8 +63,17 @@ int option_mistake(const struct option_table *t, const char *fmt, ...)
 struct agent_conf {
 	const char *box_path; /* NULL = there was none; borrowed */
 	struct weir_box_conf box;
+	const struct agent_conf *box_of; /* whose box this one borrows; NULL = it is its own */
 	struct weir_group_conf group;
 	struct weir_settings settings;
+};
+
+/* A group configuration, before it is read: a file's, a text, or (both NULL) the appliance profile. */
+struct agent_group_text {
+	const char *path;
+	const char *text;
+	size_t len;
+	const char *name; /* of a text, for messages */
 };
 
 /*
@@ -73,8 +82,11 @@ struct agent_conf {
  */
 int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path);
 /* The same without a word: mistakes and warnings go to `errs`. 0, -EINVAL or -ENOMEM. */
-int agent_conf_read(struct agent_conf *c, const char *box_path, const char *group_path,
-		    struct weir_err_list *errs);
+int agent_conf_read(struct agent_conf *c, const char *box_path,
+		    const struct agent_group_text *group, struct weir_err_list *errs);
+/* The same with the box of `of`, which is borrowed. */
+int agent_conf_regroup(struct agent_conf *c, const struct agent_conf *of,
+		       const struct agent_group_text *group, struct weir_err_list *errs);
 /* What the box says of its taps holds for packets: not for those of files, or of memory. */
 void agent_conf_live(struct agent_conf *c);
 /* The log as the box configuration wants it. */

@@ -52,10 +52,38 @@ void agent_conf_live(struct agent_conf *c)
 		c->settings.attribute.tap_type[i + 1] = (uint16_t)c->box.taps[i].network_type;
 }
 
-int agent_conf_read(struct agent_conf *c, const char *box_path, const char *group_path,
-		    struct weir_err_list *errs)
+static int group_read(struct agent_conf *c, const struct agent_group_text *group,
+		      struct weir_err_list *errs)
 {
-	int box, group;
+	if (group->path != NULL)
+		return weir_group_conf_load(group->path, &c->group, errs);
+	if (group->text != NULL)
+		return weir_group_conf_parse(group->text, group->len, group->name, &c->group, errs);
+	return weir_group_conf_profile(&c->group);
+}
+
+/* The box is there, or has mistakes: `box`. */
+static int add_group(struct agent_conf *c, int box, const struct agent_group_text *group,
+		     struct weir_err_list *errs)
+{
+	int rc = group_read(c, group, errs);
+
+	if (box == 0 && rc == 0 && (group->path != NULL || group->text != NULL))
+		rc = weir_conf_pair_check(&c->box, &c->group,
+					  group->path != NULL ? group->path : group->name, errs);
+	if (box < 0 || rc < 0) {
+		agent_conf_free(c);
+		return box != -ENOMEM && rc != -ENOMEM ? -EINVAL : -ENOMEM;
+	}
+	from_group(&c->settings, &c->group);
+	from_box(&c->settings, &c->box);
+	return 0;
+}
+
+int agent_conf_read(struct agent_conf *c, const char *box_path,
+		    const struct agent_group_text *group, struct weir_err_list *errs)
+{
+	int box;
 
 	memset(c, 0, sizeof(*c));
 	if (box_path == NULL && access(BOX_PATH, F_OK) == 0)
@@ -63,23 +91,24 @@ int agent_conf_read(struct agent_conf *c, const char *box_path, const char *grou
 	c->box_path = box_path;
 	box = box_path != NULL ? weir_box_conf_load(box_path, &c->box, errs)
 			       : weir_box_conf_defaults(&c->box);
-	group = group_path != NULL ? weir_group_conf_load(group_path, &c->group, errs)
-				   : weir_group_conf_profile(&c->group);
-	if (box == 0 && group == 0 && group_path != NULL)
-		group = weir_conf_pair_check(&c->box, &c->group, group_path, errs);
-	if (box < 0 || group < 0) {
-		agent_conf_free(c);
-		return box != -ENOMEM && group != -ENOMEM ? -EINVAL : -ENOMEM;
-	}
-	from_group(&c->settings, &c->group);
-	from_box(&c->settings, &c->box);
-	return 0;
+	return add_group(c, box, group, errs);
+}
+
+int agent_conf_regroup(struct agent_conf *c, const struct agent_conf *of,
+		       const struct agent_group_text *group, struct weir_err_list *errs)
+{
+	memset(c, 0, sizeof(*c));
+	c->box_path = of->box_path;
+	c->box = of->box;
+	c->box_of = of->box_of != NULL ? of->box_of : of;
+	return add_group(c, 0, group, errs);
 }
 
 int agent_conf_load(struct agent_conf *c, const char *box_path, const char *group_path)
 {
 	static struct weir_err_list errs; /* large; commands load once */
-	const int rc = agent_conf_read(c, box_path, group_path, &errs);
+	const struct agent_group_text group = { .path = group_path };
+	const int rc = agent_conf_read(c, box_path, &group, &errs);
 
 	weir_err_list_print(&errs, stderr);
 	if (rc == -EINVAL)
@@ -102,7 +131,8 @@ bool agent_dedup_is_asked_for(const struct agent_conf *c)
 void agent_conf_free(struct agent_conf *c)
 {
 	weir_group_conf_free(&c->group);
-	weir_box_conf_free(&c->box);
+	if (c->box_of == NULL)
+		weir_box_conf_free(&c->box);
 }
 
 struct weir_pipe_options agent_pipe_options(const struct agent_conf *c, unsigned int workers,

@@ -132,8 +132,9 @@ static void store(struct reader *r, const struct weir_conf_row *row, const struc
 	if (at->seen != NULL)
 		at->seen[i] = true;
 	else
-		r->out->origin[i] = (struct weir_conf_origin){ WEIR_CONF_FILE,
-							       config_setting_source_line(s) };
+		r->out->origin[i] = (struct weir_conf_origin){
+			.from = WEIR_CONF_FILE, .line = config_setting_source_line(s)
+		};
 }
 
 /* The value is of no kind that a setting can have. */

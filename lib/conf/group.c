@@ -173,7 +173,8 @@ static void store(struct reader *r, const struct weir_conf_row *row, const yaml_
 		weir_err_list_add(r->errs, true, r->name, (uint32_t)at->line + 1,
 				  (uint32_t)at->column + 1, "%s: has no effect in this version",
 				  r->path);
-	*origin = (struct weir_conf_origin){ WEIR_CONF_FILE, (uint32_t)at->line + 1 };
+	origin->from = WEIR_CONF_FILE;
+	origin->line = (uint32_t)at->line + 1;
 }
 
 static void take(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist,
@@ -260,15 +261,58 @@ static bool scalar_value(struct reader *r, const struct weir_conf_row *row, stru
 	return r->rc == 0;
 }
 
+/* Where the text's character `n` begins: marks count characters. */
+static size_t byte_of(const struct reader *r, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < r->len; i++)
+		if (((unsigned char)r->text[i] & 0xc0) != 0x80 && n-- == 0)
+			break;
+	return i;
+}
+
+/* What stands between two marks, in one line. */
+static const char *text_between(struct reader *r, size_t from, size_t to)
+{
+	const size_t begin = byte_of(r, from), end = byte_of(r, to);
+	char *text = weir_conf_mem_take(&r->out->mem, end - begin + 1);
+	size_t n = 0;
+
+	for (size_t i = begin; text != NULL && i < end; i++)
+		if (strchr(" \t\r\n", r->text[i]) == NULL)
+			text[n++] = r->text[i];
+		else if (n > 0 && text[n - 1] != ' ')
+			text[n++] = ' ';
+	while (n > 0 && text[n - 1] == ' ')
+		text[--n] = '\0';
+	return text;
+}
+
+/* A row without a field: what the file says of it is kept as it is. */
+static bool keep(struct reader *r, const struct weir_conf_row *row)
+{
+	struct weir_conf_origin *origin = &r->out->origin[row - weir_group_table.rows];
+	const yaml_mark_t at = r->ev.start_mark;
+
+	weir_err_list_add(r->errs, true, r->name, (uint32_t)at.line + 1, (uint32_t)at.column + 1,
+			  "%s: has no effect in this version", r->path);
+	if (!skip(r))
+		return false;
+	if (origin->text == NULL)
+		origin->text = text_between(r, at.index, r->ev.end_mark.index);
+	if (origin->text == NULL)
+		r->rc = -ENOMEM;
+	origin->from = WEIR_CONF_FILE;
+	origin->line = (uint32_t)at.line + 1;
+	return r->rc == 0;
+}
+
 /* The value of a setting begins at the current event. */
 static bool setting(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist)
 {
-	if (row->type == WEIR_CONF_ANY) {
-		weir_err_list_add(r->errs, true, r->name, (uint32_t)r->ev.start_mark.line + 1,
-				  (uint32_t)r->ev.start_mark.column + 1,
-				  "%s: has no effect in this version", r->path);
-		return skip(r);
-	}
+	if (row->type == WEIR_CONF_ANY)
+		return keep(r, row);
 	if (r->ev.type == YAML_SCALAR_EVENT)
 		return scalar_value(r, row, twist);
 	if (r->ev.type == YAML_SEQUENCE_START_EVENT)
@@ -365,6 +409,12 @@ static int parse(const char *text, size_t len, const char *name, void *to,
 	struct reader r = { .name = name, .text = text, .len = len, .out = out, .errs = errs };
 	uint32_t before = errs->mistakes;
 
+	if (len > WEIR_CONF_BYTES_MAX) {
+		memset(out, 0, sizeof(*out));
+		weir_err_list_add(errs, false, name, 0, 0, "is too long; allowed are %d bytes",
+				  WEIR_CONF_BYTES_MAX);
+		return -EINVAL;
+	}
 	r.rc = weir_group_conf_defaults(out);
 	if (r.rc < 0)
 		return r.rc;

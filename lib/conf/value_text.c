@@ -137,3 +137,13 @@ char *weir_conf_value_text(const struct weir_conf_row *row, const void *field)
 	}
 	return text;
 }
+
+char *weir_group_conf_text(const struct weir_group_conf *conf, uint32_t i)
+{
+	const struct weir_conf_row *row = &weir_group_table.rows[i];
+	const char *text = conf->origin[i].text;
+
+	if (row->type == WEIR_CONF_ANY)
+		return strdup(text != NULL ? text : "");
+	return weir_conf_value_text(row, (const char *)conf + row->offset);
+}

@@ -36,7 +36,8 @@ enum weir_conf_from {
 
 struct weir_conf_origin {
 	enum weir_conf_from from;
-	uint32_t line; /* of the file, from 1; 0 = none */
+	uint32_t line;    /* of the file, from 1; 0 = none */
+	const char *text; /* of a row that has no field: what the file says; NULL = nothing */
 };
 
 /* Numbers of sets and enumerations: bits are 1 << number in a set. */
@@ -205,6 +206,30 @@ extern const struct weir_conf_table weir_box_table;
 
 /* A value as text, as it may be written in a file; `field` points at it. NULL without memory; free(). */
 char *weir_conf_value_text(const struct weir_conf_row *row, const void *field);
+
+/* The same of a group's row by its number; of one that has no field what the file says, "" where it is silent. */
+char *weir_group_conf_text(const struct weir_group_conf *conf, uint32_t row);
+
+/* What a change of this row does: "live", "live, ends flows", "reopen", "rebuild", "no effect yet". */
+const char *weir_conf_effect_text(const struct weir_conf_row *row);
+
+/* A row whose value differs. */
+struct weir_conf_change {
+	const struct weir_conf_row *row;
+	char *from, *to; /* as weir_conf_value_text() */
+};
+
+/* What would change, in the table's order. */
+struct weir_conf_plan {
+	struct weir_conf_change *changes;
+	uint32_t n;
+	uint32_t classes; /* 1 << enum weir_conf_class, of changes that have an effect */
+};
+
+/* From one group configuration to another. 0, or -ENOMEM and `plan` holds nothing. */
+int weir_group_conf_plan(struct weir_conf_plan *plan, const struct weir_group_conf *from,
+			 const struct weir_group_conf *to);
+void weir_conf_plan_free(struct weir_conf_plan *plan);
 
 /* The reference page (markdown) of both tables, and the samples: every row with its default. */
 void weir_conf_reference_print(FILE *out);

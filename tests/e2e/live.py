@@ -194,8 +194,8 @@ class LiveCase(weir.Case):
                 f'sinks = ( {{ type = "store"; path = "{self.store}"; }} );\n{more}\ntaps = ( {taps} );\n')
         return self.file(name, text.encode())
 
-    def agent(self, path, ready=True, command=()):
-        a = Agent(self, ['ip', 'netns', 'exec', self.here, *command, weir.AGENT, 'run', '-c', path], self.socket)
+    def agent(self, path, ready=True, command=(), more=()):
+        a = Agent(self, ['ip', 'netns', 'exec', self.here, *command, weir.AGENT, 'run', '-c', path, *more], self.socket)
         if ready:
             a.wait_word('READY=1')
         return a

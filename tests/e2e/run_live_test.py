@@ -287,6 +287,31 @@ class Reload(live.LiveCase):
         self.send(live.conversation(10))
         self.assertEqual(self.wait_received(agent, 70)['received'], 70)
 
+    def test_a_group_file_read_again_changes_flows_in_place_and_a_wrong_one_is_refused_and_remembered(self):
+        group = self.file('group.yaml', b'processors: {flow_log: {conntrack: {timeouts: {others: 50s}}}}')
+        agent = self.agent(self.conf(TAP), more=('--group-config', group))
+        g = agent.data('status')['group']
+        self.assertEqual((g['origin'], g['revision'], g['refused']), (group, 0, None))
+        self.send(live.conversation(10)[:-1])  # the last connection stays open
+        self.wait_received(agent, 69)
+        self.file('group.yaml', b'processors: {flow_log: {conntrack: {timeouts: {others: 40s}, flow_generation: {ignore_l2_end: true}}}}\n'
+                                b'plugins: {so_plugins: [x]}\n')
+        changes = agent.data('reload')['changes']
+        path = 'processors.flow_log.conntrack.'
+        for said in (path + 'timeouts.others: 50s -> 40s: live', path + 'flow_generation.ignore_l2_end: false -> true: live, ends flows',
+                     'plugins.so_plugins: [] -> ["x"]: no effect yet'):
+            self.assertIn(said, changes)
+        self.send(live.conversation(1, sport=30000))
+        self.wait_received(agent, 76)
+        self.file('group.yaml', b'processors: {flow_log: {conntrack: {timeouts: {others: 40}}}}')
+        self.assertFalse(agent.ask('reload')['ok'])
+        no = agent.data('status')['group']['refused']
+        self.assertEqual((no['origin'], no['mistakes']), (group, 1))
+        self.assertIn(path + 'timeouts.others', no['reason'])
+        self.assertEqual(agent.stop(), weir.OK)
+        self.assertEqual(self.rows('SELECT sum(packet_tx + packet_rx), count(DISTINCT client_port) FROM flow'), [(76, 11)])
+        self.assertEqual(self.rows('SELECT count(*) FROM flow WHERE close_type = 5'), [(10,)])  # forced by the new epoch
+
     def test_what_cannot_change_in_place_is_said(self):
         agent = self.agent(self.conf(TAP))
         self.conf(TAP, 'cores = { workers = 2; };\nlog = { level = "debug"; };')

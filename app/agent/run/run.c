@@ -360,16 +360,6 @@ static int parse(struct run *r, int argc, char **argv, bool *help)
 	return 0;
 }
 
-static void confs_free(struct run *r)
-{
-	if (r->conf != r->boot) {
-		agent_conf_free(r->conf);
-		free(r->conf);
-	}
-	agent_conf_free(r->boot);
-	free(r->boot);
-}
-
 static int run(struct run *r)
 {
 	struct weir_err err = { 0 };
@@ -405,8 +395,9 @@ int weir_agent_run(int argc, char **argv)
 	rc = agent_conf_load(r.conf, r.box_path, r.group_path);
 	if (rc == 0) {
 		agent_conf_live(r.conf);
+		group_init(&r);
 		rc = run(&r);
 	}
-	confs_free(&r);
+	group_fini(&r);
 	return rc;
 }

@@ -7,6 +7,7 @@
 #define RUN_H
 
 #include "agent.h"
+#include "group.h"
 #include "health.h"
 #include "ports.h"
 #include "sinks.h"
@@ -30,6 +31,7 @@ struct run {
 	const char *box_path, *group_path;
 	struct agent_conf *boot; /* what sizes were made of */
 	struct agent_conf *conf; /* in force; `boot` until it is read again */
+	struct group group;
 
 	struct event_base *base;
 	struct event *signals[3], *tick, *watchdog;
@@ -55,14 +57,11 @@ struct run {
 	int exit_code;
 };
 
-/* reload.c: read the configurations again. Tells each change; -EINVAL with `err`: the old ones stay. */
-int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err *err);
-
-/* Have the ports that the configuration in force names. */
-int run_configure(struct run *r, struct weir_err *err);
-
 /* control.c: commands of the control socket. */
 struct weir_ctl_server *control_open(struct run *r, struct weir_err *err);
+
+/* config_json.c: the group configuration in force, and the one that was refused. NULL without memory. */
+json_t *group_json(const struct run *r);
 
 /* status.c: the way of a packet, hop by hop. NULL without memory. */
 json_t *status_json(struct run *r);

@@ -331,11 +331,12 @@ json_t *status_json(struct run *r)
 	char host[256] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:s, s:o}", "version", WEIR_VERSION, "pid",
+	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:s, s:o, s:o}", "version", WEIR_VERSION, "pid",
 			 (int)getpid(), "name", host, "started_us", (json_int_t)r->started_us,
 			 "uptime_s",
 			 (json_int_t)((weir_clock_mono_ns() - r->started_ns) / WEIR_NS_PER_S),
-			 "way", ways[weir_pipe_way(r->pipe)], "hops", hops_json(r));
+			 "way", ways[weir_pipe_way(r->pipe)], "group", group_json(r), "hops",
+			 hops_json(r));
 }
 
 void status_line(struct run *r, char *text, size_t size)

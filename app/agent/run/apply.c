@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configurations, read again. What is wrong in any of them is refused whole. Ports, filters, the log and
- * what the pipe's settings are made of change in place; sizes, sinks and sockets do not, and that is said.
+ * Configurations come into force. Ports, filters, the log and what the pipe's settings are made of change in place;
+ * sizes of the box, sinks and sockets do not, and that is said.
  */
-#include "run.h"
+#include "apply.h"
+
 #include "appliance.h"
 #include "own.h"
+#include "run.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -97,45 +99,57 @@ static bool sinks_differ(const struct weir_box_conf *a, const struct weir_box_co
 	return false;
 }
 
-static bool same_ports(const uint8_t *a, const uint8_t *b)
+/* What the box says of packets is otherwise, and so are flows. */
+static bool box_changes_flows(const struct weir_settings *a, const struct weir_settings *b)
 {
-	if (a == NULL || b == NULL)
-		return a == b;
-	return memcmp(a, b, 65536 / 8) == 0;
+	return memcmp(a->attribute.vlan_map, b->attribute.vlan_map,
+		      sizeof(a->attribute.vlan_map)) != 0 ||
+	       memcmp(a->attribute.tap_type, b->attribute.tap_type,
+		      sizeof(a->attribute.tap_type)) != 0 ||
+	       a->dedup.window_ns != b->dedup.window_ns;
 }
 
-/* They lie in zeroed memory, and members are set one by one: no byte of them is undefined. */
-static bool settings_differ(const struct weir_settings *a, const struct weir_settings *b)
+static void group_tell(const struct weir_conf_plan *plan, struct teller *t)
 {
-	struct weir_settings x, y;
+	for (uint32_t i = 0; i < plan->n; i++) {
+		const struct weir_conf_change *c = &plan->changes[i];
 
-	memcpy(&x, a, sizeof(x));
-	memcpy(&y, b, sizeof(y));
-	x.flow.server_ports = y.flow.server_ports = NULL;
-	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
-	return memcmp(&x, &y, sizeof(x)) != 0 ||
-	       !same_ports(a->flow.server_ports, b->flow.server_ports);
+		tell(t, "%s: %.150s -> %.150s: %s",
+		     c->row->path[0] != '\0' ? c->row->path : c->row->old, c->from, c->to,
+		     weir_conf_effect_text(c->row));
+	}
+}
+
+void conf_release(const struct run *r, struct agent_conf *c)
+{
+	struct agent_conf *owner = (struct agent_conf *)(uintptr_t)c->box_of;
+
+	if (c == r->boot || c == r->conf || c == r->conf->box_of)
+		return;
+	agent_conf_free(c);
+	free(c);
+	if (owner != NULL)
+		conf_release(r, owner);
 }
 
 /* `next` is in force from here on. */
-static void settings_take(struct run *r, struct agent_conf *next, struct teller *t)
+static int settings_take(struct run *r, struct agent_conf *next, const struct weir_conf_plan *plan,
+			 struct teller *t, struct weir_err *err)
 {
-	const bool differ = settings_differ(&r->conf->settings, &next->settings);
+	const bool ends = (plan->classes & (1U << WEIR_CONF_EPOCH | 1U << WEIR_CONF_REBUILD)) !=
+				  0 ||
+			  box_changes_flows(&r->conf->settings, &next->settings);
 	struct agent_conf *old = r->conf;
 
-	if (weir_pipe_settings_set(r->pipe, &next->settings) != 0) {
-		tell(t, "settings of flows: no memory; they stay as they were");
-		return;
-	}
-	if (differ) {
+	if (weir_pipe_settings_set(r->pipe, &next->settings) != 0)
+		return weir_err_set(err, ENOMEM, "no memory for the settings of flows");
+	if (ends) {
 		weir_pipe_epoch_raise(r->pipe);
 		tell(t, "settings of flows: changed; open flows end with a report");
 	}
 	r->conf = next;
-	if (old != r->boot) {
-		agent_conf_free(old);
-		free(old);
-	}
+	conf_release(r, old);
+	return 0;
 }
 
 static int taps_apply(struct run *r, const struct agent_conf *next, struct teller *t,
@@ -159,52 +173,44 @@ static int taps_apply(struct run *r, const struct agent_conf *next, struct telle
 	return rc;
 }
 
-static int read_again(const struct run *r, struct agent_conf *next, struct weir_err *err)
-{
-	static struct weir_err_list errs; /* large */
-	const char *first = "no memory";
-
-	memset(&errs, 0, sizeof(errs));
-	if (agent_conf_read(next, r->box_path, r->group_path, &errs) == 0)
-		return 0;
-	weir_err_list_print(&errs, stderr);
-	for (uint32_t i = errs.n; i-- > 0;)
-		if (!errs.items[i].warning)
-			first = errs.items[i].msg;
-	return weir_err_set(err, EINVAL,
-			    "configuration refused, the old one stays: %u mistake%s: %.300s",
-			    errs.mistakes, errs.mistakes == 1 ? "" : "s", first);
-}
-
-int run_configure(struct run *r, struct weir_err *err)
+int conf_apply_ports(struct run *r, struct weir_err *err)
 {
 	struct teller t = { 0 };
 
 	return taps_apply(r, r->conf, &t, err);
 }
 
-int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err *err)
+static int take(struct run *r, struct agent_conf *next, bool look,
+		const struct weir_conf_plan *plan, struct teller *t, struct weir_err *err)
 {
-	struct agent_conf *next = calloc(1, sizeof(*next));
-	struct teller t = { change, ctx };
-	int rc;
+	const bool other_box = next->box_of == NULL;
+	int rc = 0;
 
-	if (next == NULL)
-		return weir_err_set(err, ENOMEM, "no memory to read the configuration");
-	rc = read_again(r, next, err);
-	if (rc == 0) {
-		agent_conf_live(next);
-		rc = taps_apply(r, next, &t, err);
-	}
-	if (rc != 0) {
-		agent_conf_free(next);
-		free(next);
+	if (look || plan->classes & 1U << WEIR_CONF_REOPEN)
+		rc = taps_apply(r, next, t, err);
+	if (rc != 0)
 		return rc;
+	if (other_box) {
+		rows_tell(r, next, t);
+		if (sinks_differ(&r->boot->box, &next->box))
+			tell(t, "sinks: stay as they were until the agent is started again");
+		agent_log_set(&next->box);
 	}
-	rows_tell(r, next, &t);
-	if (sinks_differ(&r->boot->box, &next->box))
-		tell(&t, "sinks: stay as they were until the agent is started again");
-	agent_log_set(&next->box);
-	settings_take(r, next, &t);
-	return 0;
+	group_tell(plan, t);
+	return settings_take(r, next, plan, t, err);
+}
+
+int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_fn change, void *ctx,
+	       struct weir_err *err)
+{
+	struct teller t = { change, ctx };
+	struct weir_conf_plan plan;
+	int rc = weir_group_conf_plan(&plan, &r->conf->group, &next->group);
+
+	if (rc != 0)
+		return weir_err_set(err, ENOMEM, "no memory to compare configurations");
+	agent_conf_live(next);
+	rc = take(r, next, look, &plan, &t, err);
+	weir_conf_plan_free(&plan);
+	return rc;
 }
