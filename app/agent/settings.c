@@ -26,6 +26,7 @@ static void from_group(struct weir_settings *s, const struct weir_group_conf *g)
 		(uint16_t)g->inputs.cbpf.physical_mirror.default_capture_network_type;
 	s->attribute.pcp = (uint8_t)g->inputs.cbpf.af_packet.vlan_pcp_in_physical_mirror_traffic;
 	s->dedup_enabled = !g->inputs.cbpf.physical_mirror.packet_dedup_disabled;
+	s->max_pps = g->inputs.cbpf.tunning.max_capture_pps;
 }
 
 static void from_box(struct weir_settings *s, const struct weir_box_conf *b)

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define QUIET_NS  WEIR_NS_PER_S /* without a tap the clock is so far behind the wall's */
+#define STEP_NS   (100 * WEIR_NS_PER_MS)
 #define TELL_TIME 8 /* boundaries after which workers without packets hear the time */
 
 static const struct weir_fragment_conf fragment_conf = {
@@ -330,11 +332,20 @@ static void take_burst(struct reader *r, const struct input *in, struct weir_fra
 		run_own(r);
 }
 
+/* Without a tap, flows that are open end in their time all the same. */
+static bool follow_without_taps(struct reader *r, uint64_t now_ns)
+{
+	if (r->inputs->n_taps > 0 || r->clock_ns == 0 || now_ns < r->clock_ns + QUIET_NS + STEP_NS)
+		return false;
+	r->clock_ns = now_ns - QUIET_NS;
+	return true;
+}
+
 /* The clock on the wall goes on where packets do not: what waits for its time is due. */
 static void follow_wall(struct reader *r)
 {
 	const uint64_t now_ns = weir_clock_wall_ns();
-	bool moved = false;
+	bool moved = follow_without_taps(r, now_ns);
 
 	for (unsigned int i = 0; i < r->inputs->n_taps; i++) {
 		struct tap_clock *c = &r->clocks[r->inputs->taps[i]];
@@ -390,10 +401,31 @@ static void capture(const struct reader *r, const struct input *in, const struct
 		capture_burst(view->captures[i], r->id, in->slot, frames, n);
 }
 
+/* What the rate does not allow is given back at once. Returns how many of `n` pass. */
+static unsigned int keep_rate(struct reader *r, const struct input *in,
+			      const struct weir_frame *frames, unsigned int n, uint64_t now_ns)
+{
+	const uint32_t pps = weir_views_get(r->pipe->views)->settings->max_pps;
+	struct weir_accounting *acc = &r->acc[in->slot];
+	unsigned int passed;
+
+	if (weir_likely(pps == 0))
+		return n;
+	/* Readers of their own queues share it evenly: they share no memory. */
+	passed = weir_rate_take(&r->rate, (pps + r->plan->readers - 1) / r->plan->readers, n,
+				now_ns);
+	for (unsigned int i = passed; i < n; i++)
+		acc->bytes += frames[i].wirelen;
+	acc->received += n - passed;
+	acc->outcomes[WEIR_OUTCOME_RATE_LIMIT] += n - passed;
+	frames_done(in->src, &frames[passed], n - passed);
+	return passed;
+}
+
 static bool poll_input(struct reader *r, const struct input *in)
 {
 	struct weir_frame frames[WEIR_BURST_MAX];
-	const uint16_t n = in->src->ops->rx(in->src, in->queue, frames, WEIR_BURST_MAX);
+	unsigned int n = in->src->ops->rx(in->src, in->queue, frames, WEIR_BURST_MAX);
 	struct tap_clock *clock = &r->clocks[in->tap];
 
 	if (n == 0)
@@ -401,6 +433,7 @@ static bool poll_input(struct reader *r, const struct input *in)
 	if (!r->pipe->opt.lossless) {
 		clock->last_rx_ns = weir_clock_wall_ns();
 		capture(r, in, frames, n);
+		n = keep_rate(r, in, frames, n, clock->last_rx_ns);
 	}
 	take_burst(r, in, frames, n, clock->last_rx_ns);
 	return true;

@@ -37,6 +37,7 @@ struct weir_settings {
 	struct weir_attribute_conf attribute;
 	struct weir_dedup_conf dedup;
 	bool dedup_enabled;
+	uint32_t max_pps; /* of all ports together, live: most packets a second; 0 = no limit */
 };
 
 #endif

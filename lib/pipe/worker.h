@@ -13,6 +13,7 @@
 #include <weir_capture.h>
 #include <weir_flow_service.h>
 #include <weir_pipe.h>
+#include <weir_rate.h>
 #include <weir_tap.h>
 #include <weir_view.h>
 
@@ -114,6 +115,7 @@ struct reader {
 	struct weir_pkt pkts[WEIR_BURST_MAX]; /* steering: what the hash is made of */
 	uint8_t outcome[WEIR_BURST_MAX];
 	struct weir_accounting acc[WEIR_PIPE_PORTS_MAX]; /* received, and what it did not pass on */
+	struct weir_rate rate;                           /* live: its share of settings.max_pps */
 	struct tap_clock clocks[WEIR_TAP_MAX + 1];       /* of those not in its plan: control: rw */
 
 	_Atomic(const struct plan *) seen; /* this reader: wo; control: ro */

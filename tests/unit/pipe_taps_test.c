@@ -223,6 +223,80 @@ static void test_new_settings_hold_for_packets_that_come_after(void)
 	live_fini(&l);
 }
 
+static void test_packets_beyond_the_rate_are_refused_and_counted(void)
+{
+	struct weir_settings settings;
+	struct live_script a;
+	struct weir_pipe_port port = { .slot = 0 };
+	const struct weir_pipe_tap tap = { .number = 1, .ports = &port, .n_ports = 1 };
+	struct weir_accounting acc;
+	struct live l;
+
+	for (unsigned int workers = 1; workers <= 2; workers++) {
+		live_start(&l, workers);
+		test_settings(&settings);
+		settings.max_pps = 100;
+		CU_ASSERT_EQUAL(weir_pipe_settings_set(l.p, &settings), 0);
+		live_script_init(&a, 3000);
+		port.source = &a.s.src;
+		live_taps(&l, &tap, 1);
+		live_wait_received(&l, 0, 3000);
+		live_stop(&l);
+		weir_pipe_accounting(l.p, &acc);
+		CU_ASSERT_EQUAL(acc.received, 3000);
+		CU_ASSERT_EQUAL(acc.bytes, 3000 * 74);
+		CU_ASSERT_EQUAL(weir_accounting_gap(&acc), 0);
+		/* A second's worth, and what the bucket got while they were read: 10 s would be too slow. */
+		CU_ASSERT(acc.outcomes[WEIR_OUTCOME_FLOW] >= 100);
+		CU_ASSERT(acc.outcomes[WEIR_OUTCOME_FLOW] <= 1100);
+		CU_ASSERT_EQUAL(acc.outcomes[WEIR_OUTCOME_RATE_LIMIT],
+				3000 - acc.outcomes[WEIR_OUTCOME_FLOW]);
+		CU_ASSERT_EQUAL(script_astray(&a.s), 0);
+		script_fini(&a.s);
+		live_fini(&l);
+	}
+}
+
+static uint64_t open_flows(const struct live *l, unsigned int workers)
+{
+	struct weir_pipe_worker_stats w;
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < workers; i++) {
+		weir_pipe_worker_stats(l->p, i, &w);
+		n += w.flows;
+	}
+	return n;
+}
+
+static void test_flows_end_in_their_time_when_the_last_tap_is_gone(void)
+{
+	struct weir_settings settings;
+	struct live_script a;
+	struct weir_pipe_port port = { .slot = 0 };
+	const struct weir_pipe_tap tap = { .number = 1, .ports = &port, .n_ports = 1 };
+	struct live l;
+
+	for (unsigned int workers = 1; workers <= 2; workers++) {
+		live_start(&l, workers);
+		test_settings(&settings);
+		settings.flow.established_ns = settings.flow.others_ns = S;
+		CU_ASSERT_EQUAL(weir_pipe_settings_set(l.p, &settings), 0);
+		live_script_init(&a, 10);
+		port.source = &a.s.src;
+		live_taps(&l, &tap, 1);
+		live_wait_received(&l, 0, 10);
+		live_taps(&l, NULL, 0);
+		CU_ASSERT_EQUAL(open_flows(&l, workers), 10);
+		for (unsigned int i = 0; i < 2000 && open_flows(&l, workers) > 0; i++)
+			usleep(5000);
+		CU_ASSERT_EQUAL(open_flows(&l, workers), 0);
+		live_stop(&l);
+		script_fini(&a.s);
+		live_fini(&l);
+	}
+}
+
 static void test_a_worker_tells_how_busy_it_is(void)
 {
 	struct weir_pipe_worker_stats w;
@@ -262,6 +336,10 @@ int main(void)
 		  test_a_tap_whose_clock_is_ahead_ends_no_flow_of_another },
 		{ "new settings hold for packets that come after",
 		  test_new_settings_hold_for_packets_that_come_after },
+		{ "packets beyond the rate are refused and counted",
+		  test_packets_beyond_the_rate_are_refused_and_counted },
+		{ "flows end in their time when the last tap is gone",
+		  test_flows_end_in_their_time_when_the_last_tap_is_gone },
 		{ "a worker tells how busy it is", test_a_worker_tells_how_busy_it_is },
 		CU_TEST_INFO_NULL,
 	};
