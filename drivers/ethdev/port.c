@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CONNECT_NS (3 * WEIR_NS_PER_S) /* for what follows a client's connect() until its link is up */
+#define CONNECT_NS \
+	(3 * WEIR_NS_PER_S) /* for what follows a client's connect() until its link is up */
 
 static bool is_pci(const struct port *p)
 {

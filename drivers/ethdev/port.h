@@ -54,7 +54,7 @@ struct port {
 	uint32_t pool_room;
 	bool added, started;
 	uint64_t started_ns; /* monotonic */
-	bool symmetric; /* hash keeps both directions in one queue */
+	bool symmetric;      /* hash keeps both directions in one queue */
 
 	char driver_name[32];
 	int kernel_fd;         /* for questions to the kernel; -1 = none */

@@ -22,7 +22,7 @@
 #define PAGE_BYTES   65536
 #define PAGE_CELLS   512 /* rows of a leaf: what room its pointers have */
 #define LEAF_FIRST   (8 + 2 * PAGE_CELLS)
-#define LEAVES_MAX   128 /* of one table */
+#define LEAVES_MAX   128  /* of one table */
 #define ORDER_CELLS  3000 /* entries of a leaf of the order, at most 18 bytes and a pointer each */
 #define ORDER_LEAVES ((WEIR_DB_BATCH_ROWS + ORDER_CELLS - 1) / ORDER_CELLS)
 #define CELL_MAX     (2 + 9 + 1 + WEIR_DB_BATCH_COLUMNS_MAX * (1 + WEIR_DB_BATCH_VALUE_MAX) + 8)
@@ -31,7 +31,12 @@
 #define HEAD_VALID   92 /* the change counter for which the size is right */
 #define SETUP        "PRAGMA page_size = 65536; PRAGMA auto_vacuum = NONE"
 
-enum { PAGE_INDEX_NODE = 0x02, PAGE_INDEX_LEAF = 0x0a, PAGE_TABLE_NODE = 0x05, PAGE_TABLE_LEAF = 0x0d };
+enum {
+	PAGE_INDEX_NODE = 0x02,
+	PAGE_INDEX_LEAF = 0x0a,
+	PAGE_TABLE_NODE = 0x05,
+	PAGE_TABLE_LEAF = 0x0d
+};
 
 struct entry {
 	int64_t key, id;
@@ -40,10 +45,10 @@ struct entry {
 struct table {
 	bool has_key;
 	uint32_t columns;
-	uint32_t root, order_root; /* page numbers; 0 = no order */
+	uint32_t root, order_root;             /* page numbers; 0 = no order */
 	uint32_t leaf_first, order_leaf_first; /* page numbers of the first leaves */
-	uint32_t leaf;             /* being filled; from 0 on */
-	uint32_t cells, used;      /* of that leaf; next byte */
+	uint32_t leaf;                         /* being filled; from 0 on */
+	uint32_t cells, used;                  /* of that leaf; next byte */
 	uint32_t rows;
 	int64_t last[LEAVES_MAX]; /* largest id of each leaf */
 	struct entry *entries;    /* of the order */

@@ -71,8 +71,11 @@ static int read_through(sqlite3_vfs *vfs, const char *path, uint8_t *p, uint64_t
 	*bytes = (uint64_t)size;
 	if (rc == SQLITE_OK)
 		return 0;
-	return weir_err_set(err, rc == SQLITE_NOMEM ? ENOMEM : errno != 0 ? errno : EIO, "%s: %s",
-			    path, errno != 0 ? strerror(errno) : sqlite3_errstr(rc));
+	return weir_err_set(err,
+			    rc == SQLITE_NOMEM ? ENOMEM
+			    : errno != 0       ? errno
+					       : EIO,
+			    "%s: %s", path, errno != 0 ? strerror(errno) : sqlite3_errstr(rc));
 }
 
 static int read_head(const char *path, uint8_t *p, uint64_t *bytes, struct weir_err *err)

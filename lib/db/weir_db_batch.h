@@ -12,8 +12,8 @@
 #include <weir_db.h>
 
 #define WEIR_DB_BATCH_ROWS        32768 /* most rows of one table */
-#define WEIR_DB_BATCH_COLUMNS_MAX 120  /* so that the length of a row's header is one byte */
-#define WEIR_DB_BATCH_VALUE_MAX   16   /* bytes of a value */
+#define WEIR_DB_BATCH_COLUMNS_MAX 120   /* so that the length of a row's header is one byte */
+#define WEIR_DB_BATCH_VALUE_MAX   16    /* bytes of a value */
 
 /*
  * A table of the database without an index. When it has an INTEGER PRIMARY KEY, its first column, rows keep

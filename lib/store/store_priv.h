@@ -204,7 +204,8 @@ struct weir_store {
 	uint64_t opened_ns; /* monotonic */
 	uint64_t rows;      /* in `db`, pending ones too */
 	uint64_t paused_ns; /* monotonic: nothing is tried before; 0 = all is well */
-	uint64_t waits_ns;  /* monotonic: a lock is not tried before, rows wait; 0 = none is in the way */
+	uint64_t
+		waits_ns; /* monotonic: a lock is not tried before, rows wait; 0 = none is in the way */
 
 	_Atomic uint64_t taken, stored, pending, lost, failures; /* writer: wo */
 	_Atomic uint64_t removed;                                /* finisher: wo */

@@ -5,9 +5,9 @@
  */
 #include "capture.h"
 
+#include "helper.h"
 #include "pcapng.h"
 #include "run.h"
-#include "helper.h"
 
 #include <weir_capture.h>
 #include <weir_ctl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the control socket answers: the table of commands at the end. */
-#include "run.h"
 #include "capture.h"
+#include "run.h"
 #include "watch.h"
 
 #include <weir_ctl.h>
