@@ -48,9 +48,9 @@ struct weir_rpc_packed; /* a message in bytes, for many streams */
 struct weir_rpc *weir_rpc_create(struct event_base *base, struct weir_err *err);
 
 /*
- * Cancel what is left and run the loop until it is gone: `end` of every call and `closed` of every stream
- * come from in here. Servers and channels are gone afterwards, whoever forgot them. NULL is fine. Blocks
- * for milliseconds, as a rule. Not from a callback of this module.
+ * Cancel what is left and wait until it is gone: `end` of every call and `closed` of every stream come
+ * from in here; they must not use a channel any more. Servers and channels are gone afterwards, whoever
+ * forgot them. NULL is fine. Blocks for milliseconds, as a rule. Not from a callback of this module.
  */
 void weir_rpc_destroy(struct weir_rpc *rpc);
 

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificates and keys, read and looked at before gRPC gets them: it takes any text, and says later only that
+ * a handshake failed.
+ */
+#include "rpc_priv.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FILE_MAX_BYTES ((size_t)1 << 20)
+
+static int read_text(const char *path, char **text, struct weir_err *err)
+{
+	FILE *f = fopen(path, "re");
+	size_t n;
+
+	if (f == NULL)
+		return weir_err_set(err, errno, "%s: %s; it is needed for TLS", path,
+				    strerror(errno));
+	*text = malloc(FILE_MAX_BYTES + 1);
+	n = *text == NULL ? 0 : fread(*text, 1, FILE_MAX_BYTES + 1, f);
+	if (*text == NULL || ferror(f)) {
+		int code = *text == NULL ? ENOMEM : EIO;
+
+		fclose(f);
+		return weir_err_set(err, code, "%s: cannot be read: %s", path, strerror(code));
+	}
+	fclose(f);
+	if (n > FILE_MAX_BYTES)
+		return weir_err_set(err, EFBIG, "%s: more than 1 MiB: no file of certificates",
+				    path);
+	(*text)[n] = '\0';
+	if (strlen(*text) != n)
+		return weir_err_set(err, EBADMSG,
+				    "%s: not PEM, but binary; convert it: openssl x509 -inform DER",
+				    path);
+	return 0;
+}
+
+static void say_day(const ASN1_TIME *t, char day[32])
+{
+	struct tm tm = { 0 };
+
+	ASN1_TIME_to_tm(t, &tm);
+	strftime(day, 32, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+static int in_force(const char *path, const X509 *cert, struct weir_err *err)
+{
+	char day[32];
+
+	if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
+		say_day(X509_get0_notAfter(cert), day);
+		return weir_err_set(
+			err, EKEYEXPIRED,
+			"%s: the certificate expired on %s UTC; renew it, or set the clock", path,
+			day);
+	}
+	if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0) {
+		say_day(X509_get0_notBefore(cert), day);
+		return weir_err_set(err, EKEYREJECTED,
+				    "%s: the certificate counts from %s UTC on; set the clock",
+				    path, day);
+	}
+	return 0;
+}
+
+/* The first certificate of a text, which the caller frees; all of them are in force. */
+static int check_certificates(const char *path, const char *text, X509 **first,
+			      struct weir_err *err)
+{
+	BIO *bio = BIO_new_mem_buf(text, -1);
+	X509 *cert;
+	int rc = 0;
+
+	*first = NULL;
+	while (rc == 0 && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		rc = in_force(path, cert, err);
+		if (*first == NULL)
+			*first = cert;
+		else
+			X509_free(cert);
+	}
+	if (rc == 0 && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		rc = weir_err_set(err, EBADMSG, "%s: a certificate in it is damaged: %s", path,
+				  ERR_reason_error_string(ERR_peek_last_error()));
+	if (rc == 0 && *first == NULL)
+		rc = weir_err_set(err, EBADMSG,
+				  "%s: there is no certificate in it (-----BEGIN CERTIFICATE-----)",
+				  path);
+	ERR_clear_error();
+	BIO_free(bio);
+	return rc;
+}
+
+static int check_key(const struct weir_rpc_files *files, const char *text, const X509 *cert,
+		     struct weir_err *err)
+{
+	char no_password[] = ""; /* else OpenSSL would ask at the terminal */
+	BIO *bio = BIO_new_mem_buf(text, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, no_password);
+	int rc = 0;
+
+	if (key == NULL)
+		rc = weir_err_set(
+			err, EBADMSG,
+			"%s: there is no private key in it, or one behind a password; give it without",
+			files->key);
+	else if (X509_check_private_key(cert, key) != 1)
+		rc = weir_err_set(err, EKEYREJECTED,
+				  "%s: the key does not belong to the first certificate in %s",
+				  files->key, files->cert);
+	ERR_clear_error();
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	return rc;
+}
+
+static int read_own(const struct weir_rpc_files *files, struct rpc_pem *pem, struct weir_err *err)
+{
+	X509 *cert = NULL;
+	int rc;
+
+	rc = read_text(files->cert, &pem->cert, err);
+	if (rc == 0)
+		rc = check_certificates(files->cert, pem->cert, &cert, err);
+	if (rc == 0)
+		rc = read_text(files->key, &pem->key, err);
+	if (rc == 0)
+		rc = check_key(files, pem->key, cert, err);
+	X509_free(cert);
+	return rc;
+}
+
+int rpc_pem_read(const struct weir_rpc_files *files, struct rpc_pem *pem, struct weir_err *err)
+{
+	X509 *ca = NULL;
+	int rc = 0;
+
+	*pem = (struct rpc_pem){ 0 };
+	if ((files->cert == NULL) != (files->key == NULL))
+		return weir_err_set(err, EINVAL, "%s: a certificate and its key come together",
+				    files->cert != NULL ? files->cert : files->key);
+	if (files->ca != NULL) {
+		rc = read_text(files->ca, &pem->ca, err);
+		if (rc == 0)
+			rc = check_certificates(files->ca, pem->ca, &ca, err);
+		X509_free(ca);
+	}
+	if (rc == 0 && files->cert != NULL)
+		rc = read_own(files, pem, err);
+	if (rc < 0)
+		rpc_pem_free(pem);
+	return rc;
+}
+
+void rpc_pem_free(struct rpc_pem *pem)
+{
+	free(pem->ca);
+	free(pem->cert);
+	if (pem->key != NULL)
+		explicit_bzero(pem->key, strlen(pem->key));
+	free(pem->key);
+	*pem = (struct rpc_pem){ 0 };
+}
+
+int weir_rpc_files_check(const struct weir_rpc_files *files, struct weir_err *err)
+{
+	struct rpc_pem pem;
+	int rc = rpc_pem_read(files, &pem, err);
+
+	rpc_pem_free(&pem);
+	return rc;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RPC_PRIV_H
+#define RPC_PRIV_H
+
+#include "handover.h"
+
+#include <weir_rpc.h>
+
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <grpc/support/alloc.h>
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#define container(p, type, field) ((type *)(void *)((char *)(p)-offsetof(type, field)))
+
+#define RPC_BUDGET_BYTES          ((size_t)64 << 20)
+
+LIST_HEAD(rpc_calls, weir_rpc_call);
+
+struct weir_rpc {
+	struct event_base *base;
+	grpc_completion_queue *cq;
+	struct event *wake;           /* tags are there */
+	struct rpc_handover handover; /* waiting thread: puts, loop's thread: runs */
+	pthread_t thread;
+
+	/* loop's thread: rw */
+	LIST_HEAD(, weir_rpc_channel) channels;
+	LIST_HEAD(, weir_rpc_server) servers;
+	unsigned int live; /* calls and servers: tags of theirs may still come */
+};
+
+/* NULL for NULL; gpr_free(). */
+static inline char *rpc_copy(const char *text)
+{
+	size_t n = text == NULL ? 0 : strlen(text) + 1;
+
+	return text == NULL ? NULL : memcpy(gpr_malloc(n), text, n);
+}
+
+/* message.c: a message <-> what gRPC carries. */
+grpc_slice rpc_pack(const ProtobufCMessage *m);
+grpc_byte_buffer *rpc_buffer_of(grpc_slice slice); /* holds a reference of its own */
+
+/* NULL with the status and text for the peer: it is none, too large, or compressed. */
+struct rpc_refusal {
+	int status;
+	char why[sizeof(((struct weir_err *)0)->msg)];
+};
+ProtobufCMessage *rpc_unpack(const ProtobufCMessageDescriptor *type, grpc_byte_buffer *buffer,
+			     size_t budget_bytes, struct rpc_refusal *refusal);
+
+/* outbox.c: messages of one call that wait for the one on its way. */
+struct rpc_outbox {
+	grpc_byte_buffer *waiting[WEIR_RPC_QUEUE];
+	unsigned int n;
+	bool busy; /* one is on its way */
+};
+bool rpc_outbox_full(const struct rpc_outbox *box);
+void rpc_outbox_put(struct rpc_outbox *box, grpc_slice slice);
+grpc_byte_buffer *rpc_outbox_take(struct rpc_outbox *box); /* the oldest; NULL: none */
+void rpc_outbox_drop(struct rpc_outbox *box);
+
+/* pem.c: certificates read and checked. */
+struct rpc_pem {
+	char *ca, *cert, *key; /* text; NULL: no file was named */
+};
+int rpc_pem_read(const struct weir_rpc_files *files, struct rpc_pem *pem, struct weir_err *err);
+void rpc_pem_free(struct rpc_pem *pem);
+
+/* watch.c: certificates looked at again. */
+struct rpc_watch;
+struct rpc_watch *rpc_watch_open(struct weir_rpc *rpc, const struct weir_rpc_files *files,
+				 void (*changed)(void *user), void *user, struct weir_err *err);
+const struct rpc_pem *rpc_watch_pem(const struct rpc_watch *watch); /* until `changed` */
+void rpc_watch_close(struct rpc_watch *watch);                      /* NULL is fine */
+
+/* channel.c: a connection, held by the channel and each call over it. */
+struct rpc_link {
+	grpc_channel *channel;
+	unsigned int users;
+};
+struct rpc_link *rpc_link_get(struct rpc_link *link);
+void rpc_link_put(struct rpc_link *link);
+
+struct weir_rpc_channel {
+	struct weir_rpc *rpc;
+	LIST_ENTRY(weir_rpc_channel) entry;
+	struct rpc_calls calls;
+	struct rpc_link *link;
+	struct rpc_watch *watch; /* NULL: cleartext */
+	char *target, *name;     /* name: NULL, that of the target */
+	size_t receive_max_bytes;
+	unsigned int keepalive_ms, keepalive_wait_ms, connect_ms;
+};
+
+/* call.c: cancel them; they belong to no channel any more. */
+void rpc_calls_abandon(struct rpc_calls *calls);
+
+/* credentials.c */
+grpc_channel_credentials *rpc_channel_credentials(const struct rpc_pem *pem); /* NULL: cleartext */
+
+struct rpc_identity; /* certificates of one address we listen at, as they are now */
+int rpc_identity_open(struct weir_rpc *rpc, const struct weir_rpc_listen *at,
+		      struct rpc_identity **out, struct weir_err *err); /* NULL: cleartext */
+grpc_server_credentials *rpc_identity_credentials(struct rpc_identity *id);
+void rpc_identity_close(struct rpc_identity *id); /* after the server is destroyed; NULL is fine */
+
+/* address.c */
+bool rpc_target_is_whole(const char *target);                     /* has a port, or is a path */
+int rpc_address_check(const char *address, struct weir_err *err); /* one to listen at? */
+int rpc_address_why(const char *address, struct weir_err *err);   /* why it cannot be listened at */
+
+/* server.c, for stream.c */
+struct weir_rpc_server {
+	struct weir_rpc *rpc;
+	LIST_ENTRY(weir_rpc_server) entry;
+	LIST_HEAD(, weir_rpc_stream) streams;
+	grpc_server *server;
+	struct rpc_tag down;
+	struct event *grace;
+	unsigned int pending; /* calls asked for and calls made: tags of theirs may still come */
+	bool stopping, is_down;
+	void (*gone)(void *user);
+	void *gone_user;
+	void *user;
+	unsigned int n_listens;
+	struct rpc_identity **ids; /* one a listen; NULL: cleartext */
+	uint16_t *ports;
+};
+void rpc_server_put(struct weir_rpc_server *s); /* one less pending */
+void rpc_server_cancel(struct weir_rpc_server *s);
+
+struct weir_rpc_stream {
+	struct weir_rpc_server *server;
+	LIST_ENTRY(weir_rpc_stream) entry;
+	const struct weir_rpc_method *method; /* NULL: of no method we know */
+	grpc_call *call;
+	grpc_metadata_array head;
+	gpr_timespec deadline;
+	grpc_byte_buffer *in;
+	struct rpc_tag close, read, send, finish;
+	unsigned int flying; /* tags that are to come */
+	int cancelled;
+	bool listed, opened, head_sent, closed;
+	bool ending, ended; /* finish was asked for; was sent */
+	int status;
+	char *why;
+	struct rpc_outbox out;
+	char *identity;
+	void *user;
+};
+struct weir_rpc_stream *rpc_stream_create(struct weir_rpc_server *s,
+					  const struct weir_rpc_method *method);
+void rpc_stream_destroy(struct weir_rpc_stream *st); /* no tag is to come */
+void rpc_stream_serve(struct weir_rpc_stream *st);   /* a call came: take its message, open it */
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificate files are looked at every few seconds: what renews them may write them in place, rename
+ * over them, or turn a link elsewhere (as Kubernetes does), and stat() sees it all.
+ */
+#include "rpc_priv.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define CHECK_MS 10000
+
+struct stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec changed;
+};
+
+struct rpc_watch {
+	char *paths[3]; /* CA, certificate, key; NULL: not named */
+	struct stamp stamps[3];
+	struct rpc_pem pem;
+	struct event *timer;
+	void (*changed)(void *user);
+	void *user;
+};
+
+static struct stamp stamp_of(const char *path)
+{
+	struct stat st;
+
+	if (path == NULL || stat(path, &st) < 0)
+		return (struct stamp){ 0 };
+	return (struct stamp){ st.st_dev, st.st_ino, st.st_size, st.st_ctim };
+}
+
+static bool same(const struct stamp *a, const struct stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+/* Taken before the files are read: what changes in between is seen the next time. */
+static bool take_stamps(struct rpc_watch *w)
+{
+	bool differ = false;
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(w->paths); i++) {
+		struct stamp now = stamp_of(w->paths[i]);
+
+		differ |= !same(&now, &w->stamps[i]);
+		w->stamps[i] = now;
+	}
+	return differ;
+}
+
+static int read_all(struct rpc_watch *w, struct rpc_pem *pem, struct weir_err *err)
+{
+	const struct weir_rpc_files files = { w->paths[0], w->paths[1], w->paths[2], 0 };
+
+	return rpc_pem_read(&files, pem, err);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct rpc_watch *w = arg;
+	struct weir_err err = { 0 };
+	struct rpc_pem pem;
+
+	(void)fd;
+	(void)what;
+	if (!take_stamps(w))
+		return;
+	if (read_all(w, &pem, &err) < 0) {
+		weir_log(WEIR_LOG_WARN, "%s; those read before stay in force", err.msg);
+		return;
+	}
+	rpc_pem_free(&w->pem);
+	w->pem = pem;
+	weir_log(WEIR_LOG_INFO, "%s: changed certificates serve new connections",
+		 w->paths[1] != NULL ? w->paths[1] : w->paths[0]);
+	w->changed(w->user);
+}
+
+static char *copy(const char *text)
+{
+	return text == NULL ? NULL : strdup(text);
+}
+
+static int arm(struct rpc_watch *w, struct weir_rpc *rpc, unsigned int check_ms,
+	       struct weir_err *err)
+{
+	struct timeval every = { check_ms / 1000, (suseconds_t)(check_ms % 1000) * 1000 };
+
+	w->timer = event_new(rpc->base, -1, EV_PERSIST, on_timer, w);
+	if (w->timer == NULL || event_add(w->timer, &every) < 0)
+		return weir_err_set(err, ENOMEM, "certificates: no memory to watch them");
+	return 0;
+}
+
+struct rpc_watch *rpc_watch_open(struct weir_rpc *rpc, const struct weir_rpc_files *files,
+				 void (*changed)(void *user), void *user, struct weir_err *err)
+{
+	struct rpc_watch *w = calloc(1, sizeof(*w));
+
+	if (w == NULL) {
+		weir_err_set(err, ENOMEM, "certificates: no memory to read them");
+		return NULL;
+	}
+	w->changed = changed;
+	w->user = user;
+	w->paths[0] = copy(files->ca);
+	w->paths[1] = copy(files->cert);
+	w->paths[2] = copy(files->key);
+	take_stamps(w);
+	if (read_all(w, &w->pem, err) == 0 &&
+	    arm(w, rpc, files->check_ms != 0 ? files->check_ms : CHECK_MS, err) == 0)
+		return w;
+	rpc_watch_close(w);
+	return NULL;
+}
+
+const struct rpc_pem *rpc_watch_pem(const struct rpc_watch *watch)
+{
+	return &watch->pem;
+}
+
+void rpc_watch_close(struct rpc_watch *watch)
+{
+	if (watch == NULL)
+		return;
+	if (watch->timer != NULL)
+		event_free(watch->timer);
+	rpc_pem_free(&watch->pem);
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(watch->paths); i++)
+		free(watch->paths[i]);
+	free(watch);
+}
