@@ -87,7 +87,10 @@ int agent_conf_read(struct agent_conf *c, const char *box_path,
 /* The same with the box of `of`, which is borrowed. */
 int agent_conf_regroup(struct agent_conf *c, const struct agent_conf *of,
 		       const struct agent_group_text *group, struct weir_err_list *errs);
-/* What the box says of its taps holds for packets: not for those of files, or of memory. */
+/*
+ * Of an agent that runs on: what the box says of its taps holds for packets, not for those of files, or of memory; tables
+ * are as large as the box allows, and the group's limit is a setting.
+ */
 void agent_conf_live(struct agent_conf *c);
 /* The log as the box configuration wants it. */
 void agent_log_set(const struct weir_box_conf *b);

@@ -27,7 +27,7 @@ static void size_print(const char *what, uint64_t bytes)
 static void budget_print(const struct agent_conf *c)
 {
 	const uint32_t workers = c->box.cores.workers;
-	const struct weir_pipe_options pipe = agent_pipe_options(c, workers, 0);
+	const struct weir_pipe_options pipe = agent_pipe_options(c, workers, c->box.flow.capacity);
 	const uint64_t flows = workers * (uint64_t)weir_flow_table_bytes(&pipe.budget);
 	const uint64_t all = weir_pipe_bytes(&pipe);
 
@@ -35,7 +35,8 @@ static void budget_print(const struct agent_conf *c)
 	size_print("flow tables", flows);
 	size_print("rings and the rest", all - flows);
 	size_print("together", all);
-	printf("%u flows at most, %u worker%s\n", workers * pipe.budget.flows, workers,
+	printf("%u flows at most, %u worker%s\n",
+	       weir_conf_flows(&c->box, &c->group, WEIR_CAPTURE_ANALYZER), workers,
 	       workers == 1 ? "" : "s");
 }
 

@@ -49,6 +49,7 @@ void agent_log_set(const struct weir_box_conf *b)
 
 void agent_conf_live(struct agent_conf *c)
 {
+	c->settings.flows = weir_conf_flows(&c->box, &c->group, WEIR_CAPTURE_ANALYZER);
 	for (uint32_t i = 0; i < c->box.taps_n; i++)
 		c->settings.attribute.tap_type[i + 1] = (uint16_t)c->box.taps[i].network_type;
 }

@@ -93,6 +93,18 @@ void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow
 	t->timeout_ns[TO_OPENING_RST] = conf->opening_rst_ns;
 }
 
+void weir_flow_table_limit(struct weir_flow_table *t, uint32_t flows, uint64_t now_ns)
+{
+	if (flows == 0 || flows > t->budget.flows)
+		flows = t->budget.flows;
+	if (flows == t->capacity)
+		return;
+	weir_flow_table_flush(t, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_EPOCH, now_ns);
+	t->capacity = flows;
+	t->fresh = 0; /* all entries are free, and those of the lower numbers are taken */
+	t->free_head = FLOW_NONE;
+}
+
 void weir_flow_table_hints(struct weir_flow_table *t, const struct weir_hints *hints,
 			   struct weir_hint_log *log)
 {
@@ -103,6 +115,11 @@ void weir_flow_table_hints(struct weir_flow_table *t, const struct weir_hints *h
 uint32_t weir_flow_table_size(const struct weir_flow_table *t)
 {
 	return t->size;
+}
+
+uint32_t weir_flow_table_capacity(const struct weir_flow_table *t)
+{
+	return t->capacity;
 }
 
 const struct weir_flow_counters *weir_flow_table_counters(const struct weir_flow_table *t)

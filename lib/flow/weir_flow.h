@@ -81,6 +81,12 @@ void weir_flow_table_back(struct weir_flow_table *t);
 /* Settings for what follows; borrowed until the next call. At the start of a burst. */
 void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow_conf *conf);
 
+/*
+ * Hold at most `flows` from now on; 0, or more than the budget's, = the budget's. Where that is another number
+ * the table is made anew: every flow ends with a forced report at watermark `now_ns`. Worker that owns the table.
+ */
+void weir_flow_table_limit(struct weir_flow_table *t, uint32_t flows, uint64_t now_ns);
+
 struct weir_hints;
 struct weir_hint_log;
 
@@ -113,7 +119,8 @@ enum weir_flush_reason { WEIR_FLUSH_END, WEIR_FLUSH_EPOCH };
 void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_reason reason,
 			   uint64_t now_ns);
 
-uint32_t weir_flow_table_size(const struct weir_flow_table *t); /* flows now */
+uint32_t weir_flow_table_size(const struct weir_flow_table *t);     /* flows now */
+uint32_t weir_flow_table_capacity(const struct weir_flow_table *t); /* most at once */
 const struct weir_flow_counters *weir_flow_table_counters(const struct weir_flow_table *t);
 
 #endif

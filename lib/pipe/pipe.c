@@ -16,12 +16,12 @@ static void view_free(struct weir_view *view)
 	free(view);
 }
 
-static struct weir_view *view_create(const struct weir_settings *settings, struct weir_hints *hints)
+static struct weir_view *view_create(struct weir_hints *hints)
 {
 	struct weir_view *view = calloc(1, sizeof(*view));
 
 	if (view != NULL)
-		*view = (struct weir_view){ .settings = settings, .hints = hints };
+		view->hints = hints;
 	return view;
 }
 
@@ -32,7 +32,7 @@ size_t weir_pipe_bytes(const struct weir_pipe_options *o)
 
 static int create_views(struct weir_pipe *p)
 {
-	struct weir_view *view = view_create(p->opt.settings, NULL);
+	struct weir_view *view = view_create(NULL);
 
 	/* A reader that steers is one more. */
 	p->views = view != NULL ? weir_views_create(p->opt.workers + 1, view, view_free) : NULL;
@@ -78,6 +78,7 @@ struct weir_pipe *weir_pipe_create(const struct weir_pipe_options *o, struct wei
 		return NULL;
 	}
 	p->opt = *o;
+	p->regime.settings = o->settings;
 	pthread_mutex_init(&p->lock, NULL);
 	if (create_parts(p) < 0) {
 		weir_err_set(
@@ -254,6 +255,19 @@ int weir_pipe_taps_set(struct weir_pipe *p, const struct weir_pipe_taps *taps)
 	return 0;
 }
 
+int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *settings,
+			   bool ends_flows)
+{
+	const struct regime next = { settings, p->regime.cut + ends_flows };
+	struct plan *plan = plan_copy(p, &next);
+
+	if (plan == NULL)
+		return -ENOMEM;
+	p->regime = next;
+	plan_set(p, plan);
+	return 0;
+}
+
 enum weir_pipe_way weir_pipe_way(const struct weir_pipe *p)
 {
 	struct weir_pipe *rw = (struct weir_pipe *)(uintptr_t)p;
@@ -344,7 +358,7 @@ void weir_pipe_worker_stats(const struct weir_pipe *p, unsigned int worker,
 		.records_used = weir_ring_used(w->records),
 		.records_slots = p->opt.record_slots,
 		.flows = weir_flow_table_size(w->table),
-		.flow_capacity = p->opt.budget.flows,
+		.flow_capacity = weir_flow_table_capacity(p->workers[worker].table),
 	};
 	if (w->in == NULL)
 		return;
@@ -355,7 +369,7 @@ void weir_pipe_worker_stats(const struct weir_pipe *p, unsigned int worker,
 /* Nothing reads a view now: the reader is offline, the workers' rings are empty. */
 static void publish(struct weir_pipe *p, struct weir_hints *hints)
 {
-	struct weir_view *view = view_create(weir_views_get(p->views)->settings, hints);
+	struct weir_view *view = view_create(hints);
 
 	if (view != NULL) {
 		weir_views_publish(p->views, view);
@@ -397,23 +411,12 @@ static void hints_forget(struct weir_pipe *p)
 static struct weir_view *view_copy(const struct weir_pipe *p)
 {
 	const struct weir_view *view = weir_views_get(p->views);
-	struct weir_view *copy = view_create(view->settings, NULL);
+	struct weir_view *copy = view_create(NULL);
 
 	assert(!p->opt.lossless && view->hints == NULL);
 	if (copy != NULL)
 		*copy = *view;
 	return copy;
-}
-
-int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *settings)
-{
-	struct weir_view *view = view_copy(p);
-
-	if (view == NULL)
-		return -ENOMEM;
-	view->settings = settings;
-	weir_views_publish(p->views, view);
-	return 0;
 }
 
 int view_add_capture(struct weir_pipe *p, struct weir_capture *c)

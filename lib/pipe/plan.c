@@ -86,11 +86,42 @@ struct plan *plan_create(const struct weir_pipe *p, const struct weir_pipe_taps 
 
 	if (plan == NULL)
 		return NULL;
+	plan->regime = p->regime;
 	plan->way = direct                ? WEIR_PIPE_DIRECT
 		    : p->opt.workers == 1 ? WEIR_PIPE_ONE_WORKER
 					  : WEIR_PIPE_STEERED;
 	for (unsigned int i = 0; i < (direct ? p->opt.workers : 1); i++) {
 		plan->of[i] = inputs_create(taps, direct ? (int)i : -1);
+		if (plan->of[i] == NULL) {
+			plan_destroy(plan);
+			return NULL;
+		}
+		plan->readers++;
+	}
+	return plan;
+}
+
+static struct inputs *inputs_copy(const struct inputs *in)
+{
+	const size_t bytes = sizeof(*in) + in->n * sizeof(in->input[0]);
+	struct inputs *copy = malloc(bytes);
+
+	if (copy != NULL)
+		memcpy(copy, in, bytes);
+	return copy;
+}
+
+struct plan *plan_copy(const struct weir_pipe *p, const struct regime *regime)
+{
+	const struct plan *old = atomic_load_explicit(&p->plan, memory_order_relaxed);
+	struct plan *plan = calloc(1, sizeof(*plan));
+
+	if (plan == NULL)
+		return NULL;
+	plan->regime = *regime;
+	plan->way = old->way;
+	for (unsigned int i = 0; i < old->readers; i++) {
+		plan->of[i] = inputs_copy(old->of[i]);
 		if (plan->of[i] == NULL) {
 			plan_destroy(plan);
 			return NULL;
@@ -108,7 +139,7 @@ static void clock_start(struct reader *r, uint8_t tap)
 		.tap = { .number = tap,
 			 .lossless = p->opt.lossless,
 			 .epoch = atomic_load_explicit(&p->epoch, memory_order_acquire),
-			 .delay_ns = weir_views_get(p->views)->settings->flow.delay_ns }
+			 .delay_ns = p->regime.settings->flow.delay_ns }
 	};
 }
 

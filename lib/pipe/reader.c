@@ -80,6 +80,7 @@ static uint64_t clock_of(struct reader *r)
 
 static void stamp_burst(struct reader *r, struct burst *b, const struct input *in)
 {
+	b->regime = r->plan->regime;
 	b->src = in->src;
 	b->filter = in->filter;
 	b->slot = in->slot;
@@ -96,7 +97,7 @@ static void run_own(struct reader *r)
 	if (r->own.n == 0)
 		return;
 	stamp_burst(r, &r->own, r->own_of);
-	worker_decode(r->worker, view, r->own.frames, r->own.n);
+	worker_decode(r->worker, r->plan->regime.settings, r->own.frames, r->own.n);
 	worker_stages(r->worker, view, &r->own, r->own.frames, r->own.n);
 	frames_done(r->own.src, r->own.frames, r->own.n);
 	r->own.n = 0;
@@ -139,6 +140,7 @@ static void tell_time(struct reader *r, unsigned int worker)
 
 	if (b == NULL)
 		return;
+	b->regime = r->plan->regime;
 	b->watermark_ns = clock_of(r);
 	weir_ring_push(r->pipe->workers[worker].in);
 	weir_ring_flush(r->pipe->workers[worker].in);
@@ -212,14 +214,13 @@ static const struct input *input_of(const struct reader *r, const struct weir_fr
 
 static void hand_on_released(struct reader *r)
 {
-	const struct weir_view *view = weir_views_get(r->pipe->views);
 	struct weir_frame frames[16];
 	struct weir_pkt pkt;
 	uint16_t n;
 
 	while ((n = weir_fragment_take_released(r->fragments, frames, 16)) > 0)
 		for (uint16_t i = 0; i < n; i++) {
-			weir_decode(&frames[i], &view->settings->decode, &pkt);
+			weir_decode(&frames[i], &r->plan->regime.settings->decode, &pkt);
 			hand_on(r, input_of(r, &frames[i]), &frames[i], &pkt);
 		}
 }
@@ -265,7 +266,7 @@ static bool run_in_place(struct reader *r, const struct input *in, const struct 
 	if (w == NULL)
 		return false;
 	run_own(r);
-	worker_decode(w, view, frames, n);
+	worker_decode(w, r->plan->regime.settings, frames, n);
 	if (fragments_are_needed(r, w->pkts, n))
 		return false;
 	stamp_burst(r, &r->own, in);
@@ -280,8 +281,7 @@ static void hand_on_all(struct reader *r, const struct input *in, struct weir_fr
 {
 	if (n == 0 || run_in_place(r, in, frames, n))
 		return;
-	weir_decode_burst(frames, n, &weir_views_get(r->pipe->views)->settings->decode, r->pkts,
-			  r->outcome);
+	weir_decode_burst(frames, n, &r->plan->regime.settings->decode, r->pkts, r->outcome);
 	for (unsigned int i = 0; i < n; i++)
 		step_frame(r, in, &frames[i], &r->pkts[i]);
 }
@@ -308,7 +308,6 @@ static void follow_epoch(struct reader *r, struct weir_tap *tap)
 		return;
 	publish_all(r, false);
 	tap->epoch = epoch;
-	tap->delay_ns = weir_views_get(r->pipe->views)->settings->flow.delay_ns;
 }
 
 static void take_burst(struct reader *r, const struct input *in, struct weir_frame *frames,
@@ -378,8 +377,7 @@ static void idle(struct reader *r)
 		return;
 	if (!r->pipe->opt.lossless)
 		follow_wall(r);
-	if (r->worker == NULL ||
-	    !worker_idle(r->worker, weir_views_get(r->pipe->views), clock_of(r)))
+	if (r->worker == NULL || !worker_idle(r->worker, clock_of(r)))
 		sleep_a_bit(r);
 }
 
@@ -405,7 +403,7 @@ static void capture(const struct reader *r, const struct input *in, const struct
 static unsigned int keep_rate(struct reader *r, const struct input *in,
 			      const struct weir_frame *frames, unsigned int n, uint64_t now_ns)
 {
-	const uint32_t pps = weir_views_get(r->pipe->views)->settings->max_pps;
+	const uint32_t pps = r->plan->regime.settings->max_pps;
 	struct weir_accounting *acc = &r->acc[in->slot];
 	unsigned int passed;
 
@@ -478,6 +476,21 @@ void reader_leave(struct reader *r)
 	pthread_mutex_unlock(&r->pipe->lock);
 }
 
+/* Nobody holds the settings of another plan any more. */
+static void follow_regime(struct reader *r)
+{
+	const struct regime *regime = &r->plan->regime;
+
+	for (unsigned int i = 0; i < r->inputs->n_taps; i++)
+		r->clocks[r->inputs->taps[i]].tap.delay_ns = regime->settings->flow.delay_ns;
+	if (r->worker != NULL) {
+		worker_follow(r->worker, regime);
+		return;
+	}
+	publish_all(r, true);
+	wait_for_workers(r);
+}
+
 /* False: the plan that is there is for others. */
 static bool follow_plan(struct reader *r)
 {
@@ -492,6 +505,7 @@ static bool follow_plan(struct reader *r)
 	wait_for_workers(r);
 	r->plan = plan;
 	r->inputs = plan->of[r->id];
+	follow_regime(r);
 	/* Release: pairs with is_followed(); all frames were given back. */
 	atomic_store_explicit(&r->seen, plan, memory_order_release);
 	return true;
@@ -530,7 +544,7 @@ bool reader_run(struct reader *r, struct worker *w, enum weir_pipe_way way)
 	weir_views_online(views, r->view_id);
 	over = read_on(r);
 	if (w != NULL)
-		worker_flush(w, weir_views_get(views));
+		worker_flush(w);
 	weir_views_offline(views, r->view_id);
 	return over;
 }

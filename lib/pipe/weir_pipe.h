@@ -81,15 +81,17 @@ int weir_pipe_run(struct weir_pipe *p, const struct weir_pipe_taps *taps, const 
 int weir_pipe_taps_set(struct weir_pipe *p, const struct weir_pipe_taps *taps);
 
 /*
- * Of a live pipe: workers go over to `settings`, borrowed from now on; nobody reads the old ones when it
- * returns. Those that change what a flow is need weir_pipe_epoch_raise() after it. 0 or -ENOMEM. Control
- * thread.
+ * Packets received from now on are counted by `settings`, borrowed until others are set; those before by the old
+ * ones, which nobody reads any more when it returns. `ends_flows`: they change what a flow is, so flows end where
+ * they begin, by a forced report marked WEIR_REC_EPOCH; another number of flows ends them in any case. Waits some ms
+ * for readers and workers. 0, or -ENOMEM and the old ones stay. Control thread, not the reader.
  */
-int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *settings);
+int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *settings,
+			   bool ends_flows);
 
 /*
- * Settings that change what a flow is have changed: bursts received from now on belong to a new epoch,
- * and flows end with the old one, by a forced report marked WEIR_REC_EPOCH. Any thread.
+ * Bursts received from now on belong to a new epoch: flows end with the old one, by a forced report marked
+ * WEIR_REC_EPOCH. Any thread.
  */
 void weir_pipe_epoch_raise(struct weir_pipe *p);
 

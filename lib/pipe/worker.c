@@ -79,6 +79,7 @@ void worker_begin(struct worker *w)
 		weir_dedup_forget(w->dedup);
 	memset(w->acc, 0, sizeof(w->acc));
 	w->watermark_ns = 0;
+	w->regime.settings = NULL;
 	w->last = false;
 }
 
@@ -90,7 +91,29 @@ static void mark_too_old(struct worker *w, const struct weir_frame *frames, unsi
 			w->outcome[i] = WEIR_OUTCOME_TOO_OLD;
 }
 
-/* The tap's settings changed between two bursts: no flow spans both. */
+static void settings_take(struct worker *w, const struct weir_settings *s)
+{
+	const unsigned int workers = w->pipe->opt.workers;
+
+	w->regime.settings = s;
+	weir_flow_table_configure(w->table, &s->flow);
+	weir_flow_table_limit(w->table, (s->flows + workers - 1) / workers, w->watermark_ns);
+}
+
+/* Flows that the change ends do so by the settings that made them. */
+void worker_follow(struct worker *w, const struct regime *regime)
+{
+	if (w->regime.settings == NULL)
+		settings_take(w, regime->settings);
+	if (w->regime.cut != regime->cut)
+		weir_flow_table_flush(w->table, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_EPOCH,
+				      w->watermark_ns);
+	w->regime.cut = regime->cut;
+	if (w->regime.settings != regime->settings)
+		settings_take(w, regime->settings);
+}
+
+/* A new epoch of the tap began between two bursts: no flow spans both. */
 static void follow_epoch(struct worker *w, const struct burst *b)
 {
 	if (weir_likely(w->epoch[b->tap] == b->epoch))
@@ -99,12 +122,12 @@ static void follow_epoch(struct worker *w, const struct burst *b)
 	w->epoch[b->tap] = b->epoch;
 }
 
-void worker_decode(struct worker *w, const struct weir_view *view, const struct weir_frame *frames,
-		   unsigned int n)
+void worker_decode(struct worker *w, const struct weir_settings *settings,
+		   const struct weir_frame *frames, unsigned int n)
 {
 	const uint64_t start = rte_rdtsc();
 
-	weir_decode_burst(frames, n, &view->settings->decode, w->pkts, w->outcome);
+	weir_decode_burst(frames, n, &settings->decode, w->pkts, w->outcome);
 	w->cycles += rte_rdtsc() - start;
 }
 
@@ -124,10 +147,11 @@ static void count_outcomes(struct worker *w, uint8_t slot, unsigned int n)
 void worker_stages(struct worker *w, const struct weir_view *view, const struct burst *b,
 		   const struct weir_frame *frames, unsigned int n)
 {
-	const struct weir_settings *s = view->settings;
+	const struct weir_settings *s = b->regime.settings;
 	const uint64_t start = rte_rdtsc();
 
-	weir_flow_table_configure(w->table, &s->flow);
+	if (weir_unlikely(w->regime.settings != s || w->regime.cut != b->regime.cut))
+		worker_follow(w, &b->regime);
 	weir_flow_table_hints(w->table, view->hints, w->hints);
 	follow_epoch(w, b);
 	if (b->filter != NULL)
@@ -145,19 +169,22 @@ void worker_stages(struct worker *w, const struct weir_view *view, const struct 
 	w->packets += n;
 }
 
-bool worker_idle(struct worker *w, const struct weir_view *view, uint64_t watermark_ns)
+bool worker_idle(struct worker *w, uint64_t watermark_ns)
 {
-	weir_flow_table_configure(w->table, &view->settings->flow);
+	if (w->regime.settings == NULL)
+		return false; /* it has had nothing yet */
 	w->watermark_ns = watermark_ns;
 	return weir_flow_table_expire(w->table, watermark_ns, EXPIRE_BUDGET);
 }
 
-void worker_flush(struct worker *w, const struct weir_view *view)
+void worker_flush(struct worker *w)
 {
 	/* At the end of a live run no packet waits for this worker any more: records may take their time. */
 	w->last = atomic_load_explicit(w->pipe->stop, memory_order_relaxed);
-	weir_flow_table_configure(w->table, &view->settings->flow);
-	weir_flow_table_flush(w->table, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_END, w->watermark_ns);
+	if (w->regime.settings != NULL)
+		weir_flow_table_flush(w->table, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_END,
+				      w->watermark_ns);
+	w->regime.settings = NULL; /* nobody tells it of others until it has packets again */
 }
 
 /* Bursts wait in the ring: all that are ready, in place. */
@@ -171,11 +198,12 @@ static void work(struct worker *w)
 
 		for (uint32_t i = 0; i < n; i++) {
 			if (b[i].n > 0) {
-				worker_decode(w, view, b[i].frames, b[i].n);
+				worker_decode(w, b[i].regime.settings, b[i].frames, b[i].n);
 				worker_stages(w, view, &b[i], b[i].frames, b[i].n);
 				frames_done(b[i].src, b[i].frames, b[i].n);
 			} else {
-				worker_idle(w, view, b[i].watermark_ns);
+				worker_follow(w, &b[i].regime);
+				worker_idle(w, b[i].watermark_ns);
 			}
 			weir_ring_pop(w->in, 1);
 		}
@@ -186,8 +214,7 @@ static void work(struct worker *w)
 /* Before it sleeps: flows that are due, as long as no burst comes. */
 static void catch_up(struct worker *w)
 {
-	while (weir_ring_is_empty(w->in) &&
-	       worker_idle(w, weir_views_get(w->pipe->views), w->watermark_ns))
+	while (weir_ring_is_empty(w->in) && worker_idle(w, w->watermark_ns))
 		;
 }
 
@@ -215,7 +242,7 @@ void *worker_main(void *worker)
 		weir_views_offline(views, w->id);
 	} while (weir_ring_wait(w->in));
 	weir_views_online(views, w->id);
-	worker_flush(w, weir_views_get(views));
+	worker_flush(w);
 	weir_views_offline(views, w->id);
 	return NULL;
 }

@@ -22,10 +22,15 @@
 
 /* What workers read and control may change. */
 struct weir_view {
-	const struct weir_settings *settings;
 	struct weir_hints *hints; /* owned; NULL = nothing learned yet */
 	struct weir_capture *captures[WEIR_CAPTURES_MAX];
 	unsigned int n_captures;
+};
+
+/* By what a packet is counted. It comes with each burst, so that what was received before a change is not touched. */
+struct regime {
+	const struct weir_settings *settings; /* NULL = not known yet */
+	uint32_t cut;                         /* rises with settings that change what a flow is */
 };
 
 /* A queue of a source, as a reader polls it. */
@@ -47,6 +52,7 @@ struct inputs {
 
 /* Who polls what. Made by control, immutable. */
 struct plan {
+	struct regime regime;
 	enum weir_pipe_way way;
 	unsigned int readers;
 	struct inputs *of[WEIR_PIPE_WORKERS_MAX];
@@ -54,6 +60,7 @@ struct plan {
 
 /* Frames of one port on their way to a worker, and the clock when they left. */
 struct burst {
+	struct regime regime;
 	struct weir_source *src; /* whose frames they are, but held ones */
 	const struct weir_filter *filter;
 	uint64_t watermark_ns; /* nothing older than this minus the delay will follow, of any tap */
@@ -78,6 +85,7 @@ struct worker {
 	/* this worker: rw */
 	alignas(WEIR_CACHE_LINE) uint64_t cycles;
 	uint64_t packets, start_tsc;
+	struct regime regime; /* of the last burst */
 	uint32_t epoch[WEIR_TAP_MAX + 1];
 	uint64_t watermark_ns;
 	bool last; /* the run is over, what is open is closed */
@@ -129,6 +137,7 @@ struct weir_pipe {
 	const atomic_bool *stop; /* of the run */
 	_Atomic uint32_t epoch;  /* any thread: rw, readers: ro */
 
+	struct regime regime;        /* control: rw */
 	pthread_mutex_t lock;        /* of who swaps plans, and of readers that come and go */
 	_Atomic(struct plan *) plan; /* control: rw, readers: ro */
 	bool backed;                 /* the tables are */
@@ -143,6 +152,8 @@ void view_remove_capture(struct weir_pipe *p, const struct weir_capture *c);
 
 /* plan.c */
 struct plan *plan_create(const struct weir_pipe *p, const struct weir_pipe_taps *taps);
+/* The plan that holds, with another regime. NULL without memory. */
+struct plan *plan_copy(const struct weir_pipe *p, const struct regime *regime);
 void plan_destroy(struct plan *plan);
 /* Swap it in (given), and wait for the readers that are active. Control thread. */
 void plan_set(struct weir_pipe *p, struct plan *plan);
@@ -156,15 +167,17 @@ int worker_init(struct worker *w, struct weir_pipe *p, unsigned int id);
 void worker_fini(struct worker *w);
 /* Each run is as the first. */
 void worker_begin(struct worker *w);
+/* What comes next is counted by `regime`. */
+void worker_follow(struct worker *w, const struct regime *regime);
 /* First stage of a burst: w->pkts and w->outcome are what `n` frames say. */
-void worker_decode(struct worker *w, const struct weir_view *view, const struct weir_frame *frames,
-		   unsigned int n);
+void worker_decode(struct worker *w, const struct weir_settings *settings,
+		   const struct weir_frame *frames, unsigned int n);
 /* The other stages of what was decoded. Frames are the caller's to give back. */
 void worker_stages(struct worker *w, const struct weir_view *view, const struct burst *b,
 		   const struct weir_frame *frames, unsigned int n);
 /* Time has come this far without a packet. True: more flows are due than were looked at. */
-bool worker_idle(struct worker *w, const struct weir_view *view, uint64_t watermark_ns);
-void worker_flush(struct worker *w, const struct weir_view *view);
+bool worker_idle(struct worker *w, uint64_t watermark_ns);
+void worker_flush(struct worker *w);
 void *worker_main(void *worker); /* bursts from a ring, until it is closed */
 /* Name and pin the calling thread, which is this worker's. */
 void worker_thread_setup(struct worker *w);

@@ -212,7 +212,7 @@ static void test_new_settings_hold_for_packets_that_come_after(void)
 	live_wait_received(&l, 0, 200);
 	test_settings(&dedup);
 	dedup.dedup_enabled = true;
-	CU_ASSERT_EQUAL(weir_pipe_settings_set(l.p, &dedup), 0);
+	CU_ASSERT_EQUAL(weir_pipe_settings_set(l.p, &dedup, false), 0);
 	atomic_store(&a.allowed, 400);
 	live_wait_received(&l, 0, 400);
 	live_stop(&l);
@@ -236,7 +236,7 @@ static void test_packets_beyond_the_rate_are_refused_and_counted(void)
 		live_start(&l, workers);
 		test_settings(&settings);
 		settings.max_pps = 100;
-		CU_ASSERT_EQUAL(weir_pipe_settings_set(l.p, &settings), 0);
+		CU_ASSERT_EQUAL(weir_pipe_settings_set(l.p, &settings, false), 0);
 		live_script_init(&a, 3000);
 		port.source = &a.s.src;
 		live_taps(&l, &tap, 1);
@@ -281,7 +281,7 @@ static void test_flows_end_in_their_time_when_the_last_tap_is_gone(void)
 		live_start(&l, workers);
 		test_settings(&settings);
 		settings.flow.established_ns = settings.flow.others_ns = S;
-		CU_ASSERT_EQUAL(weir_pipe_settings_set(l.p, &settings), 0);
+		CU_ASSERT_EQUAL(weir_pipe_settings_set(l.p, &settings, false), 0);
 		live_script_init(&a, 10);
 		port.source = &a.s.src;
 		live_taps(&l, &tap, 1);

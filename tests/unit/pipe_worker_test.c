@@ -132,6 +132,41 @@ static void test_a_duplicate_is_counted_and_in_no_flow(void)
 	script_fini(&s);
 }
 
+static void limit_to(unsigned int flows, unsigned int workers, uint64_t *evicted)
+{
+	struct weir_settings settings;
+	struct weir_flow_counters c;
+	struct weir_flow_rec *rec;
+	struct weir_pipe *p;
+	struct script s;
+	unsigned int n;
+
+	test_settings(&settings);
+	settings.flows = flows;
+	talk(&s);
+	p = test_pipe(&settings, workers, true);
+	test_run(p, &s.src);
+	rec = test_records(p, workers, &n);
+	CU_ASSERT_EQUAL(test_packets(rec, n), PACKETS);
+	weir_pipe_flow_counters(p, &c);
+	*evicted = c.evicted_half_open + c.evicted_one_way + c.evicted_idle;
+	free(rec);
+	weir_pipe_destroy(p);
+	script_fini(&s);
+}
+
+static void test_no_more_flows_are_held_than_the_settings_allow(void)
+{
+	uint64_t evicted;
+
+	limit_to(TALKS, 1, &evicted);
+	CU_ASSERT_EQUAL(evicted, 0);
+	limit_to(TALKS - 1, 1, &evicted);
+	CU_ASSERT(evicted > 0);
+	limit_to(20, 2, &evicted);
+	CU_ASSERT(evicted > 0);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -140,6 +175,8 @@ int main(void)
 		  test_without_a_new_epoch_no_record_is_marked },
 		{ "a duplicate is counted, and in no flow",
 		  test_a_duplicate_is_counted_and_in_no_flow },
+		{ "no more flows are held than the settings allow",
+		  test_no_more_flows_are_held_than_the_settings_allow },
 		CU_TEST_INFO_NULL,
 	};
 

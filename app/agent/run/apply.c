@@ -141,12 +141,10 @@ static int settings_take(struct run *r, struct agent_conf *next, const struct we
 			  box_changes_flows(&r->conf->settings, &next->settings);
 	struct agent_conf *old = r->conf;
 
-	if (weir_pipe_settings_set(r->pipe, &next->settings) != 0)
+	if (weir_pipe_settings_set(r->pipe, &next->settings, ends) != 0)
 		return weir_err_set(err, ENOMEM, "no memory for the settings of flows");
-	if (ends) {
-		weir_pipe_epoch_raise(r->pipe);
+	if (ends)
 		tell(t, "settings of flows: changed; open flows end with a report");
-	}
 	r->conf = next;
 	conf_release(r, old);
 	return 0;

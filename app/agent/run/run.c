@@ -231,7 +231,8 @@ static int boot_outside(struct run *r, struct weir_err *err)
 static int boot_inside(struct run *r, struct weir_err *err)
 {
 	const struct weir_box_conf *box = &r->conf->box;
-	const struct weir_pipe_options pipe = agent_pipe_options(r->conf, box->cores.workers, 0);
+	const struct weir_pipe_options pipe = agent_pipe_options(r->conf, box->cores.workers,
+								 box->flow.capacity);
 
 	weir_log(WEIR_LOG_INFO, "memory: %zu MiB for flows, rings and workers",
 		 weir_pipe_bytes(&pipe) >> 20);
