@@ -90,6 +90,30 @@ class Operator(live.LiveCase):
         self.assertEqual(agent.stop(), weir.OK)
         self.assertEqual(self.rows('SELECT count(*) FROM flow'), [(50,)])
 
+    def test_watch_says_how_many_records_it_was_not_shown(self):
+        self.agent(self.conf(TAP))
+        path = os.path.join(self.dir, 'seen')
+        with open(path, 'w', encoding='utf-8') as out:
+            watch = subprocess.Popen([weir.CTL, '--socket', self.socket, 'flow', 'watch', '-o', 'jsonl'],
+                                     stdout=out, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(watch.kill)
+        time.sleep(0.5)
+        watch.send_signal(signal.SIGSTOP)
+        self.send(live.conversation(15000), pps=40000)
+        live.wait_for(lambda: self.rows('SELECT count(*) FROM flow') == [(15000,)], 60)
+        watch.send_signal(signal.SIGCONT)
+        time.sleep(1)
+        self.send(live.conversation(10, sport=40000))
+        live.wait_for(lambda: self.rows('SELECT count(*) FROM flow') == [(15010,)], 60)
+        time.sleep(1)
+        watch.send_signal(signal.SIGINT)
+        err = watch.communicate(timeout=30)[1]
+        with open(path, encoding='utf-8') as f:
+            seen = sum(1 for _ in f)
+        left_out = int(err.split(' records were left out')[0].split()[-1])
+        self.assertGreater(left_out, 0)
+        self.assertEqual(seen + left_out, 15010)
+
     def test_a_capture_holds_what_was_sent_and_ends_by_count_time_or_signal(self):
         agent = self.agent(self.conf(TAP))
         frames = live.conversation(20)

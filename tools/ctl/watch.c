@@ -7,6 +7,8 @@
 #include <weir_export.h>
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #define LOOK_MS  500
 #define READ_MAX (16 * WEIR_JSON_MAX)
@@ -16,6 +18,7 @@ struct watch {
 	const struct filter *filter;
 	struct view *view;
 	uint64_t left;
+	uint64_t left_out;    /* records that the agent had no room for */
 	char bytes[READ_MAX]; /* lines, the last one not whole yet */
 	size_t len;
 };
@@ -23,10 +26,14 @@ struct watch {
 static int take_line(struct watch *w, const char *line, size_t len, struct weir_err *err)
 {
 	json_t *object = json_loadb(line, len, 0, NULL);
+	const uint64_t left_out = agent_u64(object, "left_out");
 	struct weir_flow_rec rec;
-	bool is_record = rec_from_json(&rec, object);
+	bool is_record = left_out == 0 && rec_from_json(&rec, object);
 
 	json_decref(object);
+	w->left_out += left_out;
+	if (left_out > 0)
+		return 0;
 	if (!is_record)
 		return weir_err_set(err, EBADMSG,
 				    "flow watch: what the agent sends is no flow record: are agent "
@@ -86,6 +93,17 @@ static enum ctl_exit run(struct watch *w, const volatile sig_atomic_t *stop, str
 	return agent_exit(err);
 }
 
+/* Nothing is left out unsaid. */
+static void say_left_out(const struct watch *w)
+{
+	if (w->left_out > 0)
+		fprintf(stderr,
+			"weirctl: flow watch: %" PRIu64
+			" records were left out: they came faster than they were read. The "
+			"store and other sinks have them\n",
+			w->left_out);
+}
+
 enum ctl_exit ctl_flow_watch(struct ctl *ctl, struct weir_err *err)
 {
 	static struct watch w;
@@ -100,6 +118,7 @@ enum ctl_exit ctl_flow_watch(struct ctl *ctl, struct weir_err *err)
 	} else {
 		w.view = view_begin(ctl->format, err);
 		code = w.view != NULL ? view_end(w.view, run(&w, stop, err), err) : CTL_FAILED;
+		say_left_out(&w);
 	}
 	weir_ctl_client_close(w.client);
 	return code;

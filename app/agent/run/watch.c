@@ -6,6 +6,8 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ struct viewer {
 	struct watch *w;
 	struct weir_ctl_stream *stream;
 	struct viewer *next;
+	uint64_t left_out; /* records, since it was last told */
 };
 
 struct watch {
@@ -27,6 +30,7 @@ struct watch {
 	struct event *wake;
 	atomic_uint viewers_n;   /* loop: wo; sink's thread: ro */
 	_Atomic uint64_t unseen; /* sink's thread: wo */
+	uint64_t unseen_told;    /* of `unseen` */
 	uint64_t untold;
 	struct viewer *viewers;
 };
@@ -89,14 +93,38 @@ struct weir_sink *watch_sink(struct watch *w, struct weir_err *err)
 	return &s->base;
 }
 
+/* False: what was left out cannot be said either. */
+static bool tell_left_out(struct viewer *v)
+{
+	char line[64];
+	const int len = snprintf(line, sizeof(line), "{\"left_out\":%" PRIu64 "}\n", v->left_out);
+
+	if (v->left_out > 0 && weir_ctl_stream_write(v->stream, line, (size_t)len))
+		v->left_out = 0;
+	return v->left_out == 0;
+}
+
 static void tell(struct watch *w, const struct weir_flow_rec *rec)
 {
 	char line[WEIR_JSON_MAX];
 	const size_t len = weir_flow_rec_json(line, rec);
 
-	for (const struct viewer *v = w->viewers; v != NULL; v = v->next)
-		if (!weir_ctl_stream_write(v->stream, line, len))
-			w->untold++;
+	for (struct viewer *v = w->viewers; v != NULL; v = v->next) {
+		if (tell_left_out(v) && weir_ctl_stream_write(v->stream, line, len))
+			continue;
+		v->left_out++;
+		w->untold++;
+	}
+}
+
+/* What found no room in the ring nobody has seen. */
+static void take_unseen(struct watch *w)
+{
+	const uint64_t unseen = atomic_load_explicit(&w->unseen, memory_order_relaxed);
+
+	for (struct viewer *v = w->viewers; v != NULL; v = v->next)
+		v->left_out += unseen - w->unseen_told;
+	w->unseen_told = unseen;
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -108,6 +136,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	eventfd_read(fd, &count);
+	take_unseen(w);
 	for (done = 0; done < AT_ONCE && (n = weir_ring_peek(w->ring, &slot, 64)) > 0; done += n) {
 		for (uint32_t i = 0; i < n; i++)
 			tell(w, (const struct weir_flow_rec *)slot + i);
@@ -159,6 +188,7 @@ int watch_add(struct watch *w, struct weir_ctl_stream *s, struct weir_err *err)
 	v = malloc(sizeof(*v));
 	if (v == NULL)
 		return weir_err_set(err, ENOMEM, "watch: no memory");
+	take_unseen(w); /* before this one came */
 	*v = (struct viewer){ .w = w, .stream = s, .next = w->viewers };
 	w->viewers = v;
 	w->viewers_n++;
