@@ -85,9 +85,9 @@ static void refuse(struct weir_rpc_call *c, int status, const char *why)
 
 static void read_next(struct weir_rpc_call *c)
 {
-	grpc_op op = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &c->in };
+	grpc_op recv = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &c->in };
 
-	batch(c, &op, 1, &c->read);
+	batch(c, &recv, 1, &c->read);
 }
 
 static void take_message(struct weir_rpc_call *c)
@@ -124,22 +124,22 @@ static void on_read(struct rpc_tag *tag, bool ok)
 
 static void send_half_close(struct weir_rpc_call *c)
 {
-	grpc_op op = { .op = GRPC_OP_SEND_CLOSE_FROM_CLIENT };
+	grpc_op half = { .op = GRPC_OP_SEND_CLOSE_FROM_CLIENT };
 
 	c->closed = true;
-	batch(c, &op, 1, &c->close);
+	batch(c, &half, 1, &c->close);
 }
 
 /* The next that waits is on its way; false: none does. */
 static bool send_next(struct weir_rpc_call *c)
 {
 	grpc_byte_buffer *next = rpc_outbox_take(&c->out);
-	grpc_op op = { .op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = next };
+	grpc_op send = { .op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = next };
 
 	if (next == NULL)
 		return false;
 	c->out.busy = true;
-	batch(c, &op, 1, &c->send);
+	batch(c, &send, 1, &c->send);
 	grpc_byte_buffer_destroy(next);
 	return true;
 }

@@ -103,11 +103,11 @@ err_say:
 
 static void end_all(struct weir_rpc *rpc)
 {
-	struct weir_rpc_server *s;
+	struct weir_rpc_server *s = LIST_FIRST(&rpc->servers);
 
 	while (!LIST_EMPTY(&rpc->channels))
 		weir_rpc_channel_close(LIST_FIRST(&rpc->channels));
-	LIST_FOREACH(s, &rpc->servers, entry) {
+	for (; s != NULL; s = LIST_NEXT(s, entry)) {
 		weir_rpc_server_stop(s, 0, NULL, NULL);
 		rpc_server_cancel(s); /* of one that was stopping already, too */
 	}

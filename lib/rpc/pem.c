@@ -71,29 +71,38 @@ static int in_force(const char *path, const X509 *cert, struct weir_err *err)
 	return 0;
 }
 
-/* The first certificate of a text, which the caller frees; all of them are in force. */
-static int check_certificates(const char *path, const char *text, X509 **first,
+/*
+ * The first certificate of a text, which the caller frees. Of our own each has to be in force, of authorities
+ * (`any`) one: bundles keep old ones.
+ */
+static int check_certificates(const char *path, const char *text, bool any, X509 **first,
 			      struct weir_err *err)
 {
 	BIO *bio = BIO_new_mem_buf(text, -1);
+	unsigned int good = 0, bad = 0;
 	X509 *cert;
 	int rc = 0;
 
 	*first = NULL;
-	while (rc == 0 && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
-		rc = in_force(path, cert, err);
+	while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		if (in_force(path, cert, bad == 0 ? err : NULL) == 0)
+			good++;
+		else
+			bad++;
 		if (*first == NULL)
 			*first = cert;
 		else
 			X509_free(cert);
 	}
-	if (rc == 0 && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
 		rc = weir_err_set(err, EBADMSG, "%s: a certificate in it is damaged: %s", path,
 				  ERR_reason_error_string(ERR_peek_last_error()));
-	if (rc == 0 && *first == NULL)
+	else if (good == 0 && bad == 0)
 		rc = weir_err_set(err, EBADMSG,
 				  "%s: there is no certificate in it (-----BEGIN CERTIFICATE-----)",
 				  path);
+	else if (good == 0 || (bad > 0 && !any))
+		rc = -EKEYREJECTED; /* said above */
 	ERR_clear_error();
 	BIO_free(bio);
 	return rc;
@@ -129,7 +138,7 @@ static int read_own(const struct weir_rpc_files *files, struct rpc_pem *pem, str
 
 	rc = read_text(files->cert, &pem->cert, err);
 	if (rc == 0)
-		rc = check_certificates(files->cert, pem->cert, &cert, err);
+		rc = check_certificates(files->cert, pem->cert, false, &cert, err);
 	if (rc == 0)
 		rc = read_text(files->key, &pem->key, err);
 	if (rc == 0)
@@ -150,7 +159,7 @@ int rpc_pem_read(const struct weir_rpc_files *files, struct rpc_pem *pem, struct
 	if (files->ca != NULL) {
 		rc = read_text(files->ca, &pem->ca, err);
 		if (rc == 0)
-			rc = check_certificates(files->ca, pem->ca, &ca, err);
+			rc = check_certificates(files->ca, pem->ca, true, &ca, err);
 		X509_free(ca);
 	}
 	if (rc == 0 && files->cert != NULL)

@@ -17,7 +17,10 @@
 
 #define RPC_BUDGET_BYTES          ((size_t)64 << 20)
 
+LIST_HEAD(rpc_channels, weir_rpc_channel);
 LIST_HEAD(rpc_calls, weir_rpc_call);
+LIST_HEAD(rpc_servers, weir_rpc_server);
+LIST_HEAD(rpc_streams, weir_rpc_stream);
 
 struct weir_rpc {
 	struct event_base *base;
@@ -27,8 +30,8 @@ struct weir_rpc {
 	pthread_t thread;
 
 	/* loop's thread: rw */
-	LIST_HEAD(, weir_rpc_channel) channels;
-	LIST_HEAD(, weir_rpc_server) servers;
+	struct rpc_channels channels;
+	struct rpc_servers servers;
 	unsigned int live; /* calls and servers: tags of theirs may still come */
 };
 
@@ -117,7 +120,7 @@ int rpc_address_why(const char *address, struct weir_err *err);   /* why it cann
 struct weir_rpc_server {
 	struct weir_rpc *rpc;
 	LIST_ENTRY(weir_rpc_server) entry;
-	LIST_HEAD(, weir_rpc_stream) streams;
+	struct rpc_streams streams;
 	grpc_server *server;
 	struct rpc_tag down;
 	struct event *grace;

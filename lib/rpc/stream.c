@@ -128,9 +128,9 @@ static ProtobufCMessage *unpack(struct weir_rpc_stream *st)
 
 static void read_next(struct weir_rpc_stream *st)
 {
-	grpc_op op = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &st->in };
+	grpc_op recv = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &st->in };
 
-	batch(st, &op, 1, &st->read);
+	batch(st, &recv, 1, &st->read);
 }
 
 static void on_read(struct rpc_tag *tag, bool ok)
@@ -186,13 +186,13 @@ static void open(struct weir_rpc_stream *st)
 
 void rpc_stream_serve(struct weir_rpc_stream *st)
 {
-	grpc_op op = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER,
-		       .data.recv_close_on_server.cancelled = &st->cancelled };
+	grpc_op over = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER,
+			 .data.recv_close_on_server.cancelled = &st->cancelled };
 
 	st->server->pending++;
 	LIST_INSERT_HEAD(&st->server->streams, st, entry);
 	st->flying++; /* this function's */
-	batch(st, &op, 1, &st->close);
+	batch(st, &over, 1, &st->close);
 	if (st->method == NULL)
 		weir_rpc_stream_finish(st, WEIR_RPC_UNIMPLEMENTED, "no such method");
 	else if (st->server->stopping)

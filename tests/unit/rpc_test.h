@@ -175,7 +175,7 @@ static inline void run_ms(unsigned int ms)
 	event_free(ev);
 }
 
-static void on_gone(void *user)
+static inline void on_gone(void *user)
 {
 	(void)user;
 	gone++;
