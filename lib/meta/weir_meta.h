@@ -137,15 +137,16 @@ const struct weir_meta_drops *weir_meta_builder_drops(const struct weir_meta_bui
 struct weir_meta *weir_meta_freeze(const struct weir_meta_builder *b, struct weir_err *err);
 
 /*
- * A base with few changes on it: the interfaces of `changed` (may be NULL) are as they say there,
- * those of `gone` are not there. Everything else, CIDRs and peers too, is the base's. What a removed
- * interface shared with another (an address twice in one VPC) is hidden until the next base.
+ * A base with few changes on it: the interfaces of `gone` are not there, those of `changed` are as they
+ * say there; either may be NULL. Of a changed interface its former rows are given as gone. Everything
+ * else, CIDRs, peers and segments too, is the base's. What an interface that is gone shared with another
+ * (a MAC, an address twice in one VPC) is hidden until the next base.
  *
  * `base` may itself have changes: they are kept. It is shared, and may be destroyed before the
  * result. NULL with `err` (ENOMEM). Builder thread.
  */
-struct weir_meta *weir_meta_overlay(struct weir_meta *base, const struct weir_meta_builder *changed,
-				    const struct weir_meta_builder *gone, struct weir_err *err);
+struct weir_meta *weir_meta_overlay(struct weir_meta *base, const struct weir_meta_builder *gone,
+				    const struct weir_meta_builder *changed, struct weir_err *err);
 
 /* Interfaces changed or gone since the base was made: when many, it is time for a new base. */
 size_t weir_meta_overlay_size(const struct weir_meta *m);
@@ -233,7 +234,7 @@ struct weir_meta_end {
 	bool is_local_mac, is_local_ip;
 	bool is_vip;
 	bool has_real_ip;
-	union weir_ip real_ip; /* of a virtual address: the interface's own */
+	union weir_ip real_ip; /* with has_real_ip: of a virtual address the interface's own */
 };
 
 struct weir_meta_label {

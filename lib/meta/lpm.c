@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A scope knows which lengths it has; each length is one look-up in a hash table shared by all
+ * scopes. Prefixes of real networks have a handful of lengths, so this is a handful of look-ups.
+ */
+#include "table.h"
+
+#include <weir_lpm.h>
+
+#include <stdlib.h>
+
+#define LEN6_WORDS  3 /* bits 0 to 128 */
+#define SCOPE_SHIFT 38
+#define LEN_SHIFT   32
+
+struct scope {
+	uint64_t len4; /* bit n: there is a prefix of n bits */
+	uint64_t len6[LEN6_WORDS];
+};
+
+struct weir_lpm {
+	struct table scopes; /* scope -> its place in scope[] + 1 */
+	struct table v4;     /* place, length, address -> value + 1 */
+	struct table v6;
+	struct scope *scope;
+	uint32_t scope_count;
+};
+
+static uint64_t key4(uint32_t scope, unsigned int len, const union weir_ip *masked)
+{
+	return (uint64_t)scope << SCOPE_SHIFT | (uint64_t)len << LEN_SHIFT | masked->w[0];
+}
+
+static void key6(uint32_t scope, unsigned int len, const union weir_ip *masked, uint64_t key[3])
+{
+	key[0] = masked->q[0];
+	key[1] = masked->q[1];
+	key[2] = (uint64_t)scope << SCOPE_SHIFT | len;
+}
+
+static uint32_t scope_take(struct weir_lpm *lpm, uint64_t id)
+{
+	const uint64_t there = table_get16(&lpm->scopes, id);
+
+	if (there != 0)
+		return (uint32_t)there - 1;
+	lpm->scope[lpm->scope_count] = (struct scope){ 0 };
+	table_put16(&lpm->scopes, id, lpm->scope_count + 1);
+	return lpm->scope_count++;
+}
+
+static void put(struct weir_lpm *lpm, const struct weir_lpm_row *row)
+{
+	const struct weir_prefix *p = &row->prefix;
+	const uint32_t place = scope_take(lpm, row->scope);
+	struct scope *s = &lpm->scope[place];
+	uint64_t key[3];
+
+	if (!p->is_ipv6) {
+		s->len4 |= UINT64_C(1) << p->len;
+		table_put16(&lpm->v4, key4(place, p->len, &p->ip), (uint64_t)row->value + 1);
+		return;
+	}
+	s->len6[p->len / 64] |= UINT64_C(1) << p->len % 64;
+	key6(place, p->len, &p->ip, key);
+	table_put32(&lpm->v6, key, (uint64_t)row->value + 1);
+}
+
+static size_t count6(const struct weir_lpm_row *rows, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += rows[i].prefix.is_ipv6;
+	return count;
+}
+
+struct weir_lpm *weir_lpm_create(const struct weir_lpm_row *rows, size_t n)
+{
+	struct weir_lpm *lpm = calloc(1, sizeof(*lpm));
+	const size_t n6 = count6(rows, n);
+
+	if (lpm == NULL)
+		return NULL;
+	lpm->scope = calloc(n + 1, sizeof(*lpm->scope));
+	if (lpm->scope == NULL || table_init(&lpm->scopes, n, sizeof(struct row16)) < 0 ||
+	    table_init(&lpm->v4, n - n6, sizeof(struct row16)) < 0 ||
+	    table_init(&lpm->v6, n6, sizeof(struct row32)) < 0) {
+		weir_lpm_destroy(lpm);
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++)
+		put(lpm, &rows[i]);
+	return lpm;
+}
+
+void weir_lpm_destroy(struct weir_lpm *lpm)
+{
+	if (lpm == NULL)
+		return;
+	table_fini(&lpm->scopes);
+	table_fini(&lpm->v4);
+	table_fini(&lpm->v6);
+	free(lpm->scope);
+	free(lpm);
+}
+
+size_t weir_lpm_bytes(const struct weir_lpm *lpm)
+{
+	return sizeof(*lpm) + lpm->scopes.bytes + lpm->v4.bytes + lpm->v6.bytes +
+	       (lpm->scope_count + 1) * sizeof(*lpm->scope);
+}
+
+uint32_t weir_lpm_scope(const struct weir_lpm *lpm, uint64_t scope)
+{
+	return (uint32_t)table_get16(&lpm->scopes, scope) - 1;
+}
+
+/* Of prefixes with less than `bits` bits. */
+static uint32_t find4(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip,
+		      unsigned int bits)
+{
+	const uint32_t host = weir_be32(ip->b);
+	uint64_t left = lpm->scope[scope].len4 & ((UINT64_C(1) << bits) - 1);
+
+	while (left != 0) {
+		const unsigned int len = 63 - (unsigned int)__builtin_clzll(left);
+		const uint32_t mask = len == 0 ? 0 : UINT32_MAX << (32 - len);
+		const union weir_ip masked = { .w = { __builtin_bswap32(host & mask) } };
+		const uint64_t value = table_get16(&lpm->v4, key4(scope, len, &masked));
+
+		if (value != 0)
+			return (uint32_t)(value - 1);
+		left ^= UINT64_C(1) << len;
+	}
+	return WEIR_LPM_NONE;
+}
+
+static uint32_t find6(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip,
+		      unsigned int bits)
+{
+	for (unsigned int word = LEN6_WORDS; word-- > 0;) {
+		uint64_t left = lpm->scope[scope].len6[word];
+
+		if (bits < (word + 1) * 64)
+			left &= bits > word * 64 ? (UINT64_C(1) << (bits - word * 64)) - 1 : 0;
+		while (left != 0) {
+			const unsigned int bit = 63 - (unsigned int)__builtin_clzll(left);
+			const union weir_ip masked = weir_prefix_mask(ip, word * 64 + bit);
+			uint64_t key[3], value;
+
+			key6(scope, word * 64 + bit, &masked, key);
+			value = table_get32(&lpm->v6, key);
+			if (value != 0)
+				return (uint32_t)(value - 1);
+			left ^= UINT64_C(1) << bit;
+		}
+	}
+	return WEIR_LPM_NONE;
+}
+
+uint32_t weir_lpm_find_in(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip,
+			  bool is_ipv6)
+{
+	if (scope == WEIR_LPM_NONE)
+		return WEIR_LPM_NONE;
+	return is_ipv6 ? find6(lpm, scope, ip, 129) : find4(lpm, scope, ip, 33);
+}
+
+uint32_t weir_lpm_find(const struct weir_lpm *lpm, uint64_t scope, const union weir_ip *ip,
+		       bool is_ipv6)
+{
+	return weir_lpm_find_in(lpm, weir_lpm_scope(lpm, scope), ip, is_ipv6);
+}
+
+uint32_t weir_lpm_parent(const struct weir_lpm *lpm, uint64_t scope,
+			 const struct weir_prefix *prefix)
+{
+	const uint32_t place = weir_lpm_scope(lpm, scope);
+
+	if (place == WEIR_LPM_NONE)
+		return WEIR_LPM_NONE;
+	return prefix->is_ipv6 ? find6(lpm, place, &prefix->ip, prefix->len)
+			       : find4(lpm, place, &prefix->ip, prefix->len);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef META_PRIV_H
+#define META_PRIV_H
+
+#include "table.h"
+
+#include <weir_lpm.h>
+#include <weir_meta.h>
+
+#include <stdatomic.h>
+
+#define MODE_ANALYZER 2
+#define MAC_MASK      ((UINT64_C(1) << 48) - 1)
+#define VLAN_IDS      4097
+
+/* A list that grows; `room` elements are there. */
+struct list {
+	void *items;
+	size_t count, room;
+};
+
+/* One more, zeroed; NULL without memory. Its size has to be the same in all calls. */
+void *list_add(struct list *l, size_t item_bytes);
+
+struct address {
+	union weir_ip ip;
+	bool is_ipv6;
+};
+
+struct interface {
+	uint64_t mac;
+	uint32_t id;
+	int32_t vpc;
+	uint32_t first, count; /* of builder->addresses */
+	uint16_t flags;        /* without WEIR_META_IS_LOCAL, which the segments say */
+};
+
+struct segment_mac {
+	uint64_t mac, vmac;
+};
+
+struct cidr {
+	struct weir_prefix prefix;
+	int32_t vpc;
+	uint32_t tunnel_id;
+	bool is_wan, is_vip;
+};
+
+struct peer {
+	int32_t vpc[2];
+};
+
+struct flow_tap_type {
+	uint32_t source_ip, tap_port;
+	uint16_t tap_type;
+};
+
+struct weir_meta_builder {
+	struct weir_meta_agent agent;
+	struct weir_meta_drops drops;
+	struct list interfaces;  /* struct interface */
+	struct list addresses;   /* struct address */
+	struct list segments[2]; /* struct segment_mac, by enum weir_meta_place */
+	struct list cidrs;       /* struct cidr */
+	struct list peers;       /* struct peer */
+	struct list flow_tap_types;
+	uint16_t vlan_map[VLAN_IDS];
+	bool out_of_memory;
+};
+
+/* An interface, as far as look-ups need more of it than a row holds. */
+struct interface_info {
+	uint32_t id;
+	bool has_ip[2]; /* IPv4, IPv6 */
+	union weir_ip ip[2];
+};
+
+/*
+ * What is known of interfaces. Values:
+ *   macs, wans  place in `info` + 1 | flags << 32 | (VPC + VPC_BIAS) << 44
+ *   v4, v6      MAC | flags << 48 | THERE
+ *   pairs       1
+ * In a layer over a base a row can also say that there is none: GONE.
+ */
+struct layer {
+	struct table macs; /* MAC */
+	struct table v4;   /* VPC, address */
+	struct table v6;
+	struct table wans; /* address, both families */
+	struct table
+		pairs; /* MAC and address, where the tables above do not show that they belong together */
+	struct interface_info *info;
+	size_t info_count;
+};
+
+#define THERE    (UINT64_C(1) << 63)
+#define GONE     UINT64_MAX
+#define VPC_BIAS 3
+
+/* What a side of a flow is, for the rows of observe.def. */
+enum condition {
+	L2 = 1 << 0,
+	L3 = 1 << 1,
+	LOCAL_MAC = 1 << 2,
+	LOCAL_IP = 1 << 3,
+	INTERNET = 1 << 4,
+	UNICAST = 1 << 5,
+	CLOUD = 1 << 6,
+	GATEWAY = 1 << 7,
+	TIER = 1 << 8,
+	IPIP = 1 << 9,
+	TENCENT = 1 << 10,
+};
+#define CONDITIONS (1 << 11)
+
+/* The rows for one type of agent, by condition: as source, as destination. */
+struct observe_table {
+	uint8_t point[CONDITIONS][2];
+	bool knows_local; /* workloads and pods see traffic of a machine with itself */
+};
+
+void observe_table_init(struct observe_table *t, uint8_t agent_type);
+
+/* `is` are the sides' conditions; see weir_observation_point(). */
+uint8_t observe(const struct observe_table *t, const uint16_t is[2], bool is_same_mac,
+		uint8_t by[2]);
+
+/* Conditions both sides share. */
+uint16_t observe_shared(bool is_cloud, bool gateway_traffic, uint8_t tier, uint8_t tunnel_type);
+
+struct peer_range {
+	uint32_t first, count;
+};
+
+struct base {
+	atomic_uint users; /* builder: rw */
+	struct weir_meta_agent agent;
+	struct layer layer;
+	struct observe_table observe;
+	struct weir_lpm *lpm;  /* value: VPC + VPC_BIAS << 1 | is_vip */
+	struct table local;    /* MACs of the local segments */
+	struct table segments; /* low 32 bits of the MAC -> virtual MAC | THERE */
+	struct table peers;    /* VPC + VPC_BIAS -> place in peer_range[] + 1 */
+	struct peer_range *peer_range;
+	size_t peer_range_count;
+	int32_t *peer;
+	size_t peer_count;
+	struct table flow_tap_types; /* address, port -> type */
+	uint16_t vlan_map[VLAN_IDS];
+};
+
+struct weir_meta {
+	struct base *base;
+	struct layer over;
+	bool has_over;
+	size_t over_size;
+};
+
+static inline uint64_t key4(int32_t vpc, const union weir_ip *ip)
+{
+	return (uint64_t)(uint32_t)(vpc + VPC_BIAS) << 32 | ip->w[0];
+}
+
+static inline void key6(int32_t vpc, const union weir_ip *ip, uint64_t key[3])
+{
+	key[0] = ip->q[0];
+	key[1] = ip->q[1];
+	key[2] = (uint32_t)(vpc + VPC_BIAS);
+}
+
+/* Both families in one table: of wans with MAC 0. */
+static inline void key_pair(uint64_t mac, const union weir_ip *ip, bool is_ipv6, uint64_t key[3])
+{
+	key[0] = ip->q[0];
+	key[1] = ip->q[1];
+	key[2] = mac | (uint64_t)is_ipv6 << 48;
+}
+
+static inline uint64_t scope_of(enum weir_meta_scope scope, int32_t id)
+{
+	return (uint64_t)scope << 32 | (uint32_t)id;
+}
+
+static inline int32_t vpc_of_value(uint64_t value)
+{
+	return (int32_t)(value >> 44) - VPC_BIAS;
+}
+
+static inline uint16_t flags_of_value(uint64_t value)
+{
+	return value >> 32 & 0xfff;
+}
+
+static inline uint64_t found(uint64_t value)
+{
+	return value == GONE ? 0 : value;
+}
+
+/* Rows of a table and what lies over it; 0 = not there. */
+static inline uint64_t get_mac(const struct weir_meta *m, uint64_t mac)
+{
+	if (weir_unlikely(m->has_over)) {
+		const uint64_t value = table_get16(&m->over.macs, mac);
+
+		if (value != 0)
+			return found(value);
+	}
+	return table_get16(&m->base->layer.macs, mac);
+}
+
+static inline uint64_t get_address(const struct weir_meta *m, int32_t vpc, const union weir_ip *ip,
+				   bool is_ipv6)
+{
+	uint64_t key[3], value;
+
+	if (!is_ipv6) {
+		if (weir_unlikely(m->has_over)) {
+			value = table_get16(&m->over.v4, key4(vpc, ip));
+			if (value != 0)
+				return found(value);
+		}
+		return table_get16(&m->base->layer.v4, key4(vpc, ip));
+	}
+	key6(vpc, ip, key);
+	if (weir_unlikely(m->has_over)) {
+		value = table_get32(&m->over.v6, key);
+		if (value != 0)
+			return found(value);
+	}
+	return table_get32(&m->base->layer.v6, key);
+}
+
+uint64_t get_wan(const struct weir_meta *m, const union weir_ip *ip, bool is_ipv6);
+
+/* The interface of a row of macs or wans. */
+const struct interface_info *info_of(const struct weir_meta *m, uint64_t mac, uint64_t value);
+
+/* Is this one of the pairs that the other tables do not show? */
+bool pair_find(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip, bool is_ipv6);
+
+static inline bool has_pair(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
+			    bool is_ipv6)
+{
+	if (weir_likely(!m->has_over && m->base->layer.pairs.count == 0))
+		return false;
+	return mac != 0 && pair_find(m, mac, ip, is_ipv6);
+}
+
+/* Fill a layer with a builder's interfaces; `local` are the MACs of this machine. -ENOMEM. */
+int layer_init(struct layer *l, const struct weir_meta_builder *b, const struct table *local);
+
+/* One interface and its addresses, but for its pairs. */
+void layer_put(struct layer *l, const struct interface *itf, const struct address *a,
+	       bool is_local);
+void layer_fini(struct layer *l);
+size_t layer_bytes(const struct layer *l);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every combination of conditions, for every type of agent, against the table of data plane 1.8 written
+ * as sentences instead of rows.
+ */
+#include "weir_test.h"
+
+#include <weir_meta.h>
+
+struct seen {
+	bool l2, l3, local_mac, local_ip, internet, unicast;
+};
+
+static const char *text(const char *const pair[2], unsigned int side)
+{
+	return pair[side];
+}
+
+#define BOTH(src, dst) text((const char *const[2]){ src, dst }, side)
+
+static const char *analyzer(const struct weir_observer *o, const struct seen *s, unsigned int side)
+{
+	if (!o->is_cloud)
+		return s->internet ? "" : BOTH("c", "s");
+	if (!s->l2)
+		return "";
+	return o->gateway_traffic ? BOTH("s-gw", "c-gw") : BOTH("c", "s");
+}
+
+static const char *pod(const struct weir_observer *o, const struct seen *s, unsigned int side)
+{
+	const bool inside = s->local_ip || o->tier > 0;
+
+	if (s->l2 && s->l3)
+		return o->tier == 0 ? BOTH("c", "s") : BOTH("c-nd", "s-nd");
+	if (s->l2)
+		return inside ? BOTH("c-nd", "s-nd") : "";
+	if (!s->local_mac)
+		return "";
+	return s->l3 || inside ? BOTH("c-nd", "s-nd") : "";
+}
+
+static const char *kvm_l2(const struct weir_observer *o, const struct seen *s, unsigned int side)
+{
+	const bool tunnel = o->tier > 0;
+
+	if (s->l3 && !tunnel)
+		return BOTH("c", "s");
+	if (s->local_ip)
+		return tunnel ? BOTH("c-hv", "s-hv") : BOTH("s-gw", "c-gw");
+	if (s->local_mac) {
+		if (!tunnel)
+			return BOTH("s-gw", "c-gw");
+		return o->tunnel_type == WEIR_TUNNEL_IPIP ? BOTH("c-hv", "s-hv")
+							  : BOTH("s-gw-hv", "c-gw-hv");
+	}
+	return tunnel && o->tunnel_type == WEIR_TUNNEL_TENCENT_GRE ? BOTH("c-hv", "s-hv") : "";
+}
+
+static const char *kvm(const struct weir_observer *o, const struct seen *s, unsigned int side)
+{
+	if (o->gateway_traffic)
+		return s->l2 ? BOTH("s-gw", "c-gw") : "";
+	if (s->l2)
+		return kvm_l2(o, s, side);
+	if (!s->local_mac)
+		return "";
+	if (s->l3 || s->local_ip || o->tier > 0)
+		return BOTH("c-hv", "s-hv");
+	return BOTH("s-gw-hv", "c-gw-hv");
+}
+
+static const char *expected(const struct weir_observer *o, const struct seen *s, unsigned int side)
+{
+	switch (o->agent_type) {
+	case 6:
+		return analyzer(o, s, side);
+	case 10:
+		return s->l2 ? BOTH("c-hv", "s-hv") : "";
+	case 11:
+		if (s->l2 && s->l3)
+			return BOTH("c-hv", "s-hv");
+		return s->l2 && s->unicast ? BOTH("s-gw-hv", "c-gw-hv") : "";
+	case 3:
+	case 5:
+		if (s->l2 && s->l3)
+			return BOTH("c", "s");
+		return s->l2 && s->unicast ? BOTH("s-gw", "c-gw") : "";
+	case 7:
+	case 8:
+	case 12:
+		return pod(o, s, side);
+	case 1:
+		return kvm(o, s, side);
+	case 2:
+		return o->tier == 0 && s->l2 && s->l3 ? BOTH("c", "s") : "";
+	default:
+		return "";
+	}
+}
+
+/* Numbers of the ingest format's table of observation points. */
+static uint8_t number(const char *name)
+{
+	static const struct {
+		const char *name;
+		uint8_t value;
+	} points[] = { { "", 0 },         { "c", 1 },        { "s", 2 },     { "local", 4 },
+		       { "c-nd", 9 },     { "s-nd", 10 },    { "c-hv", 17 }, { "s-hv", 18 },
+		       { "c-gw-hv", 25 }, { "s-gw-hv", 26 }, { "c-gw", 33 }, { "s-gw", 34 } };
+
+	for (unsigned int i = 0; i < WEIR_ARRAY_SIZE(points); i++)
+		if (strcmp(points[i].name, name) == 0)
+			return points[i].value;
+	CU_FAIL("name of a point");
+	return UINT8_MAX;
+}
+
+static struct weir_observer observer(unsigned int agent, unsigned int bits)
+{
+	static const uint8_t tunnels[] = { WEIR_TUNNEL_NONE, WEIR_TUNNEL_VXLAN, WEIR_TUNNEL_IPIP,
+					   WEIR_TUNNEL_TENCENT_GRE };
+	struct weir_observer o = { .agent_type = (uint8_t)agent,
+				   .gateway_traffic = bits & 1,
+				   .is_cloud = bits >> 1 & 1,
+				   .is_dst_unicast = bits >> 2 & 1,
+				   .tunnel_type = tunnels[bits >> 3 & 3] };
+
+	o.tier = o.tunnel_type != WEIR_TUNNEL_NONE;
+	for (unsigned int side = 0; side < 2; side++) {
+		const unsigned int own = bits >> (5 + 5 * side);
+
+		o.end[side].l2_end = own & 1;
+		o.end[side].l3_end = own >> 1 & 1;
+		o.end[side].is_local_mac = own >> 2 & 1;
+		o.end[side].is_local_ip = own >> 3 & 1;
+		o.end[side].is_internet = own >> 4 & 1;
+	}
+	return o;
+}
+
+/* The notes below the table. */
+static void choose(const struct weir_observer *o, const char *by[2])
+{
+	if (by[0][0] == '\0' || by[1][0] == '\0' || !o->is_cloud)
+		return;
+	if ((strcmp(by[0], "c") == 0 || o->end[0].l2_end) && strcmp(by[1], "s") != 0)
+		by[1] = "";
+	else if ((strcmp(by[1], "s") == 0 || o->end[1].l2_end) && strcmp(by[0], "c") != 0)
+		by[0] = "";
+	else if (o->end[0].is_local_mac)
+		by[1] = "";
+	else if (o->end[1].is_local_mac)
+		by[0] = "";
+}
+
+static void test_every_combination_is_as_the_table_says(void)
+{
+	for (unsigned int agent = 0; agent < 20; agent++)
+		for (unsigned int bits = 0; bits < 1u << 15; bits++) {
+			const struct weir_observer o = observer(agent, bits);
+			const char *want[2];
+			uint8_t got[2], one;
+
+			for (unsigned int side = 0; side < 2; side++) {
+				const struct seen s = { .l2 = o.end[side].l2_end,
+							.l3 = o.end[side].l3_end,
+							.local_mac = o.end[side].is_local_mac,
+							.local_ip = o.end[side].is_local_ip,
+							.internet = o.end[side].is_internet,
+							.unicast = side == 0 || o.is_dst_unicast };
+
+				want[side] = expected(&o, &s, side);
+			}
+			choose(&o, want);
+			one = weir_observation_point(&o, got);
+			if (got[0] != number(want[0]) || got[1] != number(want[1]) ||
+			    one != (got[0] != 0 && got[1] != 0 ? 0 : got[0] + got[1]))
+				CU_FAIL_FATAL("another point");
+		}
+}
+
+static void test_traffic_to_itself_is_local_to_workloads(void)
+{
+	uint8_t by[2];
+
+	for (unsigned int agent = 0; agent < 20; agent++) {
+		const bool is_workload = agent == 3 || agent == 5 || agent == 7 || agent == 8 ||
+					 agent == 12;
+		struct weir_observer o = observer(agent, 0);
+
+		o.is_same_mac = true;
+		CU_ASSERT_EQUAL(weir_observation_point(&o, by), is_workload ? 4 : 0);
+		if (is_workload) {
+			CU_ASSERT_EQUAL(by[0], 0);
+			CU_ASSERT_EQUAL(by[1], 4);
+		}
+	}
+}
+
+static void test_both_sides_of_a_physical_network_stay(void)
+{
+	struct weir_observer o = { .agent_type = WEIR_AGENT_DEDICATED_PHYSICAL_MACHINE };
+	uint8_t by[2];
+
+	CU_ASSERT_EQUAL(weir_observation_point(&o, by), 0);
+	CU_ASSERT_EQUAL(by[0], 1);
+	CU_ASSERT_EQUAL(by[1], 2);
+	o.end[1].is_internet = true;
+	CU_ASSERT_EQUAL(weir_observation_point(&o, by), 1);
+}
+
+int main(void)
+{
+	static CU_TestInfo tests[] = {
+		{ "every combination is as the table says",
+		  test_every_combination_is_as_the_table_says },
+		{ "traffic to itself is local to workloads",
+		  test_traffic_to_itself_is_local_to_workloads },
+		{ "both sides of a physical network stay",
+		  test_both_sides_of_a_physical_network_stay },
+		CU_TEST_INFO_NULL,
+	};
+
+	return weir_test_main("meta/observe", tests);
+}
