@@ -114,18 +114,13 @@ int weir_machine_disk(const char *path, uint64_t *free_bytes, uint64_t *all_byte
 	return 0;
 }
 
+/* Control-plane specification, 2.2. */
 bool weir_machine_is_container(const char *root)
 {
-	static const char *const marks[] = { "/.dockerenv", "/run/.containerenv",
-					     "/var/run/secrets/kubernetes.io" };
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(marks); i++) {
-		snprintf(path, sizeof(path), "%s%s", root, marks[i]);
-		if (access(path, F_OK) == 0)
-			return true;
-	}
-	return false;
+	snprintf(path, sizeof(path), "%s/run/secrets/kubernetes.io/serviceaccount/ca.crt", root);
+	return getenv("IN_CONTAINER") != NULL || access(path, F_OK) == 0;
 }
 
 static uint32_t sockets_of_self(const char *root)

@@ -24,7 +24,7 @@ uint32_t weir_machine_cpus(const char *root);
 /* Bytes of the file system at `path` (no root here): all, and what a user who is not root may still use. */
 int weir_machine_disk(const char *path, uint64_t *free_bytes, uint64_t *all_bytes);
 
-/* What runs us has limits of its own: a container. */
+/* What runs us has limits of its own: it says so by IN_CONTAINER, or gave us an account of Kubernetes. */
 bool weir_machine_is_container(const char *root);
 
 struct weir_process {

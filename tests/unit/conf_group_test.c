@@ -197,13 +197,13 @@ static void test_an_old_value_out_of_range_is_refused(void)
 
 static void test_a_key_without_effect_is_warned_of_once(void)
 {
-	CU_ASSERT_EQUAL_FATAL(group_read("max_memory: 1024\n"
-					 "global: {limits: {max_memory: 1024}}\n"
+	CU_ASSERT_EQUAL_FATAL(group_read("log_threshold: 1024\n"
+					 "global: {limits: {max_log_backhaul_rate: 1024}}\n"
 					 "decap_type: [1]\n",
 					 &c),
 			      0);
 	CU_ASSERT_EQUAL(errs.warnings, 1);
-	CU_ASSERT(is_said("g.yaml:1:13: warning: max_memory: has no effect in this version"));
+	CU_ASSERT(is_said("g.yaml:1:16: warning: log_threshold: has no effect in this version"));
 	weir_group_conf_free(&c);
 }
 
@@ -252,7 +252,7 @@ static void test_more_mistakes_than_fit_are_counted_and_push_warnings_out(void)
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
-	fputs("max_memory: 1024\n", f);
+	fputs("log_threshold: 1024\n", f);
 	for (int i = 0; i < 200; i++)
 		fprintf(f, "wrong%d: 1\n", i);
 	fclose(f);

@@ -6,6 +6,7 @@
 #include "apply.h"
 
 #include "appliance.h"
+#include "limit.h"
 #include "own.h"
 #include "run.h"
 
@@ -210,5 +211,7 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 	agent_conf_live(next);
 	rc = take(r, next, look, &plan, &t, err);
 	weir_conf_plan_free(&plan);
+	if (rc == 0)
+		limits_follow(r->limits);
 	return rc;
 }

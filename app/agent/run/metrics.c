@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prometheus' text format 0.0.4: all lines of a metric stand together, after its HELP and TYPE. */
+#include "breakers.h"
+#include "limit.h"
 #include "run.h"
 #include "watch.h"
 
@@ -278,6 +280,35 @@ static void process(const struct run *r)
 			      (double)r->started_us / 1e6);
 }
 
+static void breakers_of(const struct run *r, enum metric m)
+{
+	head(m);
+	for (int i = 0; i < BREAKERS; i++) {
+		char labels[48];
+
+		snprintf(labels, sizeof(labels), "{breaker=\"%s\"}", breaker_names[i]);
+		line(m, labels,
+		     m == M_BREAKER_TRIPPED ? limits_is_tripped(r->limits, i)
+					    : limits_trips(r->limits, i));
+	}
+}
+
+static void exceptions_of(const struct run *r)
+{
+	const uint64_t bits = weir_exceptions_get(&r->exceptions);
+
+	head(M_EXCEPTIONS);
+	for (uint32_t i = 0; i < weir_exception_table_n; i++) {
+		const struct weir_exception_info *x = &weir_exception_table[i];
+		char labels[96];
+
+		if (x->of_controller)
+			continue;
+		snprintf(labels, sizeof(labels), "{name=\"%s\"}", x->name);
+		line(M_EXCEPTIONS, labels, (bits & x->bit) != 0);
+	}
+}
+
 void metrics_text(struct run *r, struct weir_http_text *to)
 {
 	struct watch_counts watch;
@@ -296,6 +327,9 @@ void metrics_text(struct run *r, struct weir_http_text *to)
 	flow_tables(r);
 	for (enum metric m = M_SINK_TAKEN; m <= M_SINK_HELD; m++)
 		sinks_of(r, m);
+	breakers_of(r, M_BREAKER_TRIPPED);
+	breakers_of(r, M_BREAKER_TRIPS);
+	exceptions_of(r);
 	watch_counts(r->watch, &watch);
 	one(M_WATCH_UNSEEN, watch.unseen + watch.untold);
 	store_of(r);

@@ -17,7 +17,7 @@
 #define DPDK_PORTS 4
 #define LOOK_NS    WEIR_NS_PER_S
 
-const char *const port_state_names[] = { "opening", "up", "down", "gone", "failed" };
+const char *const port_state_names[] = { "opening", "up", "down", "gone", "failed", "paused" };
 
 static void state_set(struct port *p, enum port_state state)
 {
@@ -167,7 +167,9 @@ void ports_close(struct port *p, struct weir_source *source)
 	w->source = source;
 	p->work = w;
 	p->source = NULL;
-	if (p->state != PORT_GONE)
+	if (p->ps->paused)
+		state_set(p, PORT_PAUSED);
+	else if (p->state != PORT_GONE)
 		state_set(p, PORT_OPENING);
 	p->phase = CLOSING;
 	if (helpers_start(p->ps->helpers, "weir-port", port_work_close, closed, w) != 0) {
@@ -220,7 +222,7 @@ static void opened(void *arg)
 {
 	struct port_work *w = arg;
 	struct port *p = w->port;
-	const bool wanted = !p->removed && !p->stale && !p->ps->stopping;
+	const bool wanted = !p->removed && !p->stale && !p->ps->stopping && !p->ps->paused;
 
 	p->tried = true;
 	p->stale = false;
@@ -407,7 +409,9 @@ static void port_tick(struct port *p, uint64_t now_ns)
 {
 	if (now_ns - p->look_ns >= LOOK_NS)
 		counters_look(p, now_ns);
-	if (p->phase == WAITING && now_ns >= p->retry_ns)
+	if (p->phase == WAITING && p->ps->paused)
+		state_set(p, PORT_PAUSED);
+	else if (p->phase == WAITING && now_ns >= p->retry_ns)
 		open_or_fail(p);
 	else if (p->phase == RUNNING)
 		port_look(p);
@@ -422,6 +426,37 @@ void ports_tick(struct ports *ps)
 	for (unsigned int i = ps->n; i-- > 0 && !ps->stopping;) /* one may be forgotten */
 		if (i < ps->n)
 			port_tick(ps->all[i], now_ns);
+}
+
+static void pause_port(struct port *p)
+{
+	if (p->phase == RUNNING)
+		p->phase = CLOSING; /* its source is still here: ports_leave() follows */
+	if (p->phase == WAITING)
+		ports_retry(p);
+	state_set(p, PORT_PAUSED);
+}
+
+void ports_pause(struct ports *ps, unsigned int reason, bool on)
+{
+	const unsigned int before = ps->paused;
+
+	ps->paused = on ? before | reason : before & ~reason;
+	if ((before != 0) == (ps->paused != 0))
+		return;
+	for (unsigned int i = 0; i < ps->n; i++) {
+		if (ps->paused)
+			pause_port(ps->all[i]);
+		else
+			state_set(ps->all[i], PORT_OPENING);
+	}
+	if (ps->paused)
+		ports_leave(ps);
+}
+
+unsigned int ports_paused(const struct ports *ps)
+{
+	return ps->paused;
 }
 
 struct ports *ports_create(struct weir_pipe *pipe, struct helpers *helpers, uint32_t workers,

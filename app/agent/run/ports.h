@@ -20,6 +20,7 @@ enum port_state {
 	PORT_DOWN,   /* open, and without link */
 	PORT_GONE,   /* it was open, and is not there any more; its return is waited for */
 	PORT_FAILED, /* could not be opened; is tried again */
+	PORT_PAUSED, /* closed, until ports_pause() says otherwise */
 };
 
 extern const char *const port_state_names[];
@@ -60,6 +61,17 @@ typedef void (*ports_change_fn)(void *ctx, const char *text);
  */
 int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *own,
 		ports_change_fn change, void *ctx, struct weir_err *err);
+
+/* Why nothing is to be captured; each on its own, ports are open while there is none. */
+enum {
+	PORTS_PAUSED_BY_LIMIT = 1 << 0,
+	PORTS_PAUSED_BY_GROUP = 1 << 1,      /* it is not enabled */
+	PORTS_PAUSED_BY_CONTROLLER = 1 << 2, /* it was not heard of for too long */
+};
+
+/* Close all ports, or open them again. What they counted, and flows, stay. Waits some ms for the readers. */
+void ports_pause(struct ports *ps, unsigned int reason, bool on);
+unsigned int ports_paused(const struct ports *ps); /* the reasons there are */
 
 /* Look at links and counters, try again what is due. Several times a second. */
 void ports_tick(struct ports *ps);

@@ -65,6 +65,7 @@ struct ports {
 	struct helpers *helpers;
 	uint32_t workers;
 	bool stopping;
+	unsigned int paused;                       /* PORTS_PAUSED_BY_..., or'ed */
 	bool leaving;                              /* ports_leave() is not done */
 	struct port *all[2 * WEIR_PIPE_PORTS_MAX]; /* those that leave are there for a while */
 	unsigned int n;

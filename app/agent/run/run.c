@@ -6,6 +6,7 @@
 #include "capture.h"
 #include "cgroup.h"
 #include "helper.h"
+#include "limit.h"
 #include "notify.h"
 #include "watch.h"
 
@@ -250,6 +251,9 @@ static int boot_inside(struct run *r, struct weir_err *err)
 	r->captures = r->ports != NULL ? captures_create(r, err) : NULL;
 	if (r->captures == NULL || events_start(r, err) != 0)
 		return -err->code;
+	r->limits = limits_create(r, err);
+	if (r->limits == NULL)
+		return -err->code;
 	return reader_start(r, err);
 }
 
@@ -327,6 +331,7 @@ static void shut_down(struct run *r)
 	events_stop(r);
 	weir_ctl_server_destroy(r->ctl);
 	weir_http_server_destroy(r->http);
+	limits_destroy(r->limits);
 	captures_destroy(r->captures);
 	closed = drain(r);
 	weir_log_flush(true);

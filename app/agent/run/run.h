@@ -12,6 +12,8 @@
 #include "ports.h"
 #include "sinks.h"
 
+#include <weir_exception.h>
+
 #include <jansson.h>
 
 #include <pthread.h>
@@ -21,6 +23,7 @@ struct captures;
 struct event;
 struct event_base;
 struct helpers;
+struct limits;
 struct watch;
 struct weir_ctl_server;
 struct weir_http_server;
@@ -47,6 +50,9 @@ struct run {
 	struct watch *watch;
 	struct ports *ports;
 	struct captures *captures;
+	struct limits *limits;
+	struct weir_exceptions
+		exceptions; /* what the controller is told to be wrong; any thread: rw */
 	struct weir_ctl_server *ctl;
 	struct weir_http_server *http;
 	struct health health;

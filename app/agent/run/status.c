@@ -3,6 +3,7 @@
  * The way of a packet, hop by hop from link to disk: what each does, whether it is well, and what to do
  * where it is not. A hop is broken when nothing passes it, or things are lost there; warn, when it is near that.
  */
+#include "limit.h"
 #include "run.h"
 
 #include <inttypes.h>
@@ -61,6 +62,24 @@ static const char *clock_text(uint64_t us, char *to, size_t size)
 	return to;
 }
 
+/* --- limits --- */
+
+static void limits_hops(json_t *hops, const struct run *r)
+{
+	struct limit_view v;
+
+	for (unsigned int i = 0; limits_view(r->limits, i, &v); i++) {
+		struct hop h = { .hop = "limit",
+				 .object = v.object,
+				 .state = v.broken ? BROKEN : WARN,
+				 .remedy = v.remedy };
+		char since[32];
+
+		detail(&h, "since %s: %s", clock_text(v.since_us, since, sizeof(since)), v.words);
+		add(hops, &h);
+	}
+}
+
 /* --- link and port --- */
 
 static void link_hop(json_t *hops, const struct port_view *v)
@@ -88,6 +107,11 @@ static void link_hop(json_t *hops, const struct port_view *v)
 		detail(&h, "gone since %s, no packets until it is back", since);
 		h.remedy = "it is captured again by itself when it returns; a port that will not, "
 			   "take out of the configuration and reload";
+		break;
+	case PORT_PAUSED:
+		h.state = BROKEN;
+		detail(&h, "closed since %s: nothing is to be captured now", since);
+		h.remedy = "it is opened again by itself; see why above";
 		break;
 	case PORT_FAILED:
 		h.state = BROKEN;
@@ -311,6 +335,7 @@ static json_t *hops_json(const struct run *r)
 {
 	json_t *hops = json_array();
 
+	limits_hops(hops, r);
 	ports_hops(hops, r);
 	steer_hop(hops, r);
 	for (unsigned int i = 0; i < r->boot->box.cores.workers; i++)
@@ -371,7 +396,8 @@ bool status_is_ready(struct run *r, char *why, size_t size)
 		up |= v.state == PORT_UP;
 	}
 	if (!up) {
-		snprintf(why, size, "no port is up");
+		snprintf(why, size,
+			 ports_paused(r->ports) ? "the capture is stopped" : "no port is up");
 		return false;
 	}
 	if (r->sinks.store != NULL)

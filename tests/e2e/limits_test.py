@@ -1,0 +1,268 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Limits and breakers of a group on the running agent: each trips, is told, and recovers; packets stay accounted for."""
+import os
+import subprocess
+import time
+
+import live
+import weir
+
+TAP = '{ name = "edge"; ports = [ "cap" ]; }'
+CALM = b'0.50 0.50 0.50 1/100 1\n'
+
+
+def meminfo(free, available=None):
+    """-> /proc/meminfo of a machine with 100 GB, of which so many are free."""
+    return f'MemTotal: 100000000 kB\nMemFree: {free}000000 kB\nMemAvailable: {available or free}000000 kB\n'.encode()
+
+
+class Limits(live.LiveCase):
+    def group(self, text):
+        return self.file('group.yaml', ('global: {tunning: {resource_monitoring_interval: 1s}, ' + text).encode())
+
+    def start(self, text, command=(), load=True):
+        """`text`: the rest of "global: {", and what follows. Load: this machine's is of no concern."""
+        group = self.group(text)
+        if not command and load:
+            command = self.machine({'/proc/loadavg': CALM})
+        return self.agent(self.conf(TAP), command=command, more=('--group-config', group))
+
+    def hop(self, agent, name):
+        return next((h for h in agent.data('status')['hops'] if (h['hop'], h['object']) == ('limit', name)), None)
+
+    def wait_hop(self, agent, name, there=True):
+        """Until this limit is exceeded, or kept again: -> its hop."""
+        hop = None
+
+        def so():
+            nonlocal hop
+            hop = self.hop(agent, name)
+            return bool(hop) == there
+        try:
+            live.wait_for(so)
+        except AssertionError as e:
+            raise AssertionError(f'limit {name}: {agent.data("status")["hops"]}\n{agent.text()}') from e
+        return hop
+
+    def metric(self, line):
+        """-> the value of this line of /metrics."""
+        text = self.http('/metrics')[1]
+        return float(next(row for row in text.splitlines() if row.startswith(line + ' ')).split()[-1])
+
+    def assert_captures(self, agent, n):
+        """Packets sent now are received."""
+        before = agent.port('cap')['received']
+        sent = self.send(live.conversation(n))
+        p = self.wait_received(agent, before + sent)
+        self.assertEqual((p['received'], p['missed']), (before + sent, 0))
+        self.assert_port_conserved(p)
+
+    def assert_stopped(self, agent, name, bit):
+        """Nothing is captured because of breaker `name`, which everybody says; the rest goes on."""
+        hop = self.wait_hop(agent, name)
+        self.assertEqual(hop['state'], 'broken')
+        self.assertRegex(hop['detail'], r'^since \d\d:\d\d:\d\d: capture stopped: .*it goes on by itself')
+        self.assertIn('circuit_breakers', hop['remedy'])
+        agent.wait_port('cap', state='paused')
+        self.assertEqual(self.http('/readyz')[0], 503)
+        self.assertEqual(self.http('/livez')[0], 200)
+        self.assertEqual(self.metric(f'weir_breaker_tripped{{breaker="{name}"}}'), 1)
+        self.assertEqual(self.metric(f'weir_exception{{name="{bit}"}}'), 1)
+        before = agent.port('cap')['received']
+        self.send(live.conversation(10))
+        time.sleep(1.2)
+        self.assertEqual(agent.port('cap')['received'], before)
+        self.assertEqual(agent.text().count(f'breaker {name}: tripped'), 1, agent.text())
+
+    def assert_goes_on(self, agent, name, bit):
+        self.wait_hop(agent, name, False)
+        agent.wait_port('cap', state='up')
+        self.assertEqual(self.metric(f'weir_breaker_tripped{{breaker="{name}"}}'), 0)
+        self.assertEqual(self.metric(f'weir_breaker_trips_total{{breaker="{name}"}}'), 1)
+        self.assertEqual(self.metric(f'weir_exception{{name="{bit}"}}'), 0)
+        self.assertEqual(agent.text().count(f'breaker {name}: recovered'), 1, agent.text())
+        self.assert_captures(agent, 100)
+
+    def test_packets_beyond_the_rate_are_refused_and_counted_exactly(self):
+        agent = self.start('}\ninputs: {cbpf: {tunning: {max_capture_pps: 1000}}}')
+        before = self.kernel_received()
+        began = time.monotonic()
+        sent = self.send(live.conversation(3000), pps=20000)  # 21000 packets
+        p = self.wait_received(agent, sent)
+        took = time.monotonic() - began
+        outcomes = {k: o['packets'] for k, o in p['outcomes'].items()}
+        self.assertEqual((p['received'], p['missed'], self.kernel_received() - before), (sent, 0, sent))
+        self.assertEqual(outcomes['flow'] + outcomes['rate_limit'], sent)
+        self.assertGreaterEqual(outcomes['flow'], 1000)  # a second's worth at once
+        self.assertLessEqual(outcomes['flow'], 1000 + 1000 * (took + 0.1))
+        self.assertEqual(self.wait_hop(agent, 'max_capture_pps')['state'], 'warn')
+        self.assertEqual(self.metric('weir_exception{name="RX_PPS_THRESHOLD_EXCEEDED"}'), 1)
+        self.wait_hop(agent, 'max_capture_pps', False)
+        self.group('}\ninputs: {cbpf: {tunning: {max_capture_pps: 0}}}')
+        agent.reload()
+        self.assert_captures(agent, 3000)
+        self.assertEqual(agent.port('cap')['outcomes']['rate_limit']['packets'], outcomes['rate_limit'])
+        self.assertEqual(agent.stop(), weir.OK)
+
+    def test_the_appliance_profile_has_no_rate_and_no_breaker(self):
+        busy = self.machine({'/proc/loadavg': b'99.0 99.0 99.0 1/100 1\n', '/proc/meminfo': meminfo(1)})
+        agent = self.agent(self.conf(TAP), command=busy)
+        time.sleep(1.5)
+        self.assert_captures(agent, 1000)
+        self.assertEqual([h for h in agent.data('status')['hops'] if h['hop'] == 'limit'], [])
+
+    def test_load_stops_the_capture_until_the_breaker_recovers_or_is_switched_off(self):
+        load = 'circuit_breakers: {relative_sys_load: {trigger_threshold: %s, metric: load5}}}'
+        agent = self.start(load % 1.0, self.machine({'/proc/loadavg': CALM}))
+        self.assert_captures(agent, 100)
+        cpus = os.sysconf('SC_NPROCESSORS_ONLN')
+        self.file('machine/proc/loadavg', f'0.10 {cpus}.00 0.10 1/100 1\n'.encode())  # at the threshold
+        self.assert_stopped(agent, 'load', 'SYSTEM_LOAD_CIRCUIT_BREAKER')
+        self.assertIn(f'load5 is {cpus}.00', self.hop(agent, 'load')['detail'])
+        self.file('machine/proc/loadavg', CALM)  # well for some seconds, not for 300
+        live.wait_for(lambda: 'which is in 29' in self.hop(agent, 'load')['detail'])
+        self.assertEqual(agent.port('cap')['state'], 'paused')
+        self.group(load % 0)
+        agent.reload()
+        self.assert_goes_on(agent, 'load', 'SYSTEM_LOAD_CIRCUIT_BREAKER')
+        self.assertEqual(agent.stop(), weir.OK)
+
+    def test_low_memory_stops_the_capture_and_very_low_memory_ends_the_agent(self):
+        memory = 'circuit_breakers: {sys_memory_percentage: {trigger_threshold: %d, metric: %s}}}'
+        agent = self.start(memory % (20, 'available'),
+                           self.machine({'/proc/loadavg': CALM, '/proc/meminfo': meminfo(1, 20)}))
+        self.assert_captures(agent, 100)  # 1 % is free, and 20 % are available
+        self.file('machine/proc/meminfo', meminfo(19, 19))
+        self.assert_stopped(agent, 'memory', 'FREE_MEM_EXCEEDED')
+        self.file('machine/proc/meminfo', meminfo(30))
+        live.wait_for(lambda: 'which is in 29' in self.hop(agent, 'memory')['detail'])
+        self.group(memory % (0, 'free'))
+        agent.reload()
+        self.assert_goes_on(agent, 'memory', 'FREE_MEM_EXCEEDED')
+        self.group(memory % (50, 'free'))
+        self.file('machine/proc/meminfo', meminfo(34))  # below 70 % of 50
+        agent.process.send_signal(1)
+        self.assertEqual(agent.process.wait(timeout=30), weir.FAILED)
+        self.assertIn('limit memory: the agent ends: 32.4 GiB of 95.4 GiB memory are free: 34.0 %', agent.text())
+        self.assertEqual(self.rows('SELECT sum(packet_tx + packet_rx) FROM flow'), [(1400,)])  # nothing was lost by it
+
+    def disk(self):
+        """-> a file system of 20 MiB."""
+        path = os.path.join(self.dir, 'disk')
+        os.mkdir(path)
+        self.sh('mount', '-t', 'tmpfs', '-o', 'size=20m', 'none', path)
+        self.addCleanup(subprocess.run, ['umount', path], capture_output=True)
+        return path
+
+    def test_a_full_disk_stops_the_capture_and_it_goes_on_at_110_percent_of_the_limit(self):
+        path = self.disk()
+        agent = self.start('circuit_breakers: {free_disk: {percentage_trigger_threshold: 15, '
+                           f'absolute_trigger_threshold: 0, directories: [/no/such/folder, {path}]}}}}}}')
+        self.assert_captures(agent, 100)
+        self.file('disk/data', bytes(int(17.1 * 2**20)))  # 14.5 % are free
+        self.assert_stopped(agent, 'disk', 'FREE_DISK_CIRCUIT_BREAKER')
+        os.truncate(path + '/data', int(16.8 * 2**20))  # 16 %
+        time.sleep(2.5)
+        self.assertIsNotNone(self.hop(agent, 'disk'))
+        os.truncate(path + '/data', int(16.5 * 2**20))  # 17.5 %
+        self.assert_goes_on(agent, 'disk', 'FREE_DISK_CIRCUIT_BREAKER')
+        self.assertEqual(agent.stop(), weir.OK)
+
+    def test_flows_that_are_open_when_the_capture_stops_end_with_a_record(self):
+        agent = self.start('circuit_breakers: {sys_memory_percentage: {trigger_threshold: 20}}}\n'
+                           'processors: {flow_log: {conntrack: {timeouts: {established: 2s, others: 2s}}}}',
+                           self.machine({'/proc/loadavg': CALM, '/proc/meminfo': meminfo(50)}))
+        self.send(live.conversation(10)[:-1])  # the last connection stays open
+        self.wait_received(agent, 69)
+        self.file('machine/proc/meminfo', meminfo(18))
+        self.wait_hop(agent, 'memory')
+        live.wait_for(lambda: sum(w['flows'] for w in agent.data('ports')['workers']) == 0)
+        self.assertEqual(agent.stop(), weir.OK)
+        self.assertEqual(self.rows('SELECT sum(packet_tx + packet_rx) FROM flow'), [(69,)])
+
+    def groups_of(self, agent):
+        with open(f'/proc/{agent.data("status")["pid"]}/cgroup', encoding='ascii') as f:
+            return {name: path for _, names, path in (line.strip().split(':', 2) for line in f) for name in names.split(',')}
+
+    def value(self, controller, path, name):
+        with open(f'/sys/fs/cgroup/{controller}{path}/{name}', encoding='ascii') as f:
+            return f.read().strip()
+
+    def test_cpu_and_memory_are_held_by_control_groups_that_go_with_the_agent(self):
+        for controller in ('cpu', 'memory'):
+            if not os.path.exists(f'/sys/fs/cgroup/{controller}/cgroup.procs'):
+                self.skipTest(f'no cgroup v1 hierarchy of {controller}')
+        group = self.group('limits: {max_millicpus: 500, max_memory: 2048}}')
+        # `ip netns exec` mounts a /sys of its own, without the groups
+        agent = live.Agent(self, ['nsenter', f'--net=/run/netns/{self.here}', 'unshare', '-m', *self.machine({'/proc/loadavg': CALM}),
+                                  weir.AGENT, 'run', '-c', self.conf(TAP), '--group-config', group], self.socket)
+        agent.wait_word('READY=1')
+        groups = self.groups_of(agent)
+        for controller in ('cpu', 'memory'):
+            self.assertRegex(groups[controller], r'/weir-agent\.\d+$', agent.text())
+        self.assertEqual(self.value('cpu', groups['cpu'], 'cpu.cfs_quota_us'), '50000')
+        self.assertEqual(self.value('cpu', groups['cpu'], 'cpu.cfs_period_us'), '100000')
+        self.assertEqual(self.value('memory', groups['memory'], 'memory.limit_in_bytes'), str(2048 << 20))
+        self.group('limits: {max_millicpus: 250, max_memory: 1024}}')
+        agent.reload()
+        self.assertEqual(self.value('cpu', groups['cpu'], 'cpu.cfs_quota_us'), '25000')
+        self.assertEqual(self.value('memory', groups['memory'], 'memory.limit_in_bytes'), str(1024 << 20))
+        self.group('limits: {max_millicpus: 250, max_memory: 1024}}\ninputs: {cbpf: {common: {capture_mode: analyzer}}}')
+        agent.reload()  # a box of its own: the CPU that it was given, and no memory limit
+        self.assertEqual(self.value('cpu', groups['cpu'], 'cpu.cfs_quota_us'), '25000')
+        self.assertGreater(int(self.value('memory', groups['memory'], 'memory.limit_in_bytes')), 1 << 50)
+        self.assert_captures(agent, 100)
+        self.assertEqual(agent.stop(), weir.OK)
+        for controller in ('cpu', 'memory'):
+            self.assertFalse(os.path.exists(f'/sys/fs/cgroup/{controller}{groups[controller]}'))
+
+    def test_without_control_groups_the_agent_watches_itself_and_says_so(self):
+        agent = self.start('limits: {max_millicpus: 500}}')  # in this /sys there are none
+        hop = self.wait_hop(agent, 'cgroup')
+        self.assertEqual(hop['state'], 'warn')
+        self.assertEqual(self.metric('weir_exception{name="CGROUPS_CONFIG_ERROR"}'), 1)
+        self.assert_captures(agent, 100)
+
+    def test_a_memory_limit_below_what_the_box_has_is_said_and_does_no_harm(self):
+        group = self.group('limits: {max_memory: 128}}')
+        path = self.conf(TAP)
+        with open(path, 'r+b') as f:
+            text = f.read().replace(b'65536', b'1048576')  # flows: some 300 MiB, as README says of lib/flow
+            f.seek(0)
+            f.write(text)
+        agent = self.agent(path, more=('--group-config', group))
+        hop = self.wait_hop(agent, 'max_memory')
+        self.assertRegex(hop['detail'], r'\d+ MiB are used, the limit is 128 MiB; the box was given more')
+        self.assertEqual(self.metric('weir_exception{name="MEM_EXCEEDED"}'), 1)
+        time.sleep(3.5)
+        self.assert_captures(agent, 100)
+
+    def test_every_thread_has_the_priority_of_the_group(self):
+        agent = self.start('alerts: {thread_threshold: 3}}')
+        pid = agent.data('status')['pid']
+        threads = [int(t) for t in os.listdir(f'/proc/{pid}/task')]
+        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        if ours > 17:
+            self.skipTest('these tests have the lowest priority already')
+        # the store's indexer stands back by itself
+        self.assertEqual({os.getpriority(os.PRIO_PROCESS, t) for t in threads}, {ours, 19})
+        self.file('group.yaml', b'global: {tunning: {resource_monitoring_interval: 1s, process_scheduling_priority: 18}}')
+        agent.reload()
+        self.assertEqual({os.getpriority(os.PRIO_PROCESS, t) for t in threads}, {18, 19})
+
+    def test_too_many_threads_are_told_and_twice_as_many_end_the_agent(self):
+        agent = self.start('alerts: {thread_threshold: 500}}')
+        n = len(os.listdir(f'/proc/{agent.data("status")["pid"]}/task'))
+        self.group(f'alerts: {{thread_threshold: {n - 1}}}}}')
+        agent.reload()
+        self.assertIn(f'{n} threads, the limit is {n - 1}', self.wait_hop(agent, 'thread_threshold')['detail'])
+        self.assertEqual(self.metric('weir_exception{name="THREAD_THRESHOLD_EXCEEDED"}'), 1)
+        self.group('alerts: {thread_threshold: 1}}')
+        agent.process.send_signal(1)
+        self.assertEqual(agent.process.wait(timeout=30), weir.FAILED)
+        self.assertIn('limit thread_threshold: the agent ends', agent.text())
+
+
+if __name__ == '__main__':
+    weir.main()
