@@ -160,6 +160,51 @@ const char *weir_conf_suggestion(const struct weir_conf_table *table, const char
 	return buf;
 }
 
+/* The last words of all paths, and the older names. */
+static void nearest_word(const struct weir_conf_table *table, const char *word, char *meant,
+			 size_t size)
+{
+	struct weir_nearest near = { .word = word };
+
+	for (uint32_t i = 0; i < table->n; i++) {
+		const char *names = table->rows[i].old, *dot = strrchr(table->rows[i].path, '.');
+		struct name name = new_name(&table->rows[i]);
+		char old[PATH_MAX_LEN];
+
+		weir_nearest_offer(&near, dot != NULL ? dot + 1 : table->rows[i].path);
+		while (next_old(&names, &name)) {
+			snprintf(old, sizeof(old), "%.*s", (int)name.len, name.text);
+			weir_nearest_offer(&near, old);
+		}
+	}
+	snprintf(meant, size, "%s%s", near.best[0] != '\0' ? "; did you mean " : "", near.best);
+}
+
+const struct weir_conf_row *weir_conf_row_named(const struct weir_conf_table *table,
+						const char *name, char *meant, size_t size)
+{
+	char old[PATH_MAX_LEN];
+	struct conf_twist twist;
+	const struct weir_conf_row *row = weir_conf_row_find(table, name, &twist);
+	const char *path;
+
+	meant[0] = '\0';
+	if (row != NULL)
+		return row;
+	snprintf(old, sizeof(old), OLD_TREE "%s", strncmp(name, "sc:", 3) == 0 ? name + 3 : name);
+	row = weir_conf_row_find(table, old, &twist);
+	if (row != NULL)
+		return row;
+	path = same_word(table, name);
+	if (path != NULL)
+		return weir_conf_row_find(table, path, &twist);
+	if (strchr(name, '.') != NULL)
+		weir_conf_suggestion(table, name, meant, size);
+	else
+		nearest_word(table, name, meant, size);
+	return NULL;
+}
+
 static const struct weir_conf_origin *origin_of(const struct weir_group_conf *conf,
 						const void *field)
 {

@@ -128,15 +128,32 @@ static void default_print(const struct weir_conf_row *row, const void *conf,
 	free(text);
 }
 
-/* "(number, 1 to 64)" */
+/* "number, 1 to 64" */
 static void kind_print(const struct weir_conf_row *row, FILE *out)
 {
 	bool names = row->type == WEIR_CONF_ENUM || row->type == WEIR_CONF_SET;
 	bool plain = row->type == WEIR_CONF_BOOL || row->type == WEIR_CONF_NAMES;
 
-	fprintf(out, "(%s%s", type_name(row->type), plain ? "" : names ? " " : ", ");
+	fprintf(out, "%s%s", type_name(row->type),
+		plain || row->type == WEIR_CONF_ANY ? ""
+		: names                             ? " "
+						    : ", ");
 	allowed_print(row, out);
-	fputs(")", out);
+}
+
+char *weir_conf_allowed_text(const struct weir_conf_row *row)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return NULL;
+	kind_print(row, out);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 /* A setting without effect yet is there as a comment. */
@@ -146,9 +163,9 @@ static void sample_row(const struct weir_conf_row *row, const void *conf, const 
 	unsigned int depth = depth_of(row->path);
 
 	indent(form, depth, out);
-	fprintf(out, "# %s ", row->help);
+	fprintf(out, "# %s (", row->help);
 	kind_print(row, out);
-	fputs("\n", out);
+	fputs(")\n", out);
 	indent(form, depth, out);
 	fprintf(out, "%s%s%s", row->flags & WEIR_CONF_USED ? "" : "#", strrchr(row->path, '.') + 1,
 		form->is);
@@ -188,9 +205,9 @@ static void sample_list(const struct conf_list *list, FILE *out)
 
 		if (strncmp(row->path, list->name, len) != 0 || row->path[len] != '[')
 			continue;
-		fprintf(out, "#   %s: %s ", strrchr(row->path, '.') + 1, row->help);
+		fprintf(out, "#   %s: %s (", strrchr(row->path, '.') + 1, row->help);
 		kind_print(row, out);
-		fputs(row->flags & WEIR_CONF_NEEDED ? ", needed\n" : "\n", out);
+		fputs(row->flags & WEIR_CONF_NEEDED ? "), needed\n" : ")\n", out);
 	}
 	fprintf(out, "%s = ( );\n", list->name);
 }

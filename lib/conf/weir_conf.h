@@ -210,6 +210,16 @@ char *weir_conf_value_text(const struct weir_conf_row *row, const void *field);
 /* The same of a group's row by its number; of one that has no field what the file says, "" where it is silent. */
 char *weir_group_conf_text(const struct weir_group_conf *conf, uint32_t row);
 
+/*
+ * The row a person names: its path, one of its older names (with or without static_config, or as "sc:"), or the last
+ * word of its path where no other has it. NULL: none, and `meant` says "" or "; did you mean ...".
+ */
+const struct weir_conf_row *weir_conf_row_named(const struct weir_conf_table *table,
+						const char *name, char *meant, size_t size);
+
+/* What its value may be: "number, 1 to 64", "one of local (0), mirror (1)". NULL without memory; free(). */
+char *weir_conf_allowed_text(const struct weir_conf_row *row);
+
 /* What a change of this row does: "live", "live, ends flows", "reopen", "rebuild", "no effect yet". */
 const char *weir_conf_effect_text(const struct weir_conf_row *row);
 

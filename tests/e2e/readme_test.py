@@ -30,7 +30,7 @@ class Readme(weir.Case):
             blocks = re.findall(r'^```sh\n(.*?)^```', f.read(), re.M | re.S)
         self.assertGreater(len(blocks), 0)
         os.symlink(weir.BUILD, os.path.join(self.dir, 'build'))
-        for folder in ('tests', 'tools'):
+        for folder in ('config', 'tests', 'tools'):
             os.symlink(os.path.join(weir.SOURCE, folder), os.path.join(self.dir, folder))
         machine = ['unshare', '--net', '--mount', 'bash', '-c', MOUNTS + MACHINE]
         if weir.run('unshare', '--mount', 'true').returncode != 0:

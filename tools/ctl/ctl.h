@@ -12,6 +12,7 @@ enum ctl_exit {
 	CTL_OK = 0,
 	CTL_FAILED = 1,
 	CTL_USAGE = 2,
+	CTL_INVALID = 3, /* a configuration with mistakes */
 	CTL_NOT_FOUND = 4,
 	CTL_REFUSED = 5,
 	CTL_UNREACHABLE = 6,
@@ -34,6 +35,8 @@ enum {
 	FOR_WATCH = 1 << 5,
 	FOR_PORT_TOP = 1 << 6,
 	FOR_CAPTURE = 1 << 7,
+	FOR_PLAN = 1 << 8,
+	FOR_SHOW = 1 << 9,
 	FOR_MANY = 1 << 30, /* not a command: the option may be given more than once */
 };
 
@@ -58,6 +61,7 @@ struct ctl {
 	uint32_t snaplen;   /* 0 = not given */
 	double for_s;       /* 0 = until it is ended */
 	const char *comment;
+	bool effective; /* values that nobody gave, too */
 };
 
 #define CTL_STORE "/var/lib/weir/store"
@@ -66,6 +70,9 @@ struct ctl {
 void ctl_complain(const struct weir_err *err);
 
 enum ctl_exit ctl_capture(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_config_explain(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_config_plan(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_config_show(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_show(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_top(struct ctl *ctl, struct weir_err *err);
@@ -74,6 +81,7 @@ enum ctl_exit ctl_port_drops(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_show(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_top(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_reload(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_status(struct ctl *ctl, struct weir_err *err);
 
 #endif

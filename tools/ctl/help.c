@@ -11,6 +11,7 @@ static const struct {
 	{ CTL_OK, "done" },
 	{ CTL_FAILED, "failed" },
 	{ CTL_USAGE, "the command line makes no sense" },
+	{ CTL_INVALID, "the configuration has mistakes" },
 	{ CTL_NOT_FOUND, "what was named does not exist" },
 	{ CTL_REFUSED, "refused" },
 	{ CTL_UNREACHABLE, "the agent is not reachable" },

@@ -206,6 +206,14 @@ static int take_comment(struct ctl *ctl, const char *value, struct weir_err *err
 	return 0;
 }
 
+static int take_effective(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	(void)value;
+	(void)err;
+	ctl->effective = true;
+	return 0;
+}
+
 const struct option_row ctl_options[] = {
 	{ 'o', "output", "FORMAT", FOR_ALL, take_output,
 	  "table, wide, json, yaml, jsonl or csv (table)" },
@@ -242,6 +250,9 @@ const struct option_row ctl_options[] = {
 	{ 's', "snaplen", "BYTES", FOR_CAPTURE, take_snaplen, "keep so much of a packet (all)" },
 	{ 0, "for", "TIME", FOR_CAPTURE, take_for, "end after this time: 10s, 500ms, 5m" },
 	{ 0, "comment", "TEXT", FOR_CAPTURE, take_comment, "for the head of the file" },
+	{ 'f', "file", "FILE", FOR_PLAN, take_file, "the group configuration, YAML" },
+	{ 0, "effective", NULL, FOR_SHOW, take_effective,
+	  "every setting, not only what was given" },
 	{ 0, "interval", "TIME", FOR_PORT_TOP, take_interval, "between two looks (1s)" },
 	{ 0, "count", "N", FOR_PORT_TOP, take_count,
 	  "end after so many intervals (1; on a terminal: go on until Ctrl-C)" },
@@ -252,6 +263,10 @@ const size_t ctl_n_options = WEIR_ARRAY_SIZE(ctl_options);
 static const char capture_text[] =
 	"FILTER is an expression as tcpdump takes it: host 10.0.0.1 and port 443. A file that is\n"
 	"there is written over. Ctrl-C ends in order: the file then says what was dropped, too.\n";
+
+static const char explain_text[] =
+	"KEY is a path as in a file, an older name of it, or its last word where no other setting has it:\n"
+	"inputs.cbpf.common.capture_mode, tap_mode, capture_mode. Settings of the box, too.\n";
 
 const struct command ctl_commands[] = {
 	{ "flow", "list", NULL, FOR_FLOW | FOR_LIST, ctl_flow_list, "flow records, one a line",
@@ -270,6 +285,14 @@ const struct command ctl_commands[] = {
 	  "what became of every packet, and what to change", NULL },
 	{ "port", "top", "[PORT]", FOR_AGENT | FOR_PORT_TOP, ctl_port_top,
 	  "rates of ports and workers", NULL },
+	{ "config", "show", NULL, FOR_AGENT | FOR_SHOW, ctl_config_show,
+	  "the group configuration in force: values, who gave them, since when", NULL },
+	{ "config", "plan", NULL, FOR_AGENT | FOR_PLAN, ctl_config_plan,
+	  "what a group configuration would change, and what that does", NULL },
+	{ "config", "explain", "KEY", FOR_AGENT, ctl_config_explain,
+	  "all about a setting; its value, too, where an agent runs", explain_text },
+	{ "reload", NULL, NULL, FOR_AGENT, ctl_reload,
+	  "have the agent read its configurations again", NULL },
 	{ "capture", NULL, "PORT [FILTER...]", FOR_AGENT | FOR_CAPTURE, ctl_capture,
 	  "packets of a port or tap to a file, as pcapng", capture_text },
 };

@@ -210,6 +210,8 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 		return weir_err_set(err, ENOMEM, "no memory to compare configurations");
 	agent_conf_live(next);
 	rc = take(r, next, look, &plan, &t, err);
+	if (rc == 0)
+		group_changed(r, &plan);
 	weir_conf_plan_free(&plan);
 	if (rc == 0)
 		limits_follow(r->limits);

@@ -2,6 +2,10 @@
 /* What is in force and where it comes from, as JSON. */
 #include "run.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 static json_t *refused_json(const struct group_refused *no)
 {
 	if (no->origin[0] == '\0')
@@ -9,6 +13,72 @@ static json_t *refused_json(const struct group_refused *no)
 	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "origin", no->origin, "revision",
 			 (json_int_t)no->revision, "at_us", (json_int_t)no->at_us, "mistakes",
 			 (json_int_t)no->mistakes, "reason", no->err.msg);
+}
+
+static const char *const froms[] = { "default", "appliance profile", "" };
+
+/* "group.yaml:3": where a value of a file stands. */
+static void origin_text(const struct run *r, uint32_t i, char *to, size_t size)
+{
+	const struct weir_conf_origin *o = &r->conf->group.origin[i];
+
+	if (o->from == WEIR_CONF_FILE)
+		snprintf(to, size, "%s:%u", r->group.origin, o->line);
+	else
+		snprintf(to, size, "%s", froms[o->from]);
+}
+
+static json_t *row_json(const struct run *r, uint32_t i)
+{
+	const struct weir_conf_row *row = &weir_group_table.rows[i];
+	const bool given = r->conf->group.origin[i].from == WEIR_CONF_FILE;
+	char *value = weir_group_conf_text(&r->conf->group, i);
+	char origin[160];
+	json_t *json;
+
+	origin_text(r, i, origin, sizeof(origin));
+	json = json_pack("{s:s, s:s, s:s, s:o, s:I, s:s}", "key",
+			 row->path[0] != '\0' ? row->path : row->old, "value",
+			 value != NULL ? value : "", "origin", origin, "revision",
+			 given ? json_integer((json_int_t)r->group.revision) : json_null(),
+			 "since_us",
+			 r->group.values_since_us != NULL ? (json_int_t)r->group.values_since_us[i]
+							  : (json_int_t)r->group.since_us,
+			 "effect", weir_conf_effect_text(row));
+	free(value);
+	return json;
+}
+
+json_t *config_json(const struct run *r)
+{
+	json_t *values = json_array();
+
+	for (uint32_t i = 0; values != NULL && i < weir_group_table.n; i++)
+		json_array_append_new(values, row_json(r, i));
+	return json_pack("{s:o, s:o}", "group", group_json(r), "values", values);
+}
+
+/* Mistakes only: what has no effect yet is said by who asks. */
+static json_t *mistakes_json(const struct weir_err_list *errs)
+{
+	json_t *all = json_array();
+
+	for (uint32_t i = 0; all != NULL && i < errs->n; i++)
+		if (!errs->items[i].warning)
+			json_array_append_new(all, json_pack("{s:I, s:s}", "line",
+							     (json_int_t)errs->items[i].line,
+							     "message", errs->items[i].msg));
+	return all;
+}
+
+json_t *config_check_json(const struct run *r, const char *text)
+{
+	static struct weir_err_list errs; /* large */
+
+	memset(&errs, 0, sizeof(errs));
+	if (group_check(r, text, strlen(text), &errs) == -ENOMEM)
+		return NULL;
+	return json_pack("{s:o}", "mistakes", mistakes_json(&errs));
 }
 
 json_t *group_json(const struct run *r)

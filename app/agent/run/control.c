@@ -27,6 +27,23 @@ static json_t *ports(void *ctx, const json_t *args, struct weir_err *err)
 	return or_no_memory(ports_json(ctx), err);
 }
 
+static json_t *config(void *ctx, const json_t *args, struct weir_err *err)
+{
+	(void)args;
+	return or_no_memory(config_json(ctx), err);
+}
+
+static json_t *check(void *ctx, const json_t *args, struct weir_err *err)
+{
+	const char *text = json_string_value(json_object_get(args, "text"));
+
+	if (text == NULL) {
+		weir_err_set(err, EINVAL, "check: needs a text, the group configuration");
+		return NULL;
+	}
+	return or_no_memory(config_check_json(ctx, text), err);
+}
+
 static void note(void *ctx, const char *text)
 {
 	json_array_append_new(ctx, json_string(text));
@@ -61,7 +78,8 @@ static int capture(void *ctx, const json_t *args, struct weir_ctl_stream *s, str
 static const struct weir_ctl_command commands[] = {
 	{ .name = "status", .answer = status },  { .name = "ports", .answer = ports },
 	{ .name = "reload", .answer = reload },  { .name = "watch", .begin = watch },
-	{ .name = "capture", .begin = capture },
+	{ .name = "capture", .begin = capture }, { .name = "config", .answer = config },
+	{ .name = "check", .answer = check },
 };
 
 struct weir_ctl_server *control_open(struct run *r, struct weir_err *err)

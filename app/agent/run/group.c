@@ -136,6 +136,20 @@ int group_forget(struct run *r, ports_change_fn change, void *ctx, struct weir_e
 	return 0;
 }
 
+int group_check(const struct run *r, const char *text, size_t len, struct weir_err_list *to)
+{
+	const struct agent_group_text group = { .text = text, .len = len, .name = "" };
+	struct agent_conf *conf = calloc(1, sizeof(*conf));
+	int rc = -ENOMEM;
+
+	if (conf != NULL)
+		rc = agent_conf_regroup(conf, r->conf, &group, to);
+	if (rc == 0)
+		agent_conf_free(conf);
+	free(conf);
+	return rc;
+}
+
 bool group_is_refused(const struct run *r)
 {
 	return r->group.refused.origin[0] != '\0';
@@ -161,11 +175,23 @@ int run_configure(struct run *r, struct weir_err *err)
 	return conf_apply_ports(r, err);
 }
 
+void group_changed(struct run *r, const struct weir_conf_plan *plan)
+{
+	const uint64_t at_us = now_us();
+
+	for (uint32_t i = 0; r->group.values_since_us != NULL && i < plan->n; i++)
+		r->group.values_since_us[plan->changes[i].row - weir_group_table.rows] = at_us;
+}
+
 void group_init(struct run *r)
 {
 	const struct source from = { own_origin(r), 0 };
+	const uint64_t at_us = now_us();
 
 	in_force(r, &from);
+	r->group.values_since_us = calloc(weir_group_table.n, sizeof(uint64_t));
+	for (uint32_t i = 0; r->group.values_since_us != NULL && i < weir_group_table.n; i++)
+		r->group.values_since_us[i] = at_us;
 }
 
 void group_fini(struct run *r)
@@ -177,4 +203,5 @@ void group_fini(struct run *r)
 	agent_conf_free(boot);
 	free(boot);
 	free(r->group.text);
+	free(r->group.values_since_us);
 }

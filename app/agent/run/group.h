@@ -11,6 +11,8 @@
 
 #include "ports.h"
 
+#include <weir_conf.h>
+
 struct agent_conf;
 struct run;
 
@@ -30,6 +32,8 @@ struct group {
 		[128]; /* who gave the one in force: "controller ...", a file, "appliance profile" */
 	uint64_t revision; /* a controller's, else 0 */
 	uint64_t since_us; /* wall clock: in force since */
+	uint64_t *
+		values_since_us; /* of each row's value, one a row of weir_group_table; NULL without memory */
 	struct group_refused refused;
 };
 
@@ -46,6 +50,11 @@ int group_apply(struct run *r, const char *text, size_t len, const char *origin,
 /* There is no controller any more: back to the file, or the profile. As group_apply(). */
 int group_forget(struct run *r, ports_change_fn change, void *ctx, struct weir_err *err);
 
+/*
+ * What would be said of this group configuration: mistakes go to `errs`, nothing changes. 0, -EINVAL or -ENOMEM.
+ */
+int group_check(const struct run *r, const char *text, size_t len, struct weir_err_list *errs);
+
 /* The last one that was given was refused: what a controller is told as an exception. */
 bool group_is_refused(const struct run *r);
 
@@ -54,6 +63,9 @@ int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err
 
 /* Have what was read at start: ports, and words for the log. */
 int run_configure(struct run *r, struct weir_err *err);
+
+/* These values are others from now on. */
+void group_changed(struct run *r, const struct weir_conf_plan *plan);
 
 /* run.boot was read; and, at the end, all configurations are given back. */
 void group_init(struct run *r);

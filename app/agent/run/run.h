@@ -68,6 +68,10 @@ struct weir_ctl_server *control_open(struct run *r, struct weir_err *err);
 
 /* config_json.c: the group configuration in force, and the one that was refused. NULL without memory. */
 json_t *group_json(const struct run *r);
+/* The same, and every value of it with where it comes from. */
+json_t *config_json(const struct run *r);
+/* What is wrong with this one, of which nothing is applied. */
+json_t *config_check_json(const struct run *r, const char *text);
 
 /* status.c: the way of a packet, hop by hop. NULL without memory. */
 json_t *status_json(struct run *r);

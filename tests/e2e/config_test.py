@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""weirctl config and reload: of an agent that runs, and where none does."""
+import csv
+import io
+import json
+import os
+import time
+
+import live
+import weir
+
+CTL = weir.CTL
+TIMEOUTS = 'processors.flow_log.conntrack.timeouts.'
+
+
+class WithoutAgent(weir.Case):
+    def test_a_setting_is_explained_by_any_of_its_names(self):
+        said = [weir.run(CTL, 'config', 'explain', name, '--socket', self.dir + '/none', '-o', 'json').stdout
+                for name in ('inputs.cbpf.common.capture_mode', 'tap_mode', 'capture_mode')]
+        self.assertEqual(said[0], said[1])
+        self.assertEqual(said[0], said[2])
+        row = json.loads(said[0])[0]
+        self.assertEqual((row['old_names'], row['value'], row['configuration']), ('tap_mode', None, 'group'))
+        self.assertIn('analyzer (2)', row['allowed'])
+        p = weir.run(CTL, 'config', 'explain', 'static_config.flow.others-timeout', '--socket', self.dir + '/none')
+        self.assertEqual(p.returncode, weir.OK)
+        for words in (TIMEOUTS + 'others', 'duration, 1s to 1d', 'no agent was asked', 'live'):
+            self.assertIn(words, p.stdout)
+
+    def test_a_name_that_is_none_gets_the_nearest_one(self):
+        for name, meant in (('capture_mod', 'capture_mode'), ('inputs.cbpf.comon.capture_mode', 'inputs.cbpf.common.capture_mode'),
+                            ('flow.capacty', 'capacity')):
+            p = weir.run(CTL, 'config', 'explain', name)
+            self.assertEqual(p.returncode, 4, name)
+            self.assertIn('did you mean ' + meant, p.stderr)
+
+    def test_every_setting_of_the_reference_is_explained(self):
+        with open(os.path.join(weir.BUILD, 'config', 'settings.md')) as f:
+            names = [line.split('`')[1] for line in f if line.startswith('| `')]
+        names = [n for n in names if n not in ('dev',)][::7]  # a sample: each is a process
+        self.assertGreater(len(names), 20)
+        for name in names:
+            p = weir.run(CTL, 'config', 'explain', name, '--socket', self.dir + '/none')
+            self.assertEqual(p.returncode, weir.OK, name + p.stderr)
+
+    def test_a_plan_needs_an_agent_but_its_mistakes_do_not(self):
+        good, bad = self.file('good.yaml', b'tap_mode: 2'), self.file('bad.yaml', b'tap_mode: 2\nmax_memry: 7\n')
+        p = weir.run(CTL, 'config', 'plan', '-f', good, '--socket', self.dir + '/none')
+        self.assertEqual(p.returncode, 6)
+        p = weir.run(CTL, 'config', 'plan', '-f', bad, '--socket', self.dir + '/none')
+        self.assertEqual((p.returncode, p.stdout), (weir.INVALID, ''))
+        self.assertIn(f'{bad}:2:1: max_memry: is not a setting; did you mean max_memory', p.stderr)
+        self.assertEqual(weir.run(CTL, 'config', 'plan').returncode, weir.USAGE)
+
+
+class WithAgent(live.LiveCase):
+    def ctl(self, *words):
+        return weir.run(CTL, *words, '--socket', self.socket)
+
+    def rows(self, *words):
+        p = self.ctl(*words, '-o', 'json')
+        self.assertEqual(p.returncode, weir.OK, p.stderr)
+        return json.loads(p.stdout)
+
+    def begin(self, text):
+        self.group = self.file('group.yaml', text)
+        return self.agent(self.conf('{ name = "edge"; ports = [ "cap" ]; }'), more=('--group-config', self.group))
+
+    def test_values_have_an_origin_and_a_time_and_a_reload_changes_only_those_it_changes(self):
+        begun = time.time()
+        self.begin(b'# mine\nprocessors: {flow_log: {conntrack: {timeouts: {others: 50s, closing_rst: 20s}}}}\n')
+        rows = {r['key']: r for r in self.rows('config', 'show')}
+        self.assertEqual(set(rows), {TIMEOUTS + 'others', TIMEOUTS + 'closing_rst'})
+        others = rows[TIMEOUTS + 'others']
+        self.assertEqual((others['value'], others['origin'], others['revision']), ('50s', self.group + ':2', 0))
+        self.assertLess(abs(others['since_us'] / 1e6 - begun), 30)
+        everything = self.rows('config', 'show', '--effective')
+        self.assertGreater(len(everything), 200)
+        self.assertIn(('outputs.npb.max_mtu', '1500', 'default'), [(r['key'], r['value'], r['origin']) for r in everything])
+        self.file('group.yaml', b'processors: {flow_log: {conntrack: {timeouts: {others: 40s, closing_rst: 20s}}}}\n')
+        changes = [r['change'] for r in self.rows('reload')]
+        self.assertEqual(changes, [TIMEOUTS + 'others: 50s -> 40s: live'])
+        after = {r['key']: r for r in self.rows('config', 'show')}
+        self.assertGreater(after[TIMEOUTS + 'others']['since_us'], others['since_us'])
+        self.assertEqual(after[TIMEOUTS + 'closing_rst']['since_us'], rows[TIMEOUTS + 'closing_rst']['since_us'])
+        row = self.rows('config', 'explain', TIMEOUTS + 'others')[0]
+        self.assertEqual((row['value'], row['origin'], row['default']), ('40s', self.group + ':1', '5s'))
+
+    def test_a_plan_says_what_would_happen_and_nothing_does(self):
+        self.begin(b'tap_mode: 2\n')
+        plan = self.file('plan.yaml', b'tap_mode: 2\nmtu: 600\nstatic_config:\n  server-ports: [443]\n'
+                                      b'  flow: {others-timeout: 7s, flow-count-limit: 1024}\n')
+        want = [('processors.flow_log.conntrack.flow_generation.server_ports', '[]', '[443]', 'live, ends flows', 4),
+                (TIMEOUTS + 'others', '5s', '7s', 'live', 5),
+                ('processors.flow_log.tunning.concurrent_flow_limit', '65535', '1024', 'rebuild', 5),
+                ('outputs.npb.max_mtu', '1500', '600', 'no effect yet', 2)]
+        rows = self.rows('config', 'plan', '-f', plan)
+        self.assertEqual([tuple(r[k] for k in ('key', 'old', 'new', 'effect', 'line')) for r in rows], want)
+        table = self.ctl('config', 'plan', '-f', plan).stdout
+        self.assertIn('no effect yet', table)
+        cells = list(csv.reader(io.StringIO(self.ctl('config', 'plan', '-f', plan, '-o', 'csv').stdout)))
+        self.assertEqual(cells[0], ['key', 'old', 'new', 'effect', 'line'])
+        self.assertEqual(cells[2][1:3], ['5s', '7s'])
+        self.assertEqual(self.rows('config', 'plan', '-f', self.group), [])
+        self.assertEqual(self.rows('config', 'plan', '-f', plan), rows)
+
+    def test_what_only_the_agent_knows_is_wrong_has_the_line_of_the_file(self):
+        self.begin(b'tap_mode: 2\n')
+        plan = self.file('plan.yaml', b'# a comment\nmtu: 600\ntap_interface_regex: "("\nstatic_config: {flow: {flow-count-limit: 70000}}\n'
+                                      b'capture_bpf: tcp prt 80\n')
+        p = self.ctl('config', 'plan', '-f', plan)
+        self.assertEqual((p.returncode, p.stdout), (weir.INVALID, ''))
+        for place in (f'{plan}:3: inputs.cbpf.af_packet.interface_regex: ', f'{plan}:5: inputs.cbpf.af_packet.extra_bpf_filter: '):
+            self.assertIn(place, p.stderr)
+        plan = self.file('plan.yaml', b'static_config: {flow: {flow-count-limit: 70000}}\n')
+        p = self.ctl('config', 'plan', '-f', plan)
+        self.assertEqual(p.returncode, weir.INVALID)
+        self.assertIn('allowed are 65536', p.stderr)
+
+    def test_a_refused_file_is_exit_3_and_show_says_so_beside_what_is_in_force(self):
+        self.begin(b'tap_mode: 2\n')
+        self.file('group.yaml', b'tap_mode: 9\n')
+        p = self.ctl('reload')
+        self.assertEqual((p.returncode, p.stdout), (weir.INVALID, ''))
+        self.assertIn('the old one stays', p.stderr)
+        p = self.ctl('config', 'show')
+        self.assertEqual(p.returncode, weir.OK)
+        self.assertIn('"analyzer"', p.stdout)
+        self.assertIn('is refused: ', p.stderr)
+
+
+if __name__ == '__main__':
+    weir.main()
