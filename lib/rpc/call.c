@@ -22,6 +22,7 @@ struct weir_rpc_call {
 	grpc_slice details;
 	struct rpc_outbox out;
 	bool listed, over, answered;
+	bool paused;          /* not reading: no place to answer */
 	bool closing, closed; /* our half: asked for; was sent */
 	bool refused;         /* ours, not the peer's, is how it ended */
 	struct rpc_refusal refusal;
@@ -83,10 +84,14 @@ static void refuse(struct weir_rpc_call *c, int status, const char *why)
 	grpc_call_cancel(c->call, NULL);
 }
 
+/* While we may have to answer (`sends`), only with a place for it. */
 static void read_next(struct weir_rpc_call *c)
 {
 	grpc_op recv = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &c->in };
 
+	c->paused = rpc_outbox_full(&c->out);
+	if (c->paused || c->refused)
+		return;
 	batch(c, &recv, 1, &c->read);
 }
 
@@ -117,7 +122,7 @@ static void on_read(struct rpc_tag *tag, bool ok)
 	if (c->in != NULL)
 		grpc_byte_buffer_destroy(c->in);
 	c->in = NULL;
-	if (came && c->rq.streams && !c->refused)
+	if (came && c->rq.streams)
 		read_next(c);
 	put(c);
 }
@@ -161,6 +166,8 @@ static void on_send(struct rpc_tag *tag, bool ok)
 		rpc_outbox_drop(&c->out);
 	else if (!send_next(c))
 		on_empty(c);
+	if (c->paused)
+		read_next(c);
 	put(c);
 }
 

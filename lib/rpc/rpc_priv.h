@@ -147,7 +147,8 @@ struct weir_rpc_stream {
 	struct rpc_tag close, read, send, finish;
 	unsigned int flying; /* tags that are to come */
 	int cancelled;
-	bool listed, opened, head_sent, closed;
+	bool opened, head_sent, closed;
+	bool paused;        /* not reading: no place for an answer */
 	bool ending, ended; /* finish was asked for; was sent */
 	int status;
 	char *why;

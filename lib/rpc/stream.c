@@ -80,6 +80,20 @@ static void pump(struct weir_rpc_stream *st)
 		send_next(st);
 }
 
+/*
+ * The client is heard on while there is a place for an answer; else it waits, at last because its own
+ * messages do not leave.
+ */
+static void read_next(struct weir_rpc_stream *st)
+{
+	grpc_op recv = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &st->in };
+
+	st->paused = rpc_outbox_full(&st->out);
+	if (st->paused || st->closed || st->ending)
+		return;
+	batch(st, &recv, 1, &st->read);
+}
+
 static void on_send(struct rpc_tag *tag, bool ok)
 {
 	struct weir_rpc_stream *st = container(tag, struct weir_rpc_stream, send);
@@ -90,6 +104,8 @@ static void on_send(struct rpc_tag *tag, bool ok)
 	else if (st->out.n == 0 && !st->ending && st->opened && st->method->room != NULL)
 		st->method->room(st);
 	pump(st);
+	if (st->paused)
+		read_next(st);
 	put(st);
 }
 
@@ -126,13 +142,6 @@ static ProtobufCMessage *unpack(struct weir_rpc_stream *st)
 	return m;
 }
 
-static void read_next(struct weir_rpc_stream *st)
-{
-	grpc_op recv = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &st->in };
-
-	batch(st, &recv, 1, &st->read);
-}
-
 static void on_read(struct rpc_tag *tag, bool ok)
 {
 	struct weir_rpc_stream *st = container(tag, struct weir_rpc_stream, read);
@@ -148,7 +157,7 @@ static void on_read(struct rpc_tag *tag, bool ok)
 	if (m != NULL || !came)
 		st->method->message_in(st, m);
 	weir_rpc_message_free(m);
-	if (came && !st->closed && !st->ending)
+	if (came)
 		read_next(st);
 	put(st);
 }
@@ -180,7 +189,7 @@ static void open(struct weir_rpc_stream *st)
 	st->opened = true;
 	st->method->open(st, m);
 	weir_rpc_message_free(m);
-	if (st->method->sends && !st->ending)
+	if (st->method->sends)
 		read_next(st);
 }
 

@@ -111,7 +111,7 @@ struct weir_rpc_request {
 	bool streams;        /* any number of answers come; else it is one, and OK means it came */
 	bool sends;          /* we go on sending: weir_rpc_call_send() */
 
-	/* An answer, borrowed until return. May be NULL. */
+	/* An answer, borrowed until return; with `sends` only while there is a place to send. May be NULL. */
 	void (*message_in)(struct weir_rpc_call *call, const ProtobufCMessage *m, void *user);
 	/* `sends`: what was sent has left, weir_rpc_call_send() takes more. May be NULL. */
 	void (*room)(struct weir_rpc_call *call, void *user);
@@ -150,7 +150,10 @@ struct weir_rpc_method {
 	 * later: the stream is valid until `closed` has returned.
 	 */
 	void (*open)(struct weir_rpc_stream *st, const ProtobufCMessage *m);
-	/* `sends`: one more message, borrowed; NULL: the client has no more, finish. */
+	/*
+	 * `sends`: one more message, borrowed, and there is a place for an answer; NULL: the client has no
+	 * more, finish.
+	 */
 	void (*message_in)(struct weir_rpc_stream *st, const ProtobufCMessage *m);
 	/* All that was sent has left: weir_rpc_stream_send() takes more. May be NULL. */
 	void (*room)(struct weir_rpc_stream *st);

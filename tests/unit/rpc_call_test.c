@@ -139,7 +139,7 @@ static void test_both_sides_send_and_half_close_ends_it(void)
 	begin_served();
 	c = call(dial(), EXECUTE, NULL, 20000, &w);
 	out.has_request_id = true;
-	for (uint64_t i = 0; i < 100; i++) {
+	for (uint64_t i = 0; i < 2000; i++) {
 		out.request_id = i;
 		while (!weir_rpc_call_send(c, &out.base))
 			event_base_loop(base, EVLOOP_ONCE);
@@ -148,7 +148,7 @@ static void test_both_sides_send_and_half_close_ends_it(void)
 	CU_ASSERT_FALSE(weir_rpc_call_send(c, &out.base));
 	CU_ASSERT_TRUE(run_until(&w.ends, 1));
 	CU_ASSERT_EQUAL(w.status, WEIR_RPC_OK);
-	CU_ASSERT_EQUAL(w.messages, 100);
+	CU_ASSERT_EQUAL(w.messages, 2000);
 	end();
 	CU_ASSERT_EQUAL(cancelled, 0);
 }
