@@ -77,6 +77,10 @@ char *weir_sync_config_text(const Trident__Config *c);
 /* Bytes of a message; NULL without memory; free(). */
 uint8_t *weir_sync_pack(const ProtobufCMessage *m, size_t *n);
 
+/* Replace `to` by a copy. False, as it was: no memory. */
+bool weir_sync_bytes_copy(struct weir_sync_bytes *to, const uint8_t *v, size_t n);
+void weir_sync_tables_clear(struct weir_sync_tables *t);
+
 /* A text as a fixed field: cut at its end, never inside of a character. */
 void weir_sync_copy(char *to, size_t size, const char *from);
 
@@ -89,9 +93,30 @@ enum weir_sync_rule {
 enum weir_sync_rule weir_sync_version_rule(uint64_t held, uint64_t named, bool has_bytes,
 					   bool partial);
 
-int weir_sync_tables_agent(const struct weir_sync_tables *t, struct weir_meta_builder *meta,
-			   struct weir_policy_builder *policy, struct weir_err *err);
-int weir_sync_tables_trident(const struct weir_sync_tables *t, struct weir_meta_builder *meta,
-			     struct weir_policy_builder *policy, struct weir_err *err);
+/* Unpack one table of a dialect into the builder it is for. 0, -EBADMSG with `err`, -ENOMEM. */
+int weir_sync_rows_agent(enum weir_sync_table table, const struct weir_sync_bytes *bytes,
+			 struct weir_meta_builder *meta, struct weir_policy_builder *policy,
+			 struct weir_err *err);
+int weir_sync_rows_trident(enum weir_sync_table table, const struct weir_sync_bytes *bytes,
+			   struct weir_meta_builder *meta, struct weir_policy_builder *policy,
+			   struct weir_err *err);
+
+/* --- kept.c: the last good configuration, on disk --- */
+
+struct weir_sync_kept {
+	char *config; /* YAML of the group; NULL = none */
+	bool has_dynamic;
+	struct weir_sync_dynamic dynamic;
+	struct weir_sync_tables tables;
+	char server[300]; /* who gave it */
+	uint64_t saved_s; /* epoch */
+};
+
+#define WEIR_SYNC_KEPT_MAX (1U << 30) /* bytes of the file */
+
+/* As bytes for a file, and back. pack: NULL without memory; free(). unpack: -EBADMSG: it is none; -ENOMEM. */
+char *weir_sync_kept_pack(const struct weir_sync_kept *k, size_t *n);
+int weir_sync_kept_unpack(const char *bytes, size_t n, struct weir_sync_kept *k);
+void weir_sync_kept_free(struct weir_sync_kept *k);
 
 #endif

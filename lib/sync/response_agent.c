@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void table(struct weir_sync_reply *to, enum weir_sync_version v, uint64_t version, bool has,
+static void table(struct weir_sync_reply *to, enum weir_sync_table v, uint64_t version, bool has,
 		  const ProtobufCBinaryData *bytes)
 {
 	to->version[v] = version;

@@ -209,19 +209,20 @@ static int acls(const struct weir_sync_bytes *bytes, struct weir_policy_builder 
 	return rc == -ENOMEM ? rc : 0;
 }
 
-static int tables(const struct weir_sync_tables *t, struct weir_meta_builder *meta,
-		  struct weir_policy_builder *policy, struct weir_err *err)
+static int rows(enum weir_sync_table table, const struct weir_sync_bytes *bytes,
+		struct weir_meta_builder *meta, struct weir_policy_builder *policy,
+		struct weir_err *err)
 {
-	int rc = 0;
-
-	if (meta != NULL)
-		rc = platform(&t->table[WEIR_SYNC_PLATFORM], meta, err);
-	if (rc == 0 && meta != NULL)
-		rc = places(&t->places, meta, err);
-	if (rc == 0 && policy != NULL)
-		rc = groups(&t->table[WEIR_SYNC_GROUPS], policy, err);
-	if (rc == 0 && policy != NULL)
-		rc = acls(&t->table[WEIR_SYNC_ACLS], policy, err);
-	return rc == -ENOMEM ? weir_err_set(err, ENOMEM, "tables of the controller: no memory")
-			     : rc;
+	switch (table) {
+	case WEIR_SYNC_PLATFORM:
+		return platform(bytes, meta, err);
+	case WEIR_SYNC_PLACES:
+		return places(bytes, meta, err);
+	case WEIR_SYNC_GROUPS:
+		return groups(bytes, policy, err);
+	case WEIR_SYNC_ACLS:
+		return acls(bytes, policy, err);
+	default:
+		return 0;
+	}
 }

@@ -10,8 +10,9 @@
 #define ACTION_SIDE(n) (n)->tap_side
 #include "rows.h"
 
-int weir_sync_tables_trident(const struct weir_sync_tables *t, struct weir_meta_builder *meta,
-			     struct weir_policy_builder *policy, struct weir_err *err)
+int weir_sync_rows_trident(enum weir_sync_table table, const struct weir_sync_bytes *bytes,
+			   struct weir_meta_builder *meta, struct weir_policy_builder *policy,
+			   struct weir_err *err)
 {
-	return tables(t, meta, policy, err);
+	return rows(table, bytes, meta, policy, err);
 }

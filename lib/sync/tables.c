@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables as they came: copied, and built by the codec of their dialect. */
+/* Tables as they came: copied, and given back. */
 #include "codec.h"
 
 #include <stdlib.h>
 
-int weir_sync_tables_build(const struct weir_sync_tables *t, struct weir_meta_builder *meta,
-			   struct weir_policy_builder *policy, struct weir_err *err)
+bool weir_sync_bytes_copy(struct weir_sync_bytes *to, const uint8_t *v, size_t n)
 {
-	return t->dialect == WEIR_SYNC_AGENT ? weir_sync_tables_agent(t, meta, policy, err)
-					     : weir_sync_tables_trident(t, meta, policy, err);
-}
+	uint8_t *copy = malloc(n + 1);
 
-static bool copy(struct weir_sync_bytes *to, const struct weir_sync_bytes *from)
-{
-	to->v = malloc(from->n + 1);
-	if (to->v == NULL)
+	if (copy == NULL)
 		return false;
-	if (from->n > 0)
-		memcpy(to->v, from->v, from->n);
-	to->n = from->n;
+	if (n > 0)
+		memcpy(copy, v, n);
+	free(to->v);
+	*to = (struct weir_sync_bytes){ copy, n };
 	return true;
 }
 
@@ -27,24 +22,28 @@ struct weir_sync_tables *weir_sync_tables_copy(const struct weir_sync_tables *t)
 	struct weir_sync_tables *c = calloc(1, sizeof(*c));
 	bool ok = c != NULL;
 
-	for (int i = 0; ok && i < WEIR_SYNC_VERSIONS; i++) {
-		ok = copy(&c->table[i], &t->table[i]);
-		c->version[i] = t->version[i];
+	for (int i = 0; ok && i < WEIR_SYNC_TABLES; i++) {
+		c->part[i].dialect = t->part[i].dialect;
+		c->part[i].version = t->part[i].version;
+		ok = weir_sync_bytes_copy(&c->part[i].bytes, t->part[i].bytes.v,
+					  t->part[i].bytes.n);
 	}
-	if (ok && copy(&c->places, &t->places)) {
-		c->dialect = t->dialect;
+	if (ok)
 		return c;
-	}
 	weir_sync_tables_free(c);
 	return NULL;
 }
 
+void weir_sync_tables_clear(struct weir_sync_tables *t)
+{
+	for (int i = 0; i < WEIR_SYNC_TABLES; i++)
+		free(t->part[i].bytes.v);
+	memset(t, 0, sizeof(*t));
+}
+
 void weir_sync_tables_free(struct weir_sync_tables *t)
 {
-	if (t == NULL)
-		return;
-	for (int i = 0; i < WEIR_SYNC_VERSIONS; i++)
-		free(t->table[i].v);
-	free(t->places.v);
+	if (t != NULL)
+		weir_sync_tables_clear(t);
 	free(t);
 }

@@ -8,8 +8,11 @@
 
 #include "weir_sync_boot.h"
 
+#include <weir_exception.h>
 #include <weir_meta.h>
 #include <weir_policy.h>
+
+struct event_base;
 
 enum weir_sync_dialect {
 	WEIR_SYNC_AGENT,   /* agent.Synchronizer: servers from 6.6.9 on */
@@ -17,8 +20,15 @@ enum weir_sync_dialect {
 };
 const char *weir_sync_dialect_name(enum weir_sync_dialect dialect);
 
-/* What a server gives a version. */
-enum weir_sync_version { WEIR_SYNC_PLATFORM, WEIR_SYNC_ACLS, WEIR_SYNC_GROUPS, WEIR_SYNC_VERSIONS };
+/* Tables of a controller. It gives all but the last a version. */
+enum weir_sync_table {
+	WEIR_SYNC_PLATFORM,
+	WEIR_SYNC_ACLS,
+	WEIR_SYNC_GROUPS,
+	WEIR_SYNC_VERSIONS,
+	WEIR_SYNC_PLACES = WEIR_SYNC_VERSIONS, /* segments and tap types */
+	WEIR_SYNC_TABLES
+};
 
 /* What the controller says of this agent, beside its group's configuration. */
 struct weir_sync_dynamic {
@@ -35,14 +45,15 @@ struct weir_sync_bytes {
 };
 
 /*
- * Tables as they came, still packed, so that whoever builds does so on a thread of its own. They are
- * those of one server: all of one dialect.
+ * Tables as they came, still packed, so that whoever builds does so on a thread of its own. Each is of
+ * the dialect it came in.
  */
 struct weir_sync_tables {
-	enum weir_sync_dialect dialect;
-	struct weir_sync_bytes table[WEIR_SYNC_VERSIONS];
-	uint64_t version[WEIR_SYNC_VERSIONS];
-	struct weir_sync_bytes places; /* segments and tap types */
+	struct weir_sync_part {
+		enum weir_sync_dialect dialect;
+		uint64_t version; /* 0 = nothing came yet, or it has none */
+		struct weir_sync_bytes bytes;
+	} part[WEIR_SYNC_TABLES];
 };
 
 /*
@@ -56,5 +67,69 @@ int weir_sync_tables_build(const struct weir_sync_tables *t, struct weir_meta_bu
 /* A copy of its own, NULL without memory; and its end (NULL is fine). */
 struct weir_sync_tables *weir_sync_tables_copy(const struct weir_sync_tables *t);
 void weir_sync_tables_free(struct weir_sync_tables *t);
+
+/* ------------------------------------------------------------------ the session: the loop's thread */
+
+struct weir_sync;
+
+/* What the session tells its user, from the loop. All but `group` may be NULL; what is given is borrowed. */
+struct weir_sync_handlers {
+	/*
+	 * Have this group configuration (YAML) in force. `origin` says for people who gave it. Not 0, with
+	 * `err`: it is refused, the one before it stays, and the controller is told.
+	 */
+	int (*group)(void *user, const char *yaml, size_t len, const char *origin,
+		     uint64_t revision, struct weir_err *err);
+	void (*dynamic)(void *user, const struct weir_sync_dynamic *d);
+	/* Bits of `changed`: 1 << enum weir_sync_table. What cannot be built: weir_sync_table_refuse(). */
+	void (*tables)(void *user, const struct weir_sync_tables *t, unsigned int changed);
+	/* Capture, or do not: `why` in words. At first it is on. */
+	void (*capture)(void *user, bool on, const char *why);
+	/* Seconds to add to this machine's clock for the controllers' time. */
+	void (*clock)(void *user, int64_t offset_s);
+};
+
+struct weir_sync_options {
+	struct event_base *base;
+	const struct weir_sync_boot *boot;   /* copied; controller_ips has one at least */
+	const struct weir_sync_env *env;     /* copied */
+	struct weir_exceptions *exceptions;  /* borrowed till the end */
+	const struct weir_sync_handlers *to; /* borrowed till the end */
+	void *user;
+	const char *kept_path;    /* file of the last good configuration; NULL = not kept */
+	const char *revision;     /* "BRANCH COUNT-COMMIT" */
+	const char *process_name; /* of the edition, as servers know it */
+	/* 0 = as the protocol says; else for tests */
+	uint64_t retry_first_ns, retry_most_ns; /* 2 s, 60 s */
+	uint64_t push_again_ns;                 /* 10 s: after the end of a stream */
+	uint64_t interval_ns, escape_ns;        /* as configured */
+	int call_ms;                            /* 30 s */
+};
+
+/*
+ * Take what was kept, and begin. The controllers need not be there. NULL with `err`. `o` is not needed
+ * afterwards but for what it says. Blocks on the kept file.
+ */
+struct weir_sync *weir_sync_start(const struct weir_sync_options *o, struct weir_err *err);
+
+/* Ends calls and writes what is not yet kept. NULL is fine. Not from a handler. */
+void weir_sync_stop(struct weir_sync *s);
+
+/* A table could not be built; it is asked for again, and the one before it is to stay. */
+void weir_sync_table_refuse(struct weir_sync *s, enum weir_sync_table table, const char *why);
+
+/* How the session does, for people. */
+struct weir_sync_view {
+	const char *state;   /* "resolving", "connecting", "in contact", "no contact", "escaped" */
+	const char *dialect; /* of the last answer; "" = none yet */
+	char server[300];    /* in use: "10.0.0.1:30035" */
+	bool by_proxy, kept; /* kept: what is in force was kept from an earlier run */
+	char identity[80];   /* "10.1.2.3 02:00:00:00:00:0a" */
+	char error[400];     /* the last one; "" = none since contact */
+	uint64_t heard_ns;   /* monotonic; 0 = never */
+	uint64_t syncs, failures, pushes, accepted, refused;
+	uint64_t version[WEIR_SYNC_VERSIONS];
+};
+void weir_sync_view(const struct weir_sync *s, struct weir_sync_view *v);
 
 #endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an answer changes, whether it was asked for or pushed. A configuration that is refused leaves the
+ * last good one in force, and on disk.
+ */
+#include "session.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEEP_EVERY (5 * WEIR_NS_PER_S) /* a configuration that flaps does not wear out the disk */
+
+void weir_sync_capture_look(struct weir_sync *s)
+{
+	const bool enabled = !s->kept.has_dynamic || s->kept.dynamic.enabled;
+	const bool on = enabled && !s->escape.over;
+
+	if (on == s->capturing)
+		return;
+	s->capturing = on;
+	if (s->o.to->capture != NULL)
+		s->o.to->capture(s->o.user, on,
+				 on         ? "the controller says so"
+				 : !enabled ? "the controller has disabled this agent"
+					    : "the controllers were away for too long");
+}
+
+/* ---- the group's configuration ---- */
+
+/* What of it is for the session itself. It is valid. */
+static void own_settings(struct weir_sync *s, const char *yaml, size_t len)
+{
+	static struct weir_err_list errs; /* large */
+	struct weir_group_conf *c = calloc(1, sizeof(*c));
+
+	memset(&errs, 0, sizeof(errs));
+	if (c != NULL && weir_group_conf_parse(yaml, len, "controller", c, &errs) == 0) {
+		const __typeof__(c->global.communication) *own = &c->global.communication;
+
+		s->interval_ns = own->proactive_request_interval;
+		s->escape_ns = own->max_escape_duration;
+		s->genesis_ns = c->inputs.resources.push_interval;
+		s->ntp_on = c->global.ntp.enabled;
+		s->min_drift_ns = c->global.ntp.min_drift;
+		s->max_drift_ns = c->global.ntp.max_drift;
+		s->proxy_named = weir_group_conf_from(c, &own->proxy_controller_ip) ==
+				 WEIR_CONF_FILE;
+		weir_sync_copy(s->proxy, sizeof(s->proxy), own->proxy_controller_ip);
+		s->proxy_port = own->proxy_controller_port;
+		weir_group_conf_free(c);
+	}
+	free(c);
+}
+
+static void refuse(struct weir_sync *s, const char *yaml, const struct weir_err *err)
+{
+	s->n.refused++;
+	s->config_refused = true;
+	free(s->refused);
+	s->refused = strdup(yaml);
+	(void)weir_exceptions_set(s->o.exceptions, WEIR_EXCEPTION_INVALID_CONFIGURATION);
+	weir_log_about(WEIR_LOG_ERR, "controller", s->server,
+		       "its configuration is refused, the one before it stays: %s", err->msg);
+}
+
+static int give(struct weir_sync *s, const char *yaml, const char *origin, struct weir_err *err)
+{
+	const size_t len = strlen(yaml);
+
+	if (len > WEIR_CONF_BYTES_MAX)
+		return weir_err_set(err, EFBIG, "it has %zu bytes; allowed are %d", len,
+				    WEIR_CONF_BYTES_MAX);
+	return s->o.to->group(s->o.user, yaml, len, origin, ++s->revision, err);
+}
+
+/* It is in force, newly or still. */
+static void accepted(struct weir_sync *s)
+{
+	s->config_refused = s->from_disk = false;
+	free(s->refused);
+	s->refused = NULL;
+	(void)weir_exceptions_clear(s->o.exceptions, WEIR_EXCEPTION_INVALID_CONFIGURATION);
+	weir_sync_escape_arm(&s->escape, weir_clock_mono_ns(),
+			     weir_sync_or(s->o.escape_ns, s->escape_ns));
+}
+
+static void config(struct weir_sync *s, const char *yaml)
+{
+	struct weir_err err = { 0 };
+	char origin[340], *copy;
+
+	if (s->refused != NULL && strcmp(yaml, s->refused) == 0)
+		return;
+	if (s->kept.config != NULL && strcmp(yaml, s->kept.config) == 0) {
+		accepted(s);
+		return;
+	}
+	snprintf(origin, sizeof(origin), "controller %s", s->server);
+	copy = strdup(yaml);
+	if (copy == NULL)
+		weir_err_set(&err, ENOMEM, "no memory");
+	if (copy == NULL || give(s, yaml, origin, &err) != 0) {
+		free(copy);
+		refuse(s, yaml, &err);
+		return;
+	}
+	free(s->kept.config);
+	s->kept.config = copy;
+	s->kept_dirty = true;
+	s->n.accepted++;
+	own_settings(s, yaml, strlen(yaml));
+	accepted(s);
+}
+
+static void dynamic(struct weir_sync *s, const struct weir_sync_dynamic *d)
+{
+	/* Both lie in zeroed memory, and members are set one by one. */
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+	if (s->kept.has_dynamic && memcmp(&s->kept.dynamic, d, sizeof(*d)) == 0)
+		return;
+	s->kept.dynamic = *d;
+	s->kept.has_dynamic = s->kept_dirty = true;
+	if (s->o.to->dynamic != NULL)
+		s->o.to->dynamic(s->o.user, d);
+}
+
+/* ---- tables ---- */
+
+static bool put(struct weir_sync *s, enum weir_sync_table t, uint64_t version,
+		const struct weir_sync_bytes *bytes)
+{
+	struct weir_sync_part *p = &s->kept.tables.part[t];
+	const bool emptied = bytes->n == 0 && p->bytes.n > 0;
+
+	if (!weir_sync_bytes_copy(&p->bytes, bytes->v, bytes->n)) {
+		weir_sync_say(s, "tables of the controller: no memory; they stay as they were");
+		return false;
+	}
+	if (emptied)
+		weir_log_about(WEIR_LOG_WARN, "controller", s->server,
+			       "it has emptied a table (version %" PRIu64 ")", version);
+	p->version = version;
+	p->dialect = s->dialect;
+	return true;
+}
+
+static void tables(struct weir_sync *s, const struct weir_sync_reply *r)
+{
+	static const struct weir_sync_bytes none = { 0 };
+	const struct weir_sync_part *places = &s->kept.tables.part[WEIR_SYNC_PLACES];
+	unsigned int changed = 0;
+
+	for (enum weir_sync_table t = 0; t < WEIR_SYNC_VERSIONS; t++) {
+		const uint64_t held = s->synced ? s->kept.tables.part[t].version : 0;
+		const enum weir_sync_rule rule =
+			weir_sync_version_rule(held, r->version[t], r->has_table[t], r->partial);
+
+		if (rule != WEIR_SYNC_LEAVE &&
+		    put(s, t, r->version[t], rule == WEIR_SYNC_REPLACE ? &r->table[t] : &none))
+			changed |= 1U << t;
+	}
+	/* They have no version. A server that has no platform data yet has none of these either. */
+	if (!r->partial && r->version[WEIR_SYNC_PLATFORM] != 0 &&
+	    (places->bytes.n != r->places.n || places->dialect != s->dialect ||
+	     (r->places.n > 0 && memcmp(places->bytes.v, r->places.v, r->places.n) != 0)) &&
+	    put(s, WEIR_SYNC_PLACES, 0, &r->places))
+		changed |= 1U << WEIR_SYNC_PLACES;
+	if (changed == 0)
+		return;
+	s->kept_dirty = true;
+	if (s->o.to->tables != NULL)
+		s->o.to->tables(s->o.user, &s->kept.tables, changed);
+}
+
+void weir_sync_table_refuse(struct weir_sync *s, enum weir_sync_table table, const char *why)
+{
+	weir_log_about(WEIR_LOG_ERR, "controller", s->server,
+		       "a table is refused, the one before it stays: %s", why);
+	if (table < WEIR_SYNC_VERSIONS)
+		s->kept.tables.part[table].version = 0;
+}
+
+/* ---- the rest of an answer ---- */
+
+static void buffer(struct weir_sync *s, const struct weir_sync_reply *r)
+{
+	const uint64_t wanted = weir_min_u64(weir_max_u64(r->new_buffer_bytes, BUFFER_MIN),
+					     BUFFER_MAX);
+
+	if (r->new_buffer_bytes == 0 || wanted == s->buffer_bytes)
+		return;
+	s->buffer_bytes = wanted;
+	weir_rpc_channel_receive_max_set(s->channel, s->buffer_bytes);
+	s->again = r->partial;
+}
+
+/* An update is a matter of packages: said once for each revision. */
+static void update(struct weir_sync *s, const struct weir_sync_reply *r)
+{
+	if (r->revision[0] == '\0' || strstr(s->o.revision, r->revision) != NULL ||
+	    strncmp(r->revision, s->update, sizeof(s->update) - 1) == 0)
+		return;
+	weir_sync_copy(s->update, sizeof(s->update), r->revision);
+	weir_log_about(WEIR_LOG_INFO, "controller", s->server,
+		       "it wants revision %s here, which is not done: weir comes in packages",
+		       s->update);
+}
+
+void weir_sync_apply(struct weir_sync *s, const ProtobufCMessage *m, bool pushed,
+		     enum weir_sync_status *status, bool *with_config)
+{
+	struct weir_sync_reply r;
+
+	if (weir_sync_reply_read(s->dialect, m, &r) != 0) {
+		weir_sync_say(s, "an answer of the controller: no memory to read it");
+		*status = WEIR_SYNC_HEARTBEAT;
+		return;
+	}
+	*status = (enum weir_sync_status)r.status;
+	*with_config = r.config != NULL;
+	if (r.status != WEIR_SYNC_HEARTBEAT) {
+		buffer(s, &r);
+		if (r.config != NULL)
+			config(s, r.config);
+		if (r.has_dynamic)
+			dynamic(s, &r.dynamic);
+		if (r.status == WEIR_SYNC_SUCCESS)
+			tables(s, &r);
+		update(s, &r);
+		weir_sync_capture_look(s);
+		weir_sync_kept_store(s, false);
+	}
+	if (pushed && s->again) {
+		s->again = false;
+		weir_sync_soon(s, 0);
+	}
+	weir_sync_reply_free(&r);
+}
+
+/* ---- on disk ---- */
+
+void weir_sync_kept_store(struct weir_sync *s, bool now)
+{
+	const uint64_t clock = weir_clock_mono_ns();
+	char *bytes;
+	size_t n = 0;
+	int rc;
+
+	if (!s->kept_dirty || s->o.kept_path == NULL || s->kept.config == NULL ||
+	    (!now && s->kept_ns != 0 && clock - s->kept_ns < KEEP_EVERY))
+		return;
+	s->kept_ns = clock;
+	s->kept.saved_s = weir_clock_wall_ns() / WEIR_NS_PER_S;
+	weir_sync_copy(s->kept.server, sizeof(s->kept.server), s->server);
+	bytes = weir_sync_kept_pack(&s->kept, &n);
+	rc = bytes != NULL ? weir_sync_file_write(s->o.kept_path, bytes, n) : -ENOMEM;
+	free(bytes);
+	if (rc == 0)
+		s->kept_dirty = false;
+	else
+		weir_log(WEIR_LOG_WARN,
+			 "%s: the controller's configuration is not kept for the next start: %s",
+			 s->o.kept_path, strerror(-rc));
+}
+
+static unsigned int not_empty(const struct weir_sync_tables *t)
+{
+	unsigned int bits = 0;
+
+	for (int i = 0; i < WEIR_SYNC_TABLES; i++)
+		bits |= t->part[i].bytes.n > 0 ? 1U << i : 0;
+	return bits;
+}
+
+/* Have in force what was kept. */
+static void kept_use(struct weir_sync *s)
+{
+	struct weir_err err = { 0 };
+	char origin[380];
+
+	snprintf(origin, sizeof(origin), "controller %s, kept", s->kept.server);
+	if (s->kept.config != NULL && give(s, s->kept.config, origin, &err) != 0) {
+		weir_log(WEIR_LOG_WARN, "%s: what was kept is refused: %s", s->o.kept_path,
+			 err.msg);
+		free(s->kept.config);
+		s->kept.config = NULL;
+	}
+	if (s->kept.config != NULL)
+		own_settings(s, s->kept.config, strlen(s->kept.config));
+	s->proxy_named = false; /* a controller is asked first */
+	s->from_disk = s->kept.config != NULL;
+	if (s->kept.has_dynamic && s->o.to->dynamic != NULL)
+		s->o.to->dynamic(s->o.user, &s->kept.dynamic);
+	if (s->o.to->tables != NULL && not_empty(&s->kept.tables) != 0)
+		s->o.to->tables(s->o.user, &s->kept.tables, not_empty(&s->kept.tables));
+	weir_sync_capture_look(s);
+}
+
+void weir_sync_kept_load(struct weir_sync *s)
+{
+	char *bytes = NULL;
+	size_t n = 0;
+	int rc;
+
+	if (s->o.kept_path == NULL)
+		return;
+	rc = weir_sync_file_read(s->o.kept_path, WEIR_SYNC_KEPT_MAX, &bytes, &n);
+	if (rc == 0)
+		rc = weir_sync_kept_unpack(bytes, n, &s->kept);
+	free(bytes);
+	if (rc == 0)
+		kept_use(s);
+	else if (rc != -ENOENT)
+		weir_log(WEIR_LOG_WARN, "%s: what was kept of the controller cannot be used: %s",
+			 s->o.kept_path, rc == -EBADMSG ? "it is not whole" : strerror(-rc));
+}

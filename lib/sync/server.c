@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server in use: names looked up, one chosen, a channel to it; and who we are towards it. */
+#include "session.h"
+
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <event2/util.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RESOLVE_EVERY_S 5
+#define KEEPALIVE_MS    310000 /* others' servers throw out who pings more often than every 5 min */
+
+static bool is_address(const char *text)
+{
+	uint8_t ip[16];
+
+	return inet_pton(AF_INET, text, ip) == 1 || inet_pton(AF_INET6, text, ip) == 1;
+}
+
+/* ---- names ---- */
+
+static bool in_answer(const struct evutil_addrinfo *all, const char *address, char first[])
+{
+	char text[WEIR_SYNC_ADDRESS_MAX];
+
+	first[0] = '\0';
+	for (; all != NULL; all = all->ai_next) {
+		const void *ip = all->ai_family == AF_INET
+					 ? (const void *)&((const struct sockaddr_in *)all->ai_addr)
+						   ->sin_addr
+					 : (const void *)&(
+						   (const struct sockaddr_in6 *)all->ai_addr)
+						   ->sin6_addr;
+
+		if (all->ai_family != AF_INET && all->ai_family != AF_INET6)
+			continue;
+		inet_ntop(all->ai_family, ip, text, sizeof(text));
+		if (first[0] == '\0')
+			memcpy(first, text, sizeof(text));
+		if (strcmp(text, address) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void on_resolved(int rc, struct evutil_addrinfo *all, void *arg)
+{
+	struct resolve *q = arg;
+	struct weir_sync *s = q->session;
+	char first[WEIR_SYNC_ADDRESS_MAX], *held = s->address[q->at];
+	const bool known = held[0] != '\0';
+
+	q->asked = NULL;
+	if (rc != 0) { /* what was known may still be right */
+		if (!known && rc != EVUTIL_EAI_CANCEL)
+			weir_sync_say(s, "controller %s: %s", s->boot.controller_ips.v[q->at],
+				      evutil_gai_strerror(rc));
+		return;
+	}
+	if (!in_answer(all, held, first) && first[0] != '\0') {
+		memcpy(held, first, sizeof(s->address[0]));
+		if (known) {
+			weir_log_about(WEIR_LOG_INFO, "controller", s->boot.controller_ips.v[q->at],
+				       "its address is now %s", held);
+			s->proxy_named = false; /* until the new one names it */
+			s->identified = false;
+			weir_sync_server_reset(s);
+		}
+		weir_sync_soon(s, 0);
+	}
+	if (all != NULL)
+		evutil_freeaddrinfo(all);
+}
+
+static void resolve(struct weir_sync *s, uint32_t i)
+{
+	struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct resolve *q = &s->resolves[i];
+	const char *name = s->boot.controller_ips.v[i];
+
+	*q = (struct resolve){ .session = s, .asked = q->asked, .at = i };
+	if (is_address(name)) {
+		snprintf(s->address[i], sizeof(s->address[i]), "%.*s", WEIR_SYNC_ADDRESS_MAX - 1,
+			 name);
+		return;
+	}
+	if (q->asked == NULL && s->dns != NULL)
+		q->asked = evdns_getaddrinfo(s->dns, name, NULL, &hints, on_resolved, q);
+}
+
+void weir_sync_resolve_start(struct weir_sync *s)
+{
+	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++) {
+		if (!is_address(s->boot.controller_ips.v[i]) && s->dns == NULL)
+			s->dns = evdns_base_new(s->o.base,
+						EVDNS_BASE_INITIALIZE_NAMESERVERS |
+							EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+		resolve(s, i);
+	}
+}
+
+void weir_sync_resolve_again(struct weir_sync *s)
+{
+	if (s->seconds % RESOLVE_EVERY_S != 0)
+		return;
+	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++)
+		resolve(s, i);
+}
+
+void weir_sync_resolve_stop(struct weir_sync *s)
+{
+	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++)
+		if (s->resolves[i].asked != NULL)
+			evdns_getaddrinfo_cancel(s->resolves[i].asked);
+	if (s->dns != NULL)
+		evdns_base_free(s->dns, 1);
+	s->dns = NULL;
+}
+
+/* ---- the channel ---- */
+
+static void target(const char *address, uint32_t port, char *to, size_t size)
+{
+	snprintf(to, size, strchr(address, ':') != NULL ? "[%s]:%u" : "%s:%u", address, port);
+}
+
+void weir_sync_server_reset(struct weir_sync *s)
+{
+	weir_sync_push_close(s);
+	s->sync = s->ntp = s->genesis = s->cluster = NULL; /* their ends count no more */
+	weir_rpc_channel_close(s->channel);
+	s->channel = NULL;
+}
+
+static bool channel_open(struct weir_sync *s, const char *address)
+{
+	char cert[1024 + WEIR_SYNC_NAME_MAX + 2];
+	struct weir_rpc_files files = { .ca = cert };
+	struct weir_rpc_peer peer = {
+		.target = s->server,
+		.receive_max_bytes = s->buffer_bytes,
+		.keepalive_ms = KEEPALIVE_MS,
+	};
+	struct weir_err err = { 0 };
+
+	if (s->boot.controller_cert_file_prefix[0] != '\0') {
+		snprintf(cert, sizeof(cert), "%s.%s", s->boot.controller_cert_file_prefix, address);
+		peer.files = &files;
+	}
+	weir_sync_server_reset(s);
+	s->channel = weir_rpc_channel_open(s->rpc, &peer, &err);
+	if (s->channel == NULL)
+		weir_sync_say(s, "controller %s: %s", s->server, err.msg);
+	return s->channel != NULL;
+}
+
+static uint32_t controller_port(const struct weir_sync *s)
+{
+	return s->boot.controller_cert_file_prefix[0] != '\0' ? s->boot.controller_tls_port
+							      : s->boot.controller_port;
+}
+
+bool weir_sync_server_choose(struct weir_sync *s)
+{
+	const bool was_heard = s->heard;
+	char before[sizeof(s->server)], address[WEIR_SYNC_NAME_MAX + 1];
+	uint32_t at;
+
+	memcpy(before, s->server, sizeof(before));
+	(void)weir_sync_choose(&s->choice, s->last_ok, s->proxy_named);
+	at = s->choice.at;
+	if (s->choice.on == WEIR_SYNC_ON_PROXY) {
+		snprintf(address, sizeof(address), "%s",
+			 s->proxy[0] != '\0' ? s->proxy : s->address[0]);
+		target(address, s->proxy_port, s->server, sizeof(s->server));
+	} else {
+		snprintf(address, sizeof(address), "%s", s->address[at]);
+		target(address, controller_port(s), s->server, sizeof(s->server));
+	}
+	if (address[0] == '\0') {
+		snprintf(s->server, sizeof(s->server), "%s", s->boot.controller_ips.v[at]);
+		return false;
+	}
+	if (s->channel != NULL && strcmp(before, s->server) == 0)
+		return true;
+	s->heard = was_heard && s->choice.on == WEIR_SYNC_ON_PROXY;
+	s->probed = false;
+	return channel_open(s, address);
+}
+
+/* ---- who we are ---- */
+
+static void host_ips_read(struct weir_sync *s)
+{
+	const struct weir_sync_link *none = weir_sync_link_named(&s->links, "kube-ipvs0");
+	char **v = calloc(s->links.addresses + 1, sizeof(*v));
+	size_t n = 0;
+
+	for (uint32_t i = 0; v != NULL && i < s->links.addresses; i++) {
+		const struct weir_sync_address *a = &s->links.address[i];
+		char text[WEIR_SYNC_ADDRESS_MAX];
+
+		if (!weir_sync_is_global(a->family, a->ip) ||
+		    (none != NULL && a->index == none->index))
+			continue;
+		weir_sync_address_text(a, text);
+		v[n] = strdup(text);
+		n += v[n] != NULL;
+	}
+	for (size_t i = 0; i < s->host_ips_n; i++)
+		free(s->host_ips[i]);
+	free(s->host_ips);
+	s->host_ips = v;
+	s->host_ips_n = n;
+}
+
+bool weir_sync_identify(struct weir_sync *s)
+{
+	struct weir_sync_identity id = { 0 };
+	struct weir_err err = { 0 };
+	int rc;
+
+	weir_sync_host_read(&s->host);
+	if (s->boot.host_name[0] != '\0')
+		snprintf(s->host.name, sizeof(s->host.name), "%s", s->boot.host_name);
+	weir_sync_links_free(&s->links);
+	rc = weir_sync_links_read(&s->links, &err);
+	if (rc == 0)
+		host_ips_read(s);
+	if (s->identified) /* an agent of another address is another one: only when the server moves */
+		return true;
+	if (rc == 0)
+		rc = weir_sync_identity_find(&id, &s->env, &s->links,
+					     s->address[0][0] != '\0' ? s->address[0]
+								      : s->address[s->choice.at],
+					     &err);
+	if (rc != 0) {
+		weir_sync_say(s, "%s", err.msg);
+		return false;
+	}
+	s->id = id;
+	s->identified = true;
+	weir_log_about(WEIR_LOG_INFO, "controller", s->server, "this agent is %s %s", id.ip,
+		       id.mac);
+	return true;
+}

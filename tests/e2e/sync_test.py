@@ -1,0 +1,488 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The session with controllers that share no code with it: servers of v6.5 and of v7, that die, return, and misbehave."""
+import os
+import queue
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+try:
+    from controllers import (Agent, Controller, FAILED, HEARTBEAT, Trident, ntp_server, number, text)
+    import grpc
+except ModuleNotFoundError as e:
+    print(f'SKIP: {e}')
+    sys.exit(77)
+
+import weir
+
+CLIENT = os.path.join(weir.BUILD, 'tests/e2e/sync_client')
+QUICK = ('retry_first=100', 'retry_most=400', 'push_again=300', 'interval=400', 'escape=60000', 'call=2000')
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Client:
+    """tests/e2e/sync_client, its lines as they come."""
+
+    def __init__(self, folder, port, *options, addresses=('127.0.0.1',), env=None):
+        boot = os.path.join(folder, 'boot.yaml')
+        with open(boot, 'w') as f:
+            f.write(f'controller-ips: [{", ".join(addresses)}]\ncontroller-port: {port}\n'
+                    'vtap-group-id-request: g-test\n')
+        self.kept = os.path.join(folder, 'kept')
+        self.err = open(os.path.join(folder, 'err'), 'a+')
+        self.process = subprocess.Popen([CLIENT, boot, self.kept, *(QUICK + options)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.err, text=True,
+                                        env={**os.environ, **(env or {})})
+        self.lines = queue.Queue()
+        self.seen = []
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        try:
+            for line in self.process.stdout:
+                self.lines.put(line.rstrip('\n').split('\t'))
+        except ValueError:
+            pass  # closed
+
+    def wait(self, *head, seconds=8):
+        """The next line that begins so; what comes before it is in `seen`."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f'no line {head}; seen {self.seen[-12:]}; {self.errors()}') from None
+            self.seen.append(line)
+            if tuple(line[:len(head)]) == head:
+                return line
+
+    def all(self):
+        while not self.lines.empty():
+            self.seen.append(self.lines.get())
+        return self.seen
+
+    def errors(self):
+        with open(self.err.name) as f:
+            return f.read()[-3000:]
+
+    def say(self, line):
+        self.process.stdin.write(line + '\n')
+        self.process.stdin.flush()
+
+    def view(self):
+        self.say('view')
+        names = 'state dialect server proxy kept identity error syncs failures pushes'.split()
+        return dict(zip(names, self.wait('view')[1:]))
+
+    def until(self, check, seconds=8):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            v = self.view()
+            if check(v):
+                return v
+            time.sleep(0.05)
+        raise AssertionError(f'not so: {v}; {self.errors()}')
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait(10)
+        self.close()
+        return self.process.returncode
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.close()
+
+    def close(self):
+        for f in (self.err, self.process.stdin, self.process.stdout):
+            f.close()
+
+
+class SyncTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def controller(self, dialects, sync, **options):
+        c = Controller(dialects, sync=sync, **options)
+        self.addCleanup(c.stop)
+        return c
+
+    def client(self, port, *options, **more):
+        c = Client(self.folder, port, *options, **more)
+        self.addCleanup(c.stop)
+        return c
+
+    def v7(self, answer, **options):
+        """agent.Synchronizer works; trident.Synchronizer/Sync answers FAILED, as v7 does."""
+        return self.controller(('agent', 'trident'),
+                               lambda d, f, c: answer(f) if d == 'agent' else Trident.response(FAILED), **options)
+
+    def v65(self, answer, **options):
+        return self.controller(('trident',), lambda d, f, c: answer(f), **options)
+
+    # --- what is spoken ---
+
+    def test_a_v7_server_is_understood(self):
+        dynamic = number(2, 1) + number(13, 77) + number(16, 6) + text(22, 'g-real')
+        server = self.v7(lambda f: Agent.response(config=Agent.group(2048), dynamic=dynamic, versions=(5, 6, 7),
+                                                  tables=(b'', b'', b'')))
+        c = self.client(server.port)
+        line = c.wait('group')
+        self.assertEqual(line[1:], [f'controller 127.0.0.1:{server.port}', '1', '2048'])
+        self.assertEqual(c.wait('dynamic')[1:], ['77', '1', 'g-real'])
+        c.wait('tables')
+        v = c.until(lambda v: int(v['syncs']) >= 2)
+        self.assertEqual((v['state'], v['dialect']), ('in contact', 'agent'))
+        self.assertEqual(v['identity'], '127.0.0.1 00:00:00:00:00:00')
+        first, second = [r[3] for r in server.calls('Sync')[:2]]
+        self.assertEqual(first[21][0], b'127.0.0.1')
+        self.assertEqual(first[25][0], b'00:00:00:00:00:00')
+        self.assertEqual(first[26][0], b'g-test')
+        self.assertEqual(first[22][0].decode(), os.uname().nodename)
+        self.assertEqual(first[36][0].decode(), os.uname().release)
+        self.assertEqual(first[4], [2])
+        self.assertEqual([first[n] for n in (9, 10, 11)], [[0], [0], [0]])
+        self.assertEqual([second[n] for n in (9, 10, 11)], [[5], [6], [7]])
+        self.assertLess(abs(first[1][0] - time.time()), 60)
+        self.assertEqual(server.calls('Sync', 'trident'), [])
+
+    def test_a_v65_server_is_found_by_asking(self):
+        config = Trident.group(3072, text(510, 'default-tap-type: 4\n'))
+        server = self.v65(lambda f: Trident.response(config=config, versions=(5, 6, 7)))
+        c = self.client(server.port)
+        self.assertEqual(c.wait('group')[3], '3072')
+        self.assertEqual(c.wait('dynamic')[1:3], ['77', '1'])
+        v = c.until(lambda v: int(v['syncs']) >= 2)
+        self.assertEqual((v['state'], v['dialect'], v['failures']), ('in contact', 'trident', '0'))
+
+    def test_a_server_that_was_updated_is_found_again(self):
+        port = free_port()
+        old = Controller(('trident',), port, lambda d, f, c: Trident.response(config=Trident.group(1000)))
+        c = self.client(port)
+        self.assertEqual(c.wait('group')[3], '1000')
+        old.stop()
+        self.v7(lambda f: Agent.response(config=Agent.group(2000)), port=port)
+        self.assertEqual(c.wait('group')[3], '2000')
+        self.assertEqual(c.until(lambda v: v['state'] == 'in contact')['dialect'], 'agent')
+
+    # --- Push ---
+
+    def test_a_push_is_in_force_at_once(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000), versions=(1, 1, 1)))
+        c = self.client(server.port, 'interval=60000')
+        c.wait('group')
+        while not server.streams:
+            time.sleep(0.01)
+        took = []
+        for i in range(50):
+            began = time.monotonic()
+            server.push(Agent.response(config=Agent.group(1001 + i), versions=(1, 1, 1)))
+            self.assertEqual(c.wait('group')[3], str(1001 + i))
+            took.append(time.monotonic() - began)
+        took.sort()
+        print(f'push to in force: p50 {took[25] * 1e3:.1f} ms, most {took[-1] * 1e3:.1f} ms', file=sys.stderr)
+        self.assertLess(took[-1], 0.2)
+        self.assertEqual(len(server.calls('Sync')), 1)
+
+    def test_a_heartbeat_changes_nothing(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000), versions=(1, 1, 1)))
+        c = self.client(server.port)
+        c.wait('group')
+        while not server.streams:
+            time.sleep(0.01)
+        server.push(Agent.response(HEARTBEAT, config=Agent.group(9999), versions=(9, 9, 9)))
+        c.until(lambda v: v['pushes'] == '1')
+        self.assertNotIn('9999', [line[3] for line in c.all() if line[0] == 'group'])
+
+    def test_a_push_that_ends_each_time_is_opened_again_without_haste(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000), versions=(1, 1, 1)))
+        server.push_first = Agent.response(config=Agent.group(1000), versions=(1, 1, 1))
+        server.push_ends = True
+        c = self.client(server.port, 'push_again=500')
+        c.wait('group')
+        time.sleep(3)
+        pushes = server.calls('Push')
+        self.assertGreaterEqual(len(pushes), 4)
+        self.assertLessEqual(len(pushes), 13)  # 250 to 500 ms apart
+        self.assertEqual([line for line in c.all() if line[0] == 'group'][1:], [])
+        self.assertEqual(c.view()['state'], 'in contact')
+
+    # --- tables ---
+
+    def test_versions_say_what_becomes_of_tables(self):
+        answer = {}
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000), **answer))
+        row = text(1, number(3, 4))
+        answer.update(versions=(0, 0, 0), tables=(row, None, None))  # 0: being prepared
+        c = self.client(server.port)
+        c.until(lambda v: int(v['syncs']) >= 3)
+        self.assertEqual([line for line in c.all() if line[0] == 'tables'], [])
+        answer.update(versions=(5, 5, 5), tables=(row, None, None))
+        self.assertEqual(c.wait('tables')[1:], ['7', f'5:{len(row)}', '5:0', '5:0', '0:0'])
+        answer.update(tables=(None, None, None))  # the same version
+        n = int(c.view()['syncs'])
+        c.until(lambda v: int(v['syncs']) >= n + 3)
+        self.assertEqual(len([line for line in c.all() if line[0] == 'tables']), 1)
+        answer.update(versions=(4, 5, 5), tables=(row + row, None, None))  # jumps back
+        self.assertEqual(c.wait('tables')[1:3], ['1', f'4:{2 * len(row)}'])
+        answer.update(versions=(6, 5, 5), tables=(None, None, None))  # another, and nothing came
+        self.assertEqual(c.wait('tables')[1:3], ['1', '6:0'])
+        self.assertIn('has emptied a table', c.errors())
+
+    def test_segments_are_compared_as_they_have_no_version(self):
+        segment = text(9, number(1, 5) + text(2, '02:00:00:00:00:01') + text(4, '02:00:00:00:00:01'))
+        answer = dict(versions=(5, 5, 5), segments=segment)
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000), **answer))
+        c = self.client(server.port)
+        self.assertEqual(c.wait('tables')[5], f'0:{len(segment)}')
+        n = int(c.view()['syncs'])
+        c.until(lambda v: int(v['syncs']) >= n + 3)
+        answer.update(segments=segment + segment, extra=number(30, 1))  # partial: not meant
+        n = int(c.view()['syncs'])
+        c.until(lambda v: int(v['syncs']) >= n + 3)
+        self.assertEqual(len([line for line in c.all() if line[0] == 'tables']), 1)
+        answer.update(extra=b'')
+        self.assertEqual(c.wait('tables')[1], '8')
+
+    def test_a_larger_buffer_is_agreed_upon(self):
+        big = bytes(text(1, number(3, 4)) * 1000000)  # 4 MB, then 8 MB
+
+        def answer(f):
+            if f[50][0] < 12 << 20:
+                return Agent.response(config=Agent.group(1000), versions=(5, 0, 0),
+                                      extra=number(30, 1) + number(31, 12 << 20))
+            return Agent.response(config=Agent.group(1000), versions=(5, 0, 0), tables=(big + big, None, None))
+
+        server = self.v7(answer)
+        c = self.client(server.port, 'interval=60000')
+        self.assertEqual(c.wait('tables')[2], f'5:{2 * len(big)}')
+        self.assertEqual([r[3][50][0] for r in server.calls('Sync')], [5 << 20, 12 << 20])
+
+    # --- exceptions, time, host ---
+
+    def test_an_exception_is_told_within_two_seconds(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
+        c = self.client(server.port, 'interval=60000')
+        c.until(lambda v: v['state'] == 'in contact')
+        c.say('raise 64')
+        end = time.monotonic() + 3
+        while len(server.calls('Sync')) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertEqual(server.calls('Sync')[1][3][6], [64])
+        c.say('raise 8')  # stays until its end
+        while len(server.calls('Sync')) < 3 and time.monotonic() < end + 3:
+            time.sleep(0.02)
+        self.assertEqual(server.calls('Sync')[2][3][6], [8])  # 64 was gone with its report
+
+    def test_time_comes_through_the_controller(self):
+        config = Agent.group(1000, '  ntp: {enabled: true}\n')
+        server = self.v7(lambda f: Agent.response(config=config), query=lambda p: ntp_server(p, 3600))
+        c = self.client(server.port)
+        self.assertAlmostEqual(int(c.wait('clock')[1]), 3600, delta=1)
+        n = len(server.calls('Sync'))
+        c.until(lambda v: len(server.calls('Sync')) > n + 1)
+        self.assertLess(abs(server.calls('Sync')[-1][3][1][0] - time.time() - 3600), 60)
+
+    def test_interfaces_are_reported_once_and_then_their_version(self):
+        config = Agent.group(1000, 'inputs:\n  resources: {push_interval: 10s}\n')
+        server = self.v7(lambda f: Agent.response(config=config, dynamic=number(13, 5) + text(22, 'g-x')))
+        c = self.client(server.port)
+        c.wait('group')
+        end = time.monotonic() + 14
+        while len(server.calls('GenesisSync')) < 2 and time.monotonic() < end:
+            time.sleep(0.1)
+        first, second = [r[3] for r in server.calls('GenesisSync')[:2]]
+        self.assertIn(9, first)
+        self.assertNotIn(9, second)
+        self.assertEqual(first[1], second[1])
+        self.assertIn(b'127.0.0.1', first[11][0])
+        self.assertIn(b'127.0.0.1/8', first[9][0])
+
+    # --- a controller that is away ---
+
+    def test_a_controller_that_dies_and_returns_costs_nothing(self):
+        port = free_port()
+        server = Controller(('agent',), port, lambda d, f, c: Agent.response(config=Agent.group(1000)))
+        c = self.client(port)
+        c.wait('group')
+        server.stop()
+        c.until(lambda v: int(v['failures']) >= 3)
+        self.v7(lambda f: Agent.response(config=Agent.group(1000)), port=port)
+        c.until(lambda v: v['state'] == 'in contact')
+        self.assertEqual([line for line in c.all() if line[0] in ('group', 'capture')][1:], [])
+
+    def test_longer_than_the_escape_time_stops_capture_until_it_is_back(self):
+        port = free_port()
+        server = Controller(('agent',), port, lambda d, f, c: Agent.response(config=Agent.group(1000)))
+        c = self.client(port, 'escape=2000')
+        c.wait('group')
+        server.stop()
+        began = time.monotonic()
+        self.assertEqual(c.wait('capture')[1], 'off')
+        self.assertGreater(time.monotonic() - began, 1.2)
+        self.assertEqual(c.view()['state'], 'escaped')
+        self.v7(lambda f: Agent.response(config=Agent.group(1000)), port=port)
+        self.assertEqual(c.wait('capture')[1], 'on')
+        self.assertEqual(len([line for line in c.all() if line[0] == 'group']), 1)
+
+    def test_a_restart_without_a_controller_goes_on_with_what_was_kept(self):
+        port = free_port()
+        row = text(1, number(3, 4))
+        server = Controller(('agent',), port,
+                            lambda d, f, c: Agent.response(config=Agent.group(1234), dynamic=number(2, 1) + number(13, 9),
+                                                           versions=(5, 6, 7), tables=(row, None, None)))
+        c = Client(self.folder, port)
+        c.wait('tables')
+        server.stop()
+        c.kill()
+        self.assertEqual(os.stat(c.kept).st_mode & 0o777, 0o600)
+        c = self.client(port)
+        line = c.wait('group')
+        self.assertEqual(line[1], f'controller 127.0.0.1:{port}, kept')
+        self.assertEqual(line[3], '1234')
+        self.assertEqual(c.wait('dynamic')[1], '9')
+        self.assertEqual(c.wait('tables')[2], f'5:{len(row)}')
+        self.assertEqual(c.view()['kept'], '1')
+        again = self.v7(lambda f: Agent.response(config=Agent.group(1234), versions=(5, 6, 7), tables=(row, b'', b'')),
+                        port=port)
+        v = c.until(lambda v: v['state'] == 'in contact')
+        self.assertEqual(v['kept'], '0')
+        self.assertEqual(again.calls('Sync', 'agent')[0][3][9], [0])  # all is asked for anew
+
+    def test_what_was_kept_and_is_damaged_is_not_used(self):
+        kept = os.path.join(self.folder, 'kept')
+        with open(kept, 'wb') as f:
+            f.write(b'weir-sync 1\nconfig 0 0 5\nglob')
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
+        c = self.client(server.port)
+        self.assertEqual(c.wait('group')[1], f'controller 127.0.0.1:{server.port}')
+        self.assertIn('it is not whole', c.errors())
+
+    def test_an_empty_server_takes_no_configuration_away(self):
+        port = free_port()
+        server = Controller(('agent',), port, lambda d, f, c: Agent.response(config=Agent.group(1000), versions=(5, 5, 5)))
+        c = self.client(port)
+        c.wait('tables')
+        server.stop()
+        self.v7(lambda f: Agent.response(), port=port)  # knows no agent: no configuration, versions 0
+        n = int(c.view()['syncs'])
+        c.until(lambda v: v['state'] == 'in contact' and int(v['syncs']) > n + 3)
+        self.assertEqual([line for line in c.all() if line[0] in ('group', 'capture', 'tables')][2:], [])
+
+    def test_the_next_controller_is_asked_when_one_fails(self):
+        port = free_port()
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)), port=port)
+        c = self.client(port, addresses=('127.0.0.2', '127.0.0.1'))
+        c.wait('group')
+        self.assertEqual(c.view()['server'], f'127.0.0.1:{port}')
+        self.assertGreaterEqual(len(server.calls('Sync')), 1)
+
+    def test_a_proxy_is_used_and_left_when_it_fails(self):
+        proxy = Controller(('agent',), sync=lambda d, f, c: Agent.response(config=config))
+        config = Agent.group(1000, f'  communication: {{proxy_controller_ip: 127.0.0.1, proxy_controller_port: {proxy.port}}}\n')
+        server = self.v7(lambda f: Agent.response(config=config))
+        c = self.client(server.port)
+        v = c.until(lambda v: v['proxy'] == '1' and v['state'] == 'in contact')
+        self.assertEqual(v['server'], f'127.0.0.1:{proxy.port}')
+        proxy.stop()
+        n = len(server.calls('Sync'))
+        c.until(lambda v: len(server.calls('Sync')) > n)
+
+    def test_a_host_name_is_looked_up(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
+        c = self.client(server.port, addresses=('localhost',))
+        c.wait('group')
+        self.assertIn(c.view()['server'], (f'127.0.0.1:{server.port}', f'[::1]:{server.port}'))
+
+    # --- a controller that misbehaves ---
+
+    def bad(self, answer, said):
+        """A good configuration, then `answer`: the good one stays, and it is said."""
+        state = {'bad': False}
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000), versions=(5, 5, 5)))
+        good = server.sync
+        server.sync = lambda d, f, c: answer(d, f, c) if state['bad'] else good(d, f, c)
+        c = self.client(server.port)
+        c.wait('group')
+        state['bad'] = True
+        n = int(c.view()['failures'])
+        c.until(lambda v: int(v['failures']) > n + 1, 15)
+        self.assertIn(said, c.errors())
+        self.assertEqual([line for line in c.all() if line[0] in ('group', 'capture', 'refused')][1:], [])
+        state['bad'] = False
+        c.until(lambda v: v['state'] == 'in contact', 15)
+        self.assertEqual(c.stop(), 0)
+
+    def test_garbage(self):
+        self.bad(lambda d, f, c: os.urandom(500) + b'\xff' * 20, 'INTERNAL')
+
+    def test_a_wrong_type(self):
+        self.bad(lambda d, f, c: text(1, 'no number'), 'INTERNAL')
+
+    def test_an_answer_that_is_too_large(self):
+        self.bad(lambda d, f, c: text(999, bytes(6 << 20)), 'RESOURCE_EXHAUSTED')
+
+    def test_an_answer_that_never_comes(self):
+        self.bad(lambda d, f, c: time.sleep(2.5) or b'', 'DEADLINE_EXCEEDED')
+
+    def test_failed_in_both_dialects(self):
+        self.bad(lambda d, f, c: number(1, FAILED), 'it answers FAILED, without a configuration')
+
+    def test_an_error_of_the_server(self):
+        self.bad(lambda d, f, c: c.abort(grpc.StatusCode.INTERNAL, 'no database'), 'no database')
+
+    def test_a_bad_configuration_is_refused_and_told(self):
+        now = {'config': Agent.group(1000)}
+        server = self.v7(lambda f: Agent.response(config=now['config'], versions=(5, 5, 5)))
+        c = self.client(server.port)
+        c.wait('group')
+        for bad in ('global:\n  limits: {max_memory: lots}\n', 'a: &a [1]\nb: *a\n', 'global: [', '\x00'.join('abc'),
+                    'x' * 2000000):
+            now['config'] = bad
+            n = len(server.calls('Sync'))
+            c.until(lambda v: server.calls('Sync')[-1][3][6] == [256] and len(server.calls('Sync')) > n + 1)
+            self.assertEqual(server.calls('Sync')[-1][3][2], [0])  # config_accepted
+            self.assertIn('its configuration is refused', c.errors())
+        self.assertEqual(len([line for line in c.all() if line[0] == 'group']), 1)
+        now['config'] = Agent.group(1001)
+        self.assertEqual(c.wait('group')[3], '1001')
+        c.until(lambda v: server.calls('Sync')[-1][3][6] == [0] and server.calls('Sync')[-1][3][2] == [1])
+
+    def test_configurations_that_flap_lose_nothing(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000), versions=(1, 1, 1)))
+        c = self.client(server.port, 'interval=60000')
+        c.wait('group')
+        while not server.streams:
+            time.sleep(0.01)
+        for i in range(200):
+            server.push(Agent.response(config=Agent.group(1000 + (i + 1) % 2), versions=(1, 1, 1)))
+        seen = [c.wait('group')[3] for _ in range(200)]
+        self.assertEqual(seen, ['1001', '1000'] * 100)
+        self.assertEqual(c.stop(), 0)
+        with open(c.kept, 'rb') as f:
+            self.assertIn(b'max_memory: 1000', f.read())
+
+    def test_a_disabled_agent_captures_nothing(self):
+        enabled = [0]
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000), dynamic=number(2, enabled[0]) + number(13, 5)))
+        c = self.client(server.port)
+        self.assertEqual(c.wait('capture')[1:], ['off', 'the controller has disabled this agent'])
+        enabled[0] = 1
+        self.assertEqual(c.wait('capture')[1], 'on')
+
+
+if __name__ == '__main__':
+    unittest.main()
