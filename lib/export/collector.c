@@ -8,6 +8,7 @@
  */
 #include "fold.h"
 #include "split.h"
+#include "throttle.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,11 +29,13 @@ struct weir_collector {
 	struct weir_batch_pool pool;
 	struct weir_folder *folder;
 	struct weir_splits *splits;
-	uint64_t *ring_ns;        /* newest end of a record of each ring */
-	struct weir_batch *batch; /* being filled; NULL = none */
-	uint64_t batch_since_ns;  /* `batch` is known to wait since; 0 = not yet known */
-	uint64_t idle_since_ns;   /* all rings are empty; 0 = not yet known */
-	_Atomic uint64_t taken, handed, held, early, split; /* collector thread: wo */
+	_Atomic(struct weir_throttle *) throttle; /* control: wo, once; NULL = never asked for */
+	_Atomic uint32_t rate;                    /* control: wo; 0 = no limit */
+	uint64_t *ring_ns;                        /* newest end of a record of each ring */
+	struct weir_batch *batch;                 /* being filled; NULL = none */
+	uint64_t batch_since_ns; /* `batch` is known to wait since; 0 = not yet known */
+	uint64_t idle_since_ns;  /* all rings are empty; 0 = not yet known */
+	_Atomic uint64_t taken, handed, held, early, split, throttled; /* collector thread: wo */
 	struct weir_outlet outlets[];
 };
 
@@ -58,7 +61,7 @@ static void hand_over(struct weir_collector *c)
 	weir_batch_put(&c->pool, b);
 }
 
-static void append(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
+static void put(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
 {
 	struct weir_collector *c = ctx;
 
@@ -76,6 +79,41 @@ static void append(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
 		recs += part;
 		n -= part;
 	}
+}
+
+/* Time passes for a window of the throttle. Without one, or once the limit is gone, nothing stays in it. */
+static void throttle_follow(struct weir_collector *c)
+{
+	/* Acquire: pairs with weir_collector_throttle(). */
+	struct weir_throttle *t = atomic_load_explicit(&c->throttle, memory_order_acquire);
+
+	if (t == NULL)
+		return;
+	if (atomic_load_explicit(&c->rate, memory_order_relaxed) == 0)
+		weir_throttle_end(t);
+	else
+		weir_throttle_advance(t, weir_clock_mono_ns());
+	set(&c->throttled, weir_throttle_left_out(t));
+}
+
+/* What is to be written, floods folded: into the batch, or the throttle before it. */
+static void append(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
+{
+	struct weir_collector *c = ctx;
+	struct weir_throttle *t = atomic_load_explicit(&c->throttle, memory_order_acquire);
+	const uint32_t rate = atomic_load_explicit(&c->rate, memory_order_relaxed);
+
+	if (weir_likely(t == NULL || rate == 0))
+		put(c, recs, n);
+	else
+		weir_throttle_take(t, rate, recs, n, weir_clock_mono_ns());
+}
+
+static uint64_t held(const struct weir_collector *c)
+{
+	const struct weir_throttle *t = atomic_load_explicit(&c->throttle, memory_order_acquire);
+
+	return weir_folder_held(c->folder) + (t != NULL ? weir_throttle_held(t) : 0);
 }
 
 /* Records of one ring: what a flood left goes to the folder, runs of all others into the batch. */
@@ -125,7 +163,8 @@ static uint32_t drain(struct weir_collector *c, bool *over)
 	if (total > 0)
 		c->idle_since_ns = 0;
 	weir_count(&c->taken, total);
-	set(&c->held, weir_folder_held(c->folder));
+	throttle_follow(c);
+	set(&c->held, held(c));
 	set(&c->early, weir_folder_early(c->folder));
 	set(&c->split, weir_splits_found(c->splits));
 	return total;
@@ -157,6 +196,8 @@ static void *collector_main(void *arg)
 		if (drain(c, &over) == 0 && !over)
 			idle(c);
 	weir_folder_end(c->folder);
+	atomic_store_explicit(&c->rate, 0, memory_order_relaxed);
+	throttle_follow(c);
 	set(&c->held, 0);
 	hand_over(c);
 	for (uint32_t i = 0; i < c->n_outlets; i++)
@@ -233,6 +274,21 @@ void weir_collector_drain(struct weir_collector *c)
 	atomic_store_explicit(&c->drain, true, memory_order_relaxed);
 }
 
+int weir_collector_throttle(struct weir_collector *c, uint32_t rate)
+{
+	struct weir_throttle *t = atomic_load_explicit(&c->throttle, memory_order_relaxed);
+
+	if (rate > 0 && t == NULL) {
+		t = weir_throttle_create(weir_random_u64(), put, c);
+		if (t == NULL)
+			return -ENOMEM;
+		/* Release: who sees it sees what it points to. */
+		atomic_store_explicit(&c->throttle, t, memory_order_release);
+	}
+	atomic_store_explicit(&c->rate, rate, memory_order_relaxed);
+	return 0;
+}
+
 int weir_collector_join(struct weir_collector *c, struct weir_err *err)
 {
 	int rc = 0;
@@ -257,7 +313,8 @@ void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 	stats->taken = atomic_load_explicit(&c->taken, memory_order_relaxed);
 	stats->held = atomic_load_explicit(&c->held, memory_order_relaxed);
 	stats->early = atomic_load_explicit(&c->early, memory_order_relaxed);
-	stats->folded = stats->taken - stats->held -
+	stats->throttled = atomic_load_explicit(&c->throttled, memory_order_relaxed);
+	stats->folded = stats->taken - stats->held - stats->throttled -
 			atomic_load_explicit(&c->handed, memory_order_relaxed);
 	stats->merged = atomic_load_explicit(&o->merged, memory_order_relaxed);
 	stats->dropped = atomic_load_explicit(&o->dropped, memory_order_relaxed);
@@ -277,6 +334,7 @@ void weir_collector_destroy(struct weir_collector *c)
 	weir_batch_pool_fini(&c->pool);
 	weir_folder_destroy(c->folder);
 	weir_splits_destroy(c->splits);
+	weir_throttle_destroy(atomic_load_explicit(&c->throttle, memory_order_relaxed));
 	free(c->ring_ns);
 	free(c);
 }

@@ -73,17 +73,18 @@ struct weir_collector_conf {
 };
 
 /*
- * Exact when all is quiet: taken == folded + merged + dropped + failed + written. Before that, `held`
+ * Exact when all is quiet: taken == folded + throttled + merged + dropped + failed + written. Before that, `held`
  * and what lies in batches and buffers is missing on the right.
  */
 struct weir_outlet_stats {
 	const char *name;
-	uint64_t taken;   /* records the workers made */
-	uint64_t held;    /* wait for their flood to be complete */
-	uint64_t folded;  /* became part of a folded record */
-	uint64_t merged;  /* became part of another record of their flow */
-	uint64_t dropped; /* this sink's queue was full */
-	uint64_t failed;  /* the sink could not write them; why: weir_collector_join(), the store */
+	uint64_t taken;  /* records the workers made */
+	uint64_t held;   /* wait for their flood to be complete, or their window of the throttle */
+	uint64_t folded; /* became part of a folded record */
+	uint64_t throttled; /* left out by weir_collector_throttle(), the same for all sinks */
+	uint64_t merged;    /* became part of another record of their flow */
+	uint64_t dropped;   /* this sink's queue was full */
+	uint64_t failed; /* the sink could not write them; why: weir_collector_join(), the store */
 	uint64_t written;
 	uint64_t early; /* floods passed on before they were complete, for want of memory */
 };
@@ -96,6 +97,13 @@ struct weir_collector;
  */
 struct weir_collector *weir_collector_start(const struct weir_collector_conf *conf,
 					    struct weir_err *err);
+
+/*
+ * Of live sources: from now on pass on at most `rate` records a second, a fair sample of each 4 s (less, where that are
+ * more than 65,536 records); what is sampled comes when its 4 s are over. 0 = no limit. 0, or -ENOMEM with nothing
+ * changed. Control thread.
+ */
+int weir_collector_throttle(struct weir_collector *c, uint32_t rate);
 
 /*
  * From now on wait for a slow sink, too: nobody is behind who must not wait. Before the pipe of live sources

@@ -105,6 +105,27 @@ class Limits(live.LiveCase):
         self.assertEqual(agent.port('cap')['outcomes']['rate_limit']['packets'], outcomes['rate_limit'])
         self.assertEqual(agent.stop(), weir.OK)
 
+    def test_records_beyond_the_throttle_are_left_out_and_counted_exactly(self):
+        agent = self.start('}\noutputs: {flow_log: {throttles: {l4_throttle: 100}}}')
+        self.send(live.conversation(2000), pps=40000)
+        self.wait_received(agent, 14000)
+        self.assertEqual(self.wait_hop(agent, 'l4_throttle')['state'], 'warn')
+        sink = None
+
+        def quiet():
+            nonlocal sink
+            sink = agent.data('ports')['sinks'][0]
+            return sink['taken'] == 2000 == sink['written'] + sink['throttled']
+        live.wait_for(quiet)
+        self.assertIn(sink['written'], (400, 800))  # 4 s worth, and where a second window began
+        self.assertEqual(self.metric('weir_sink_records_total{sink="store",result="throttled"}'), sink['throttled'])
+        self.group('}\noutputs: {flow_log: {throttles: {l4_throttle: 0}}}')
+        agent.reload()
+        self.assert_captures(agent, 2000)
+        self.assertEqual(agent.stop(), weir.OK)
+        self.assertEqual(self.rows('SELECT count(*), sum(packet_tx + packet_rx) FROM flow'),
+                         [(2000 + sink['written'], 7 * (2000 + sink['written']))])
+
     def test_the_appliance_profile_has_no_rate_and_no_breaker(self):
         busy = self.machine({'/proc/loadavg': b'99.0 99.0 99.0 1/100 1\n', '/proc/meminfo': meminfo(1)})
         agent = self.agent(self.conf(TAP), command=busy)

@@ -19,6 +19,24 @@
 static const struct {
 	const char *path, *value;
 } keys[] = {
+	{ "global.limits.max_millicpus", "2000" },
+	{ "global.limits.max_memory", "1024" },
+	{ "global.limits.max_sockets", "100" },
+	{ "global.limits.max_sockets_tolerate_interval", "1s" },
+	{ "global.alerts.thread_threshold", "400" },
+	{ "global.alerts.process_threshold", "5" },
+	{ "global.alerts.check_core_file_disabled", "true" },
+	{ "global.circuit_breakers.sys_memory_percentage.trigger_threshold", "10" },
+	{ "global.circuit_breakers.sys_memory_percentage.metric", "available" },
+	{ "global.circuit_breakers.relative_sys_load.trigger_threshold", "2" },
+	{ "global.circuit_breakers.relative_sys_load.recovery_threshold", "0.5" },
+	{ "global.circuit_breakers.relative_sys_load.metric", "load1" },
+	{ "global.circuit_breakers.free_disk.percentage_trigger_threshold", "1" },
+	{ "global.circuit_breakers.free_disk.absolute_trigger_threshold", "1" },
+	{ "global.circuit_breakers.free_disk.directories", "[/var]" },
+	{ "global.tunning.process_scheduling_priority", "5" },
+	{ "global.tunning.idle_memory_trimming", "false" },
+	{ "global.tunning.resource_monitoring_interval", "1s" },
 	{ "inputs.cbpf.af_packet.vlan_pcp_in_physical_mirror_traffic", "8" },
 	{ "inputs.cbpf.tunning.max_capture_pps", "1" },
 	{ "inputs.cbpf.preprocess.tunnel_decap_protocols", "[VXLAN, GENEVE]" },
@@ -35,6 +53,7 @@ static const struct {
 	{ "processors.flow_log.conntrack.timeouts.opening_rst", "9s" },
 	{ "processors.flow_log.conntrack.timeouts.others", "1s" },
 	{ "processors.flow_log.tunning.concurrent_flow_limit", "70000" },
+	{ "outputs.flow_log.throttles.l4_throttle", "100" },
 };
 
 /* Packets `from` to `to` of captures; before packet `hold` it waits until it is let go. */

@@ -78,6 +78,8 @@ static void *produce(void *arg)
 	return NULL;
 }
 
+static uint32_t throttle; /* of run(); records a second */
+
 static int run(struct weir_outlet_conf *outlets, uint32_t n_outlets, bool lossless,
 	       struct weir_outlet_stats *stats, struct weir_err *err)
 {
@@ -96,6 +98,7 @@ static int run(struct weir_outlet_conf *outlets, uint32_t n_outlets, bool lossle
 		rings[i] = weir_ring_create(1024, sizeof(struct weir_flow_rec));
 	c = weir_collector_start(&conf, err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL(weir_collector_throttle(c, throttle), 0);
 	for (int i = 0; i < RINGS; i++)
 		pthread_create(&threads[i], NULL, produce, rings[i]);
 	for (int i = 0; i < RINGS; i++)
@@ -112,7 +115,8 @@ static int run(struct weir_outlet_conf *outlets, uint32_t n_outlets, bool lossle
 static void check_conserved(const struct weir_outlet_stats *s)
 {
 	CU_ASSERT_EQUAL(s->taken, RINGS * EACH);
-	CU_ASSERT_EQUAL(s->taken, s->folded + s->merged + s->dropped + s->failed + s->written);
+	CU_ASSERT_EQUAL(s->taken,
+			s->folded + s->throttled + s->merged + s->dropped + s->failed + s->written);
 }
 
 static void test_every_record_reaches_every_sink(void)
@@ -206,6 +210,24 @@ static void test_without_a_sink_records_are_counted(void)
 	CU_ASSERT_EQUAL(stats.written, RINGS * EACH);
 }
 
+static void test_a_throttle_lets_a_share_through_and_counts_the_rest(void)
+{
+	struct memory a = memory_of(RINGS * EACH);
+	struct weir_outlet_conf outlet = { .sink = &a.base, .name = "a" };
+	struct weir_outlet_stats stats;
+
+	throttle = 100;
+	CU_ASSERT_EQUAL(run(&outlet, 1, false, &stats, NULL), 0);
+	throttle = 0;
+	check_conserved(&stats);
+	CU_ASSERT_EQUAL(stats.dropped, 0);
+	CU_ASSERT(stats.written >= 400 &&
+		  stats.written <= 4 * 400); /* far less than 16 s have passed */
+	CU_ASSERT_EQUAL(stats.throttled, RINGS * EACH - stats.written);
+	CU_ASSERT_EQUAL(a.n, stats.written);
+	free(a.recs);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -215,6 +237,8 @@ int main(void)
 		  test_a_slow_sink_of_a_live_source_drops_and_counts },
 		{ "a failing sink is reported and hurts no other",
 		  test_a_failing_sink_is_reported_and_hurts_no_other },
+		{ "a throttle lets a share through and counts the rest",
+		  test_a_throttle_lets_a_share_through_and_counts_the_rest },
 		{ "without a sink records are counted", test_without_a_sink_records_are_counted },
 		CU_TEST_INFO_NULL,
 	};

@@ -23,7 +23,7 @@
 #define MIB       (UINT64_C(1) << 20)
 
 /* The agent's own use, and what else is said beside breakers. */
-enum notice { MEMORY, CPU, CGROUP, SOCKETS, THREADS, PROCESSES, CORES, RATE, NOTICES };
+enum notice { MEMORY, CPU, CGROUP, SOCKETS, THREADS, PROCESSES, CORES, RATE, RECORDS, NOTICES };
 
 static const struct notice_row {
 	const char *object;
@@ -44,6 +44,7 @@ static const struct notice_row {
 		    "report the crashes, then remove the files" },
 	[RATE] = { "max_capture_pps", WEIR_EXCEPTION_RX_PPS_THRESHOLD_EXCEEDED,
 		   "raise inputs.cbpf.tunning.max_capture_pps, or use a filter" },
+	[RECORDS] = { "l4_throttle", 0, "raise outputs.flow_log.throttles.l4_throttle" },
 };
 
 struct limits {
@@ -64,8 +65,9 @@ struct limits {
 	uint64_t cpu_ns, looked_ns; /* of the round before */
 	unsigned int cpu_strikes, memory_strikes;
 	uint64_t memory_limit;
-	bool memory_fits; /* the agent was below this limit once */
-	uint64_t refused; /* packets beyond the rate so far */
+	bool memory_fits;   /* the agent was below this limit once */
+	uint64_t refused;   /* packets beyond the rate so far */
+	uint64_t throttled; /* records, likewise */
 	char view[640];
 };
 
@@ -244,6 +246,27 @@ static void rate_look(struct limits *l)
 	l->refused = refused;
 }
 
+static void records_look(struct limits *l)
+{
+	const uint32_t limit = group_of(l)->outputs.flow_log.throttles.l4_throttle;
+	struct weir_outlet_stats s;
+
+	weir_collector_stats(l->r->sinks.collector, 0, &s);
+	notice(l, RECORDS, s.throttled > l->throttled,
+	       "%llu records were left out, the limit is %u a second",
+	       (unsigned long long)s.throttled, limit);
+	l->throttled = s.throttled;
+}
+
+static void throttle_follow(struct limits *l)
+{
+	const uint32_t limit = group_of(l)->outputs.flow_log.throttles.l4_throttle;
+
+	if (weir_collector_throttle(l->r->sinks.collector, limit) != 0)
+		weir_log_about(WEIR_LOG_ERR, "limit", notices[RECORDS].object,
+			       "no memory; it holds for nothing");
+}
+
 /* --- nice --- */
 
 static int nice_thread(id_t thread, int from, int to)
@@ -299,7 +322,7 @@ static void unwatch(struct limits *l)
 {
 	weir_cgroup_leave(&l->cgroup);
 	for (int i = 0; i < NOTICES; i++)
-		if (l->notices[i].on && i != RATE)
+		if (l->notices[i].on && i != RATE && i != RECORDS)
 			notice(l, (enum notice)i, false, "the limit is taken back");
 }
 
@@ -309,6 +332,7 @@ static void look(struct limits *l)
 
 	breakers_follow(l, now_ns);
 	rate_look(l);
+	records_look(l);
 	if (!is_watched(l)) {
 		unwatch(l);
 		return;
@@ -350,6 +374,7 @@ void limits_follow(struct limits *l)
 		return;
 	interval_follow(l);
 	nice_follow(l);
+	throttle_follow(l);
 	look(l);
 }
 

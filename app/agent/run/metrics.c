@@ -204,6 +204,7 @@ static void sinks_of(const struct run *r, enum metric m)
 			sink_line(r, m, i, "dropped", s.dropped);
 			sink_line(r, m, i, "failed", s.failed);
 			sink_line(r, m, i, "folded", s.folded);
+			sink_line(r, m, i, "throttled", s.throttled);
 			sink_line(r, m, i, "merged", s.merged);
 		} else {
 			sink_line(r, m, i, NULL, m == M_SINK_HELD ? s.held : s.taken);

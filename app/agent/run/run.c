@@ -290,8 +290,9 @@ static void accounting_say(const struct run *r)
 		weir_collector_stats(r->sinks.collector, i, &s);
 		weir_log_about(WEIR_LOG_INFO, "sink", s.name,
 			       "%" PRIu64 " records taken, %" PRIu64 " written, %" PRIu64
-			       " dropped, %" PRIu64 " failed, %" PRIu64 " folded",
-			       s.taken, s.written, s.dropped, s.failed, s.folded);
+			       " dropped, %" PRIu64 " failed, %" PRIu64 " folded, %" PRIu64
+			       " throttled",
+			       s.taken, s.written, s.dropped, s.failed, s.folded, s.throttled);
 	}
 }
 
