@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A scope knows which lengths it has; each length is one look-up in a hash table shared by all
- * scopes. Prefixes of real networks have a handful of lengths, so this is a handful of look-ups.
+ * scopes. Where IPv4 prefixes of a scope have several lengths of one byte (17 to 24, 25 to 32), a row of
+ * the network before that byte says which of them there are in it, so that most are not looked for.
  */
 #include "table.h"
 
@@ -12,6 +13,7 @@
 #define LEN6_WORDS  3 /* bits 0 to 128 */
 #define SCOPE_SHIFT 38
 #define LEN_SHIFT   32
+#define HINT        32 /* added to a length of 16 or 24: not a prefix, lengths below it */
 
 struct scope {
 	uint64_t len4; /* bit n: there is a prefix of n bits */
@@ -36,6 +38,32 @@ static void key6(uint32_t scope, unsigned int len, const union weir_ip *masked, 
 	key[0] = masked->q[0];
 	key[1] = masked->q[1];
 	key[2] = (uint64_t)scope << SCOPE_SHIFT | len;
+}
+
+static uint64_t key_of4(uint32_t scope, uint32_t host, unsigned int len)
+{
+	const uint32_t mask = len == 0 ? 0 : UINT32_MAX << (32 - len);
+	const union weir_ip masked = { .w = { __builtin_bswap32(host & mask) } };
+
+	return key4(scope, len, &masked);
+}
+
+/* Of a byte's lengths: which of them are below this network of 16 or 24 bits. */
+static uint64_t key_of_hint(uint32_t scope, uint32_t host, unsigned int net)
+{
+	return key_of4(scope, host, net) | (uint64_t)HINT << LEN_SHIFT;
+}
+
+static uint64_t lengths_below(unsigned int net)
+{
+	return UINT64_C(0xff) << (net + 1);
+}
+
+static bool has_hints(const struct scope *s, unsigned int net)
+{
+	const uint64_t lens = s->len4 & lengths_below(net);
+
+	return (lens & (lens - 1)) != 0; /* more than one */
 }
 
 static uint32_t scope_take(struct weir_lpm *lpm, uint64_t id)
@@ -66,6 +94,20 @@ static void put(struct weir_lpm *lpm, const struct weir_lpm_row *row)
 	table_put32(&lpm->v6, key, (uint64_t)row->value + 1);
 }
 
+/* When the lengths of all scopes are known. */
+static void put_hint(struct weir_lpm *lpm, const struct weir_lpm_row *row)
+{
+	const struct weir_prefix *p = &row->prefix;
+	const uint32_t place = (uint32_t)table_get16(&lpm->scopes, row->scope) - 1;
+	const unsigned int net = p->len > 24 ? 24 : 16;
+	uint64_t key;
+
+	if (p->is_ipv6 || p->len <= net || !has_hints(&lpm->scope[place], net))
+		return;
+	key = key_of_hint(place, weir_be32(p->ip.b), net);
+	table_put16(&lpm->v4, key, table_get16(&lpm->v4, key) | UINT64_C(1) << p->len);
+}
+
 static size_t count6(const struct weir_lpm_row *rows, size_t n)
 {
 	size_t count = 0;
@@ -84,13 +126,15 @@ struct weir_lpm *weir_lpm_create(const struct weir_lpm_row *rows, size_t n)
 		return NULL;
 	lpm->scope = calloc(n + 1, sizeof(*lpm->scope));
 	if (lpm->scope == NULL || table_init(&lpm->scopes, n, sizeof(struct row16)) < 0 ||
-	    table_init(&lpm->v4, n - n6, sizeof(struct row16)) < 0 ||
+	    table_init(&lpm->v4, 2 * (n - n6), sizeof(struct row16)) < 0 ||
 	    table_init(&lpm->v6, n6, sizeof(struct row32)) < 0) {
 		weir_lpm_destroy(lpm);
 		return NULL;
 	}
 	for (size_t i = 0; i < n; i++)
 		put(lpm, &rows[i]);
+	for (size_t i = 0; i < n; i++)
+		put_hint(lpm, &rows[i]);
 	return lpm;
 }
 
@@ -116,24 +160,59 @@ uint32_t weir_lpm_scope(const struct weir_lpm *lpm, uint64_t scope)
 	return (uint32_t)table_get16(&lpm->scopes, scope) - 1;
 }
 
+static uint32_t probe4(const struct weir_lpm *lpm, uint32_t scope, uint32_t host, uint64_t lens)
+{
+	while (lens != 0) {
+		const unsigned int len = 63 - (unsigned int)__builtin_clzll(lens);
+		const uint64_t value = table_get16(&lpm->v4, key_of4(scope, host, len));
+
+		if (value != 0)
+			return (uint32_t)(value - 1);
+		lens ^= UINT64_C(1) << len;
+	}
+	return WEIR_LPM_NONE;
+}
+
 /* Of prefixes with less than `bits` bits. */
 static uint32_t find4(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip,
 		      unsigned int bits)
 {
+	const struct scope *s = &lpm->scope[scope];
 	const uint32_t host = weir_be32(ip->b);
-	uint64_t left = lpm->scope[scope].len4 & ((UINT64_C(1) << bits) - 1);
+	uint64_t lens = s->len4 & ((UINT64_C(1) << bits) - 1);
 
-	while (left != 0) {
-		const unsigned int len = 63 - (unsigned int)__builtin_clzll(left);
-		const uint32_t mask = len == 0 ? 0 : UINT32_MAX << (32 - len);
-		const union weir_ip masked = { .w = { __builtin_bswap32(host & mask) } };
-		const uint64_t value = table_get16(&lpm->v4, key4(scope, len, &masked));
+	for (unsigned int net = 24; net >= 16; net -= 8) {
+		const uint64_t below = lengths_below(net);
+		uint32_t value;
 
-		if (value != 0)
-			return (uint32_t)(value - 1);
-		left ^= UINT64_C(1) << len;
+		if ((lens & below) == 0)
+			continue;
+		if (has_hints(s, net))
+			lens &= ~below | table_get16(&lpm->v4, key_of_hint(scope, host, net));
+		value = probe4(lpm, scope, host, lens & below);
+		if (value != WEIR_LPM_NONE)
+			return value;
 	}
-	return WEIR_LPM_NONE;
+	return probe4(lpm, scope, host, lens & ((UINT64_C(1) << 17) - 1));
+}
+
+void weir_lpm_prefetch(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip)
+{
+	const uint32_t host = weir_be32(ip->b);
+	uint64_t lens;
+
+	if (scope == WEIR_LPM_NONE)
+		return;
+	lens = lpm->scope[scope].len4;
+	for (unsigned int net = 24; net >= 16; net -= 8) {
+		if (!has_hints(&lpm->scope[scope], net))
+			continue;
+		weir_prefetch(table_at16(&lpm->v4, key_of_hint(scope, host, net)));
+		lens &= ~lengths_below(net);
+	}
+	for (; lens != 0; lens &= lens - 1)
+		weir_prefetch(table_at16(&lpm->v4, key_of4(scope, host,
+							   (unsigned int)__builtin_ctzll(lens))));
 }
 
 static uint32_t find6(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip,

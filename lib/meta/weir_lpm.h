@@ -64,6 +64,9 @@ uint32_t weir_lpm_scope(const struct weir_lpm *lpm, uint64_t scope);
 uint32_t weir_lpm_find_in(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip,
 			  bool is_ipv6);
 
+/* Fetch what looking for an IPv4 address will read: of several, before any is looked for. */
+void weir_lpm_prefetch(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip);
+
 /* The next shorter prefix that a prefix is in; WEIR_LPM_NONE. */
 uint32_t weir_lpm_parent(const struct weir_lpm *lpm, uint64_t scope,
 			 const struct weir_prefix *prefix);

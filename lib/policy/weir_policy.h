@@ -29,6 +29,7 @@ enum weir_policy_tunnel {
 	WEIR_POLICY_GRE_ERSPAN = 1,
 	WEIR_POLICY_PCAP = 2,     /* store packets */
 	WEIR_POLICY_NPB_DROP = 3, /* match, and broker nothing */
+	WEIR_POLICY_TCP = 4,      /* broker a copy with a header of our own */
 };
 enum weir_policy_side { WEIR_POLICY_SRC = 1, WEIR_POLICY_DST = 2, WEIR_POLICY_BOTH = 3 };
 enum weir_policy_direction {
@@ -126,6 +127,7 @@ struct weir_policy_hit {
 
 struct weir_policy_result {
 	uint32_t acl_id;    /* the first ACL that matches, in the order given; 0 = none */
+	uint32_t acl_order; /* its place among all given */
 	uint32_t acls;      /* how many match, each orientation counted */
 	uint16_t flags;     /* enum weir_policy_flag */
 	uint16_t hits_lost; /* actions beyond WEIR_POLICY_HITS_MAX */

@@ -180,8 +180,8 @@ static void measure(const struct weir_meta *m, const char *name, bool outside, b
 	if (known != (uint64_t)ROUNDS * BURSTS)
 		abort();
 	qsort(ns, ROUNDS, sizeof(ns[0]), by_value);
-	printf("  label both ends, %-8s %6.1f ns a flow (best %.1f)\n", name, ns[ROUNDS / 2],
-	       ns[0]);
+	printf("  label both ends, %-8s %6.1f ns a flow (best %.1f), a line of memory %.1f ns\n",
+	       name, ns[ROUNDS / 2], ns[0], line_ns());
 }
 
 int main(void)

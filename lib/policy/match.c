@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One flow against all ACLs: the sets of its values in each dimension are met, 64 ACLs a word and 4,096
+ * ACLs a word of their summaries, in both orientations at once. What is looked up is in the tables made
+ * by compile.c; nothing depends on how many ACLs there are but the length of the summaries.
+ */
+#include "policy_priv.h"
+
+#define VPC_MASK 0xffff
+#define WAYS     2 /* the key as it is, and turned round */
+
+enum dimension { SRC_ADDRESS, DST_ADDRESS, SRC_PORT, DST_PORT, PROTOCOL, TYPE, DIMENSIONS };
+
+/* ACLs that one dimension allows: any of these sets. */
+struct allowed {
+	set_t set[3];
+};
+
+/* An end in both roles: sets of its address in any VPC and in its own. */
+struct place {
+	uint32_t scope[2];
+	set_t set[2][2]; /* role, scope */
+};
+
+static void place_begin(const struct weir_policy *p, const struct weir_policy_key *key,
+			unsigned int end, struct place *at)
+{
+	const uint32_t vpc = (uint32_t)key->vpc[end] & VPC_MASK;
+
+	at->scope[0] = p->any_vpc;
+	at->scope[1] = vpc != 0 ? weir_lpm_scope(p->lpm, vpc) : WEIR_LPM_NONE;
+	if (key->is_ipv6)
+		return;
+	weir_lpm_prefetch(p->lpm, at->scope[0], &key->ip[end]);
+	weir_lpm_prefetch(p->lpm, at->scope[1], &key->ip[end]);
+}
+
+static void place_find(const struct weir_policy *p, const struct weir_policy_key *key,
+		       unsigned int end, struct place *at)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		const uint32_t found = weir_lpm_find_in(p->lpm, at->scope[i], &key->ip[end],
+							key->is_ipv6);
+		const bool is_there = found != WEIR_LPM_NONE;
+
+		at->set[WEIR_SRC][i] = is_there ? p->prefix_set[found][WEIR_SRC] : SET_EMPTY;
+		at->set[WEIR_DST][i] = is_there ? p->prefix_set[found][WEIR_DST] : SET_EMPTY;
+	}
+}
+
+static void allow(const struct weir_policy *p, struct allowed *a, set_t first, set_t second,
+		  set_t any)
+{
+	a->set[0] = first;
+	a->set[1] = second;
+	a->set[2] = any;
+	weir_prefetch(&p->sets.words[first]);
+	weir_prefetch(&p->sets.words[second]);
+}
+
+static void look_up(const struct weir_policy *p, const struct weir_policy_key *key,
+		    struct allowed allowed[WAYS][DIMENSIONS])
+{
+	struct place place[2];
+	const set_t type = key->network_type < 256 && key->network_type > 0
+				   ? p->type[key->network_type]
+				   : SET_EMPTY;
+
+	place_begin(p, key, WEIR_SRC, &place[WEIR_SRC]);
+	place_begin(p, key, WEIR_DST, &place[WEIR_DST]);
+	place_find(p, key, WEIR_SRC, &place[WEIR_SRC]);
+	place_find(p, key, WEIR_DST, &place[WEIR_DST]);
+	for (unsigned int way = 0; way < WAYS; way++) {
+		struct allowed *a = allowed[way];
+
+		for (unsigned int role = 0; role < 2; role++) {
+			const unsigned int end = role ^ way;
+			const uint16_t class = p->port_class[role][key->port[end]];
+
+			allow(p, &a[SRC_ADDRESS + role], place[end].set[role][0],
+			      place[end].set[role][1], p->any_group[role]);
+			allow(p, &a[SRC_PORT + role], p->port_set[role][class], SET_EMPTY,
+			      p->any_port[role]);
+		}
+		allow(p, &a[PROTOCOL], p->protocol[key->protocol], SET_EMPTY, p->any_protocol);
+		allow(p, &a[TYPE], type, SET_EMPTY, p->any_type);
+	}
+}
+
+static inline uint64_t allowed_has(const struct arena *sets, const struct allowed *a, uint32_t has)
+{
+	return set_has(sets, a->set[0], has) | set_has(sets, a->set[1], has) |
+	       set_has(sets, a->set[2], has);
+}
+
+static inline uint64_t allowed_word(const struct arena *sets, const struct allowed *a, uint32_t has,
+				    unsigned int word)
+{
+	return set_word(sets, a->set[0], has, word) | set_word(sets, a->set[1], has, word) |
+	       set_word(sets, a->set[2], has, word);
+}
+
+/* Words in which every dimension has an ACL. */
+static uint64_t meet_has(const struct arena *sets, const struct allowed a[DIMENSIONS], uint32_t has)
+{
+	uint64_t bits = UINT64_MAX;
+
+	for (unsigned int d = 0; d < DIMENSIONS; d++)
+		bits &= allowed_has(sets, &a[d], has);
+	return bits;
+}
+
+/* ACLs of a word that every dimension has. */
+static uint64_t meet_word(const struct arena *sets, const struct allowed a[DIMENSIONS],
+			  uint32_t has, unsigned int word)
+{
+	uint64_t bits = UINT64_MAX;
+
+	for (unsigned int d = 0; d < DIMENSIONS && bits != 0; d++)
+		bits &= allowed_word(sets, &a[d], has, word);
+	return bits;
+}
+
+static uint16_t flag_of(uint32_t tunnel_type)
+{
+	switch (tunnel_type) {
+	case WEIR_POLICY_PCAP:
+		return WEIR_POLICY_HAS_PCAP;
+	case WEIR_POLICY_NPB_DROP:
+		return WEIR_POLICY_HAS_DROP;
+	default:
+		return WEIR_POLICY_HAS_NPB;
+	}
+}
+
+/* `way` 1: the ACL's source is the key's destination. */
+static void orient(const struct weir_policy_action *a, unsigned int way,
+		   struct weir_policy_hit *hit)
+{
+	const uint8_t turned = (uint8_t)((a->side & 1) << 1 | a->side >> 1);
+
+	if (a->direction == WEIR_POLICY_ALL)
+		hit->along |= 3;
+	else
+		hit->along |= (a->direction == WEIR_POLICY_FORWARD) == (way == 0) ? 1 : 2;
+	hit->side |= way == 0 ? (uint8_t)a->side : turned;
+}
+
+/* Hits stand in the order of their ACLs, which is that of their actions; what is too much is the last. */
+static void hit_add(struct weir_policy_result *r, const struct weir_policy_hit *hit)
+{
+	unsigned int at = r->hit_count;
+
+	if (at == WEIR_POLICY_HITS_MAX) {
+		r->hits_lost += r->hits_lost < UINT16_MAX;
+		if (hit->action > r->hit[--at].action)
+			return;
+	} else {
+		r->hit_count++;
+	}
+	for (; at > 0 && r->hit[at - 1].action > hit->action; at--)
+		r->hit[at] = r->hit[at - 1];
+	r->hit[at] = *hit;
+}
+
+/* An ACL that matches, in these ways. */
+static void take(const struct weir_policy *p, uint32_t bit, const bool ways[WAYS],
+		 struct weir_policy_result *r)
+{
+	const struct rule *rule = &p->rule[bit];
+
+	if (r->acls == 0 || rule->order < r->acl_order) {
+		r->acl_id = rule->id;
+		r->acl_order = rule->order;
+	}
+	r->acls += (uint32_t)ways[0] + (uint32_t)ways[1];
+	for (uint32_t i = 0; i < rule->actions.count; i++) {
+		struct weir_policy_hit hit = { .action = rule->actions.first + i };
+		const struct weir_policy_action *a = &p->action[hit.action].a;
+
+		r->flags |= flag_of(a->tunnel_type);
+		for (unsigned int way = 0; way < WAYS; way++)
+			if (ways[way])
+				orient(a, way, &hit);
+		hit_add(r, &hit);
+	}
+}
+
+static void take_word(const struct weir_policy *p, const struct allowed allowed[WAYS][DIMENSIONS],
+		      uint32_t has, unsigned int word, struct weir_policy_result *r)
+{
+	const uint64_t along = meet_word(&p->sets, allowed[0], has, word);
+	const uint64_t back = meet_word(&p->sets, allowed[1], has, word);
+
+	for (uint64_t left = along | back; left != 0; left &= left - 1) {
+		const unsigned int bit = (unsigned int)__builtin_ctzll(left);
+		const bool ways[WAYS] = { along >> bit & 1, back >> bit & 1 };
+
+		take(p, (has * 64 + word) * 64 + bit, ways, r);
+	}
+}
+
+bool weir_policy_match(const struct weir_policy *p, const struct weir_policy_key *key,
+		       struct weir_policy_result *result)
+{
+	struct allowed allowed[WAYS][DIMENSIONS];
+
+	result->acl_id = 0;
+	result->acl_order = 0;
+	result->acls = 0;
+	result->flags = 0;
+	result->hits_lost = 0;
+	result->hit_count = 0;
+	if (p->rule_count == 0)
+		return false;
+	look_up(p, key, allowed);
+	for (uint32_t has = 0; has < p->sets.summary; has++) {
+		uint64_t left = meet_has(&p->sets, allowed[0], has) |
+				meet_has(&p->sets, allowed[1], has);
+
+		for (; left != 0; left &= left - 1)
+			take_word(p, allowed, has, (unsigned int)__builtin_ctzll(left), result);
+	}
+	return result->acls > 0;
+}
+
+const struct weir_policy_action *weir_policy_action_at(const struct weir_policy *p, uint32_t action)
+{
+	return &p->action[action].a;
+}
+
+static bool has_gid(const uint16_t *gids, unsigned int n, uint16_t gid)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (gids[i] == gid)
+			return true;
+	return false;
+}
+
+unsigned int weir_policy_gids(const struct weir_policy *p, const struct weir_policy_result *result,
+			      bool all, uint16_t *gids, unsigned int max)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < result->hit_count && n < max; i++) {
+		const struct weir_policy_action *a = weir_policy_action_at(p,
+									   result->hit[i].action);
+
+		if ((all || a->tunnel_type == WEIR_POLICY_PCAP) && a->gid != 0 &&
+		    !has_gid(gids, n, (uint16_t)a->gid))
+			gids[n++] = (uint16_t)a->gid;
+	}
+	return n;
+}
