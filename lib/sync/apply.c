@@ -17,16 +17,13 @@
 void weir_sync_capture_look(struct weir_sync *s)
 {
 	const bool enabled = !s->kept.has_dynamic || s->kept.dynamic.enabled;
-	const bool on = enabled && !s->escape.over;
 
-	if (on == s->capturing)
+	if (enabled == s->enabled && s->escape.over == s->escaped)
 		return;
-	s->capturing = on;
+	s->enabled = enabled;
+	s->escaped = s->escape.over;
 	if (s->o.to->capture != NULL)
-		s->o.to->capture(s->o.user, on,
-				 on         ? "the controller says so"
-				 : !enabled ? "the controller has disabled this agent"
-					    : "the controllers were away for too long");
+		s->o.to->capture(s->o.user, s->enabled, s->escaped);
 }
 
 /* ---- the group's configuration ---- */

@@ -315,7 +315,7 @@ struct weir_sync *weir_sync_start(const struct weir_sync_options *o, struct weir
 	s->buffer_bytes = BUFFER_MIN;
 	s->interval_ns = INTERVAL;
 	s->escape_ns = ESCAPE;
-	s->capturing = true;
+	s->enabled = true;
 	s->boot_time_s = (uint32_t)(weir_clock_wall_ns() / S);
 	s->genesis_version = s->boot_time_s;
 	memcpy(s->cluster_id, s->boot.kubernetes_cluster_id, sizeof(s->cluster_id));

@@ -74,8 +74,8 @@ struct weir_sync {
 	char *refused;    /* the text that was */
 	uint64_t revision;
 	struct weir_sync_escape escape;
-	bool capturing;
-	char update[128]; /* revision that a server wanted, and was told of */
+	bool enabled, escaped; /* as was said */
+	char update[128];      /* revision that a server wanted, and was told of */
 	/* of the configuration */
 	uint64_t interval_ns, escape_ns, genesis_ns, min_drift_ns, max_drift_ns;
 	bool ntp_on, proxy_named;

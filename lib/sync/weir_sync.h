@@ -83,8 +83,8 @@ struct weir_sync_handlers {
 	void (*dynamic)(void *user, const struct weir_sync_dynamic *d);
 	/* Bits of `changed`: 1 << enum weir_sync_table. What cannot be built: weir_sync_table_refuse(). */
 	void (*tables)(void *user, const struct weir_sync_tables *t, unsigned int changed);
-	/* Capture, or do not: `why` in words. At first it is on. */
-	void (*capture)(void *user, bool on, const char *why);
+	/* One of both has changed: nothing is to be captured unless `enabled` and not `escaped`. At first so. */
+	void (*capture)(void *user, bool enabled, bool escaped);
 	/* Seconds to add to this machine's clock for the controllers' time. */
 	void (*clock)(void *user, int64_t offset_s);
 };

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers of others for weir's agent: DeepFlow's of v6.5 and v7, imitated with grpcio. Messages are made and taken apart
 by field numbers of the protocol's specification; nothing of proto/ is used."""
+import ctypes
+import os
 import queue
 import struct
 import threading
@@ -109,10 +111,18 @@ class Trident:
         return number(3, memory) + number(14, 1) + number(40, 77) + number(41, 6) + more
 
 
-class Controller:
-    """A server of one address. `sync` and `query` answer a request's bytes by bytes; push(m) sends to every stream."""
+def enter(path):
+    """The network namespace of this thread, from now on."""
+    with open(path) as f:
+        if ctypes.CDLL(None, use_errno=True).setns(f.fileno(), 0x40000000):
+            raise OSError(ctypes.get_errno(), path)
 
-    def __init__(self, dialects, port=0, sync=None, query=None):
+
+class Controller:
+    """A server of one address. `sync` and `query` answer a request's bytes by bytes; push(m) sends to every stream.
+    `netns`: where it listens."""
+
+    def __init__(self, dialects, port=0, sync=None, query=None, netns=None):
         self.sync = sync
         self.query = query
         self.dialects = dialects
@@ -124,7 +134,13 @@ class Controller:
         self.genesis_version = 0
         self.server = grpc.server(futures.ThreadPoolExecutor(16), options=[('grpc.so_reuseport', 0)])
         self.server.add_generic_rpc_handlers([self])
-        self.port = self.server.add_insecure_port(f'127.0.0.1:{port}')
+        if netns:
+            enter(f'/run/netns/{netns}')
+        try:
+            self.port = self.server.add_insecure_port(f'127.0.0.1:{port}')
+        finally:
+            if netns:
+                enter(f'/proc/{os.getpid()}/ns/net')
         assert self.port, f'port {port}'
         self.server.start()
 

@@ -53,10 +53,10 @@ static void on_tables(void *user, const struct weir_sync_tables *t, unsigned int
 	putchar('\n');
 }
 
-static void on_capture(void *user, bool on, const char *why)
+static void on_capture(void *user, bool enabled, bool escaped)
 {
 	(void)user;
-	printf("capture\t%s\t%s\n", on ? "on" : "off", why);
+	printf("capture\t%s\t%s\n", enabled && !escaped ? "on" : "off", escaped ? "escaped" : "");
 }
 
 static void on_clock(void *user, int64_t offset_s)

@@ -4,6 +4,7 @@
 
 #include "apply.h"
 #include "run.h"
+#include "sync.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -165,9 +166,13 @@ int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err
 						.name = g->origin };
 	char origin[sizeof(g->origin)];
 	const struct source from = { origin, g->revision };
+	int rc;
 
 	snprintf(origin, sizeof(origin), "%s", given ? g->origin : own_origin(r));
-	return take(r, true, &group, &from, change, ctx, err);
+	rc = take(r, true, &group, &from, change, ctx, err);
+	if (rc == 0)
+		sync_follow(r);
+	return rc;
 }
 
 int run_configure(struct run *r, struct weir_err *err)

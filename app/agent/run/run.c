@@ -8,6 +8,7 @@
 #include "helper.h"
 #include "limit.h"
 #include "notify.h"
+#include "sync.h"
 #include "watch.h"
 
 #include <weir_ctl.h>
@@ -263,7 +264,11 @@ static int boot(struct run *r, struct weir_err *err)
 
 	if (rc == 0)
 		rc = boot_inside(r, err);
-	return rc == 0 ? run_configure(r, err) : rc;
+	if (rc == 0)
+		rc = run_configure(r, err);
+	if (rc == 0)
+		r->sync = sync_open(r);
+	return rc;
 }
 
 /* --- shutdown --- */
@@ -332,6 +337,7 @@ static void shut_down(struct run *r)
 	events_stop(r);
 	weir_ctl_server_destroy(r->ctl);
 	weir_http_server_destroy(r->http);
+	sync_close(r->sync);
 	limits_destroy(r->limits);
 	captures_destroy(r->captures);
 	closed = drain(r);

@@ -24,6 +24,7 @@ struct event;
 struct event_base;
 struct helpers;
 struct limits;
+struct sync;
 struct watch;
 struct weir_ctl_server;
 struct weir_http_server;
@@ -51,6 +52,7 @@ struct run {
 	struct ports *ports;
 	struct captures *captures;
 	struct limits *limits;
+	struct sync *sync; /* NULL = no controller */
 	struct weir_exceptions
 		exceptions; /* what the controller is told to be wrong; any thread: rw */
 	struct weir_ctl_server *ctl;

@@ -5,6 +5,7 @@
  */
 #include "limit.h"
 #include "run.h"
+#include "sync.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -81,6 +82,28 @@ static void limits_hops(json_t *hops, const struct run *r)
 }
 
 /* --- link and port --- */
+
+/* --- the controller --- */
+
+static void controller_hop(json_t *hops, const struct run *r)
+{
+	struct hop h = { .hop = "controller" };
+	struct weir_sync_view v;
+
+	if (!sync_view(r->sync, &v))
+		return;
+	h.object = v.server;
+	if (strcmp(v.state, "escaped") == 0)
+		h.state = BROKEN;
+	else if (strcmp(v.state, "in contact") != 0)
+		h.state = WARN;
+	detail(&h, "%s%s%s%s%s%s", v.state, v.dialect[0] != '\0' ? ", " : "", v.dialect,
+	       v.kept ? ", the configuration of an earlier run holds" : "",
+	       v.error[0] != '\0' ? ": " : "", v.error);
+	if (h.state != OK)
+		h.remedy = "see that the controller runs, and that its port can be reached";
+	add(hops, &h);
+}
 
 static void link_hop(json_t *hops, const struct port_view *v)
 {
@@ -335,6 +358,7 @@ static json_t *hops_json(const struct run *r)
 {
 	json_t *hops = json_array();
 
+	controller_hop(hops, r);
 	limits_hops(hops, r);
 	ports_hops(hops, r);
 	steer_hop(hops, r);

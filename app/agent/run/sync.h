@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The session with the controller that the box configuration names, or else DeepFlow's boot file. What it gives
+ * is handed to those whom it concerns. Control thread.
+ */
+#ifndef RUN_SYNC_H
+#define RUN_SYNC_H
+
+#include <weir_sync.h>
+
+struct run;
+struct sync;
+
+/* Begin; what an earlier run kept is in force then. NULL: there is no controller, or the log says why not. */
+struct sync *sync_open(struct run *r);
+void sync_close(struct sync *s); /* NULL is fine */
+
+/* The configurations were read again: another controller, or none, is followed. */
+void sync_follow(struct run *r);
+
+/* False: no controller is configured. */
+bool sync_view(const struct sync *s, struct weir_sync_view *v);
+
+#endif
