@@ -8,8 +8,10 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define CHECK_MS 10000
 
@@ -24,6 +26,8 @@ struct rpc_watch {
 	char *paths[3]; /* CA, certificate, key; NULL: not named */
 	struct stamp stamps[3];
 	struct rpc_pem pem;
+	bool bad; /* those of now, unlike `pem`: looked at each time, as time alone may mend them */
+	char said[sizeof(((struct weir_err *)0)->msg)]; /* of it, in the log */
 	struct event *timer;
 	void (*changed)(void *user);
 	void *user;
@@ -44,15 +48,21 @@ static bool same(const struct stamp *a, const struct stamp *b)
 	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-/* Taken before the files are read: what changes in between is seen the next time. */
+/*
+ * Taken before the files are read: what changes in between is seen the next time. A file's clock ticks slowly, in
+ * some file systems once a second: of one that has just changed the stamp proves nothing.
+ */
 static bool take_stamps(struct rpc_watch *w)
 {
+	time_t fresh = time(NULL) - 2;
 	bool differ = false;
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(w->paths); i++) {
 		struct stamp now = stamp_of(w->paths[i]);
 
 		differ |= !same(&now, &w->stamps[i]);
+		if (now.changed.tv_sec >= fresh)
+			now.size = -1; /* differs from any */
 		w->stamps[i] = now;
 	}
 	return differ;
@@ -65,6 +75,27 @@ static int read_all(struct rpc_watch *w, struct rpc_pem *pem, struct weir_err *e
 	return rpc_pem_read(&files, pem, err);
 }
 
+static bool equal(const struct rpc_pem *a, const struct rpc_pem *b)
+{
+	const char *const texts[][2] = { { a->ca, b->ca },
+					 { a->cert, b->cert },
+					 { a->key, b->key } };
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(texts); i++)
+		if (texts[i][0] != NULL && strcmp(texts[i][0], texts[i][1]) != 0)
+			return false;
+	return true;
+}
+
+/* Once, not at every look. */
+static void say_bad(struct rpc_watch *w, const struct weir_err *err)
+{
+	if (strcmp(w->said, err->msg) == 0)
+		return;
+	snprintf(w->said, sizeof(w->said), "%s", err->msg);
+	weir_log(WEIR_LOG_WARN, "%s; those read before stay in force", err->msg);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct rpc_watch *w = arg;
@@ -73,10 +104,16 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!take_stamps(w))
+	if (!take_stamps(w) && !w->bad)
 		return;
-	if (read_all(w, &pem, &err) < 0) {
-		weir_log(WEIR_LOG_WARN, "%s; those read before stay in force", err.msg);
+	w->bad = read_all(w, &pem, &err) < 0;
+	if (w->bad) {
+		say_bad(w, &err);
+		return;
+	}
+	w->said[0] = '\0';
+	if (equal(&pem, &w->pem)) {
+		rpc_pem_free(&pem);
 		return;
 	}
 	rpc_pem_free(&w->pem);

@@ -271,6 +271,23 @@ static void test_a_server_serves_renewed_certificates_and_keeps_its_own_for_bad_
 	end();
 }
 
+/* Kubernetes turns a link to a folder; content changes although no named file was written. */
+static void test_a_link_turned_to_other_files_is_a_change(void)
+{
+	begin();
+	shell("mkdir one two; cp %s.pem one/c.pem; cp %s.key one/c.key; ln -s one now", "good",
+	      "good");
+	shell("cp %s.pem two/c.pem; cp %s.key two/c.key", "renewed", "renewed");
+	run_ms(2500); /* old enough not to be looked at anyway */
+	end();
+	begin_tls("now/c.pem", "now/c.key", false);
+	run_ms(200);
+	CU_ASSERT_EQUAL(try(files("ca.pem", NULL, NULL), "a.weir").status, WEIR_RPC_OK);
+	shell("ln -s %s next && mv -T next %s", "two", "now");
+	CU_ASSERT_EQUAL(try_until(NULL, "b.weir", WEIR_RPC_OK), WEIR_RPC_OK);
+	end();
+}
+
 static void test_a_channel_connects_with_renewed_certificates_while_its_push_goes_on(void)
 {
 	Agent__SyncRequest rq = AGENT__SYNC_REQUEST__INIT;
@@ -314,6 +331,8 @@ int main(void)
 		  test_a_bad_file_is_named_before_anything_is_called },
 		{ "a server serves renewed certificates, and keeps its own for bad ones",
 		  test_a_server_serves_renewed_certificates_and_keeps_its_own_for_bad_ones },
+		{ "a link turned to other files is a change",
+		  test_a_link_turned_to_other_files_is_a_change },
 		{ "a channel connects with renewed certificates while its push goes on",
 		  test_a_channel_connects_with_renewed_certificates_while_its_push_goes_on },
 		CU_TEST_INFO_NULL,
