@@ -36,8 +36,8 @@ static void budget_print(const struct agent_conf *c)
 	size_print("rings and the rest", all - flows);
 	size_print("together", all);
 	printf("%u flows at most, %u worker%s\n",
-	       weir_conf_flows(&c->box, &c->group, WEIR_CAPTURE_ANALYZER), workers,
-	       workers == 1 ? "" : "s");
+	       weir_conf_flows(&c->box, &c->group, c->group.inputs.cbpf.common.capture_mode),
+	       workers, workers == 1 ? "" : "s");
 }
 
 int weir_agent_check(int argc, char **argv)

@@ -47,11 +47,25 @@ void agent_log_set(const struct weir_box_conf *b)
 			 strerror(-rc));
 }
 
+/* What attribution and dedup do in the modes that are no analyzer's. Spec: data plane 1.1. */
+static void mode_apply(struct weir_settings *s, uint32_t mode)
+{
+	if (mode == WEIR_CAPTURE_ANALYZER)
+		return;
+	memset(s->attribute.vlan_map, 0, sizeof(s->attribute.vlan_map));
+	memset(s->attribute.tap_type, 0, sizeof(s->attribute.tap_type));
+	s->attribute.default_type = WEIR_NETWORK_TYPE_CLOUD;
+	s->dedup_enabled = s->dedup_enabled && mode == WEIR_CAPTURE_MIRROR;
+}
+
 void agent_conf_live(struct agent_conf *c)
 {
-	c->settings.flows = weir_conf_flows(&c->box, &c->group, WEIR_CAPTURE_ANALYZER);
+	const uint32_t mode = c->group.inputs.cbpf.common.capture_mode;
+
+	c->settings.flows = weir_conf_flows(&c->box, &c->group, mode);
 	for (uint32_t i = 0; i < c->box.taps_n; i++)
 		c->settings.attribute.tap_type[i + 1] = (uint16_t)c->box.taps[i].network_type;
+	mode_apply(&c->settings, mode);
 }
 
 static int group_read(struct agent_conf *c, const struct agent_group_text *group,

@@ -82,4 +82,11 @@ int weir_filter_classic(const struct weir_filter *f, enum weir_link link, uint32
  */
 int weir_regex_check(const char *pattern, struct weir_err *err);
 
+/* A regular expression to match with; NULL with `err` set as weir_regex_check() says. One thread at a time. */
+struct weir_regex;
+struct weir_regex *weir_regex_create(const char *pattern, struct weir_err *err);
+/* Does it match somewhere in `text`? What takes too many steps does not. */
+bool weir_regex_matches(struct weir_regex *re, const char *text);
+void weir_regex_destroy(struct weir_regex *re);
+
 #endif

@@ -42,6 +42,7 @@ static const struct {
 	{ "global.communication.proxy_controller_ip", "192.0.2.1" },
 	{ "global.communication.proxy_controller_port", "30036" },
 	{ "inputs.resources.push_interval", "20s" },
+	{ "inputs.cbpf.common.capture_mode", "mirror" },
 	{ "inputs.cbpf.af_packet.vlan_pcp_in_physical_mirror_traffic", "8" },
 	{ "inputs.cbpf.tunning.max_capture_pps", "1" },
 	{ "inputs.cbpf.preprocess.tunnel_decap_protocols", "[VXLAN, GENEVE]" },
@@ -191,33 +192,35 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* "a: {b: {c: v}}" */
+static size_t key_print(char *text, size_t size, const char *path, const char *value)
+{
+	unsigned int depth = 0;
+	size_t n = 0;
+
+	for (const char *p = path; *p != '\0'; p++) {
+		n += (size_t)snprintf(text + n, size - n, *p == '.' ? ": {" : "%c", *p);
+		depth += *p == '.';
+	}
+	n += (size_t)snprintf(text + n, size - n, ": %s", value);
+	while (depth-- > 0)
+		text[n++] = '}';
+	return n;
+}
+
+/* An analyzer with this key (NULL = none), unless that is what it says. */
 static void conf_make(struct agent_conf *c, const char *path, const char *value)
 {
 	static struct weir_err_list errs;
-	char text[400];
-	const struct agent_group_text group = { .text = text,
-						.len = (size_t)snprintf(text, sizeof(text),
-									"static_config: {}\n"),
-						.name = "g.yaml" };
-	struct agent_group_text given = group;
-	size_t at = 0;
-	unsigned int depth = 0;
+	char text[400] = "";
+	struct agent_group_text group = { .text = text, .name = "g.yaml" };
 
-	/* a.b.c: v as a tree of flow style */
-	for (const char *p = path; path != NULL && *p != '\0';
-	     p += strcspn(p, ".") + (strchr(p, '.') != NULL)) {
-		at += (size_t)snprintf(text + at, sizeof(text) - at,
-				       "{%.*s: ", (int)strcspn(p, "."), p);
-		depth++;
-	}
-	if (path != NULL) {
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s", value);
-		while (depth-- > 0)
-			text[at++] = '}';
-		given.len = at;
-	}
+	if (path == NULL || strstr(path, "capture_mode") == NULL)
+		group.len = (size_t)snprintf(text, sizeof(text), "tap_mode: 2\n");
+	if (path != NULL)
+		group.len += key_print(text + group.len, sizeof(text) - group.len, path, value);
 	memset(&errs, 0, sizeof(errs));
-	if (agent_conf_read(c, "/dev/null", &given, &errs) != 0) {
+	if (agent_conf_read(c, "/dev/null", &group, &errs) != 0) {
 		weir_err_list_print(&errs, stderr);
 		CU_FAIL_FATAL("a configuration of the test is refused");
 	}

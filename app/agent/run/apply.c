@@ -6,6 +6,7 @@
 #include "apply.h"
 
 #include "appliance.h"
+#include "chosen.h"
 #include "limit.h"
 #include "own.h"
 #include "run.h"
@@ -151,6 +152,14 @@ static int settings_take(struct run *r, struct agent_conf *next, const struct we
 	return 0;
 }
 
+/* No taps are configured, and the group says which interfaces. */
+static bool group_chooses(const struct agent_conf *c)
+{
+	const void *regex = &c->group.inputs.cbpf.af_packet.interface_regex;
+
+	return c->box.taps_n == 0 && weir_group_conf_from(&c->group, regex) == WEIR_CONF_FILE;
+}
+
 static int taps_apply(struct run *r, const struct agent_conf *next, struct teller *t,
 		      struct weir_err *err)
 {
@@ -160,7 +169,12 @@ static int taps_apply(struct run *r, const struct agent_conf *next, struct telle
 	char own[OWN_TEXT_MAX];
 	int rc;
 
-	if (n == 0) {
+	if (n == 0 && group_chooses(next)) {
+		if (chosen_look(r->chosen, next->group.inputs.cbpf.af_packet.interface_regex, err) <
+		    0)
+			return -err->code;
+		n = chosen_taps(r->chosen, &taps);
+	} else if (n == 0) {
 		choice = appliance_choose();
 		if (choice == NULL)
 			return weir_err_set(err, ENOMEM, "no memory");
@@ -216,4 +230,19 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 	if (rc == 0)
 		limits_follow(r->limits);
 	return rc;
+}
+
+void conf_follow(struct run *r)
+{
+	const char *regex = r->conf->group.inputs.cbpf.af_packet.interface_regex;
+	struct weir_err err = { 0 };
+	int rc;
+
+	if (!group_chooses(r->conf))
+		return;
+	rc = chosen_look(r->chosen, regex, &err);
+	if (rc > 0)
+		rc = conf_apply_ports(r, &err);
+	if (rc < 0)
+		weir_log(WEIR_LOG_ERR, "%s", err.msg);
 }

@@ -2,9 +2,11 @@
 /* weir-agent run: boot order, loop, shutdown. */
 #include "run.h"
 
+#include "apply.h"
 #include "capabilities.h"
 #include "capture.h"
 #include "cgroup.h"
+#include "chosen.h"
 #include "helper.h"
 #include "limit.h"
 #include "notify.h"
@@ -76,6 +78,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	ports_tick(r->ports);
 	if (r->ticks % LOOK_TICKS == 0) {
 		health_look(r);
+		conf_follow(r);
 		weir_log_flush(false);
 	}
 	if (r->ready && r->ticks % STATUS_TICKS == 0) {
@@ -250,6 +253,9 @@ static int boot_inside(struct run *r, struct weir_err *err)
 		return -err->code;
 	r->ports = ports_create(r->pipe, r->helpers, box->cores.workers, err);
 	r->captures = r->ports != NULL ? captures_create(r, err) : NULL;
+	r->chosen = chosen_create();
+	if (r->chosen == NULL)
+		return weir_err_set(err, ENOMEM, "ports: no memory");
 	if (r->captures == NULL || events_start(r, err) != 0)
 		return -err->code;
 	r->limits = limits_create(r, err);
@@ -343,6 +349,7 @@ static void shut_down(struct run *r)
 	closed = drain(r);
 	weir_log_flush(true);
 	ports_destroy(r->ports);
+	chosen_destroy(r->chosen);
 	weir_collector_destroy(r->sinks.collector);
 	helpers_destroy(r->helpers);
 	watch_destroy(r->watch);

@@ -20,6 +20,7 @@
 #include <sched.h>
 
 struct captures;
+struct chosen;
 struct event;
 struct event_base;
 struct helpers;
@@ -50,6 +51,7 @@ struct run {
 	struct sinks sinks;
 	struct watch *watch;
 	struct ports *ports;
+	struct chosen *chosen; /* by the group */
 	struct captures *captures;
 	struct limits *limits;
 	struct sync *sync; /* NULL = no controller */

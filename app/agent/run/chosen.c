@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chosen.h"
+
+#include <weir_filter.h>
+#include <weir_pipe.h>
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PLACES_MAX WEIR_PIPE_PORTS_MAX
+#define MEMORY_MIB 8 /* of each ring: they may be many */
+
+/* "if:" makes a name an interface's, whatever it looks like. */
+struct place {
+	char name[IF_NAMESIZE + 3];
+	const char *port;
+	bool there, was_there;
+};
+
+struct chosen {
+	struct place places[PLACES_MAX];
+	struct weir_box_tap taps[PLACES_MAX];
+	uint32_t n;    /* places that had an interface */
+	uint32_t over; /* interfaces for which there is no place */
+};
+
+struct chosen *chosen_create(void)
+{
+	return calloc(1, sizeof(struct chosen));
+}
+
+void chosen_destroy(struct chosen *c)
+{
+	free(c);
+}
+
+static struct place *place_of(struct chosen *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->n; i++)
+		if (strcmp(c->places[i].name + 3, name) == 0)
+			return &c->places[i];
+	return NULL;
+}
+
+/* A new one; else that of an interface which is gone. NULL: all are taken. */
+static struct place *place_take(struct chosen *c, const char *name)
+{
+	struct place *p = NULL;
+
+	for (uint32_t i = 0; i < c->n && c->n == PLACES_MAX && p == NULL; i++)
+		if (!c->places[i].there && !c->places[i].was_there)
+			p = &c->places[i];
+	if (c->n < PLACES_MAX)
+		p = &c->places[c->n++];
+	if (p == NULL)
+		return NULL;
+	snprintf(p->name, sizeof(p->name), "if:%.15s", name);
+	p->port = p->name;
+	return p;
+}
+
+static void tap_make(struct weir_box_tap *tap, const struct place *p)
+{
+	*tap = (struct weir_box_tap){
+		.name = p->name + 3,
+		.ports = { .n = p->there, .v = &p->port },
+		.filter = "",
+		.netns = "",
+		.promiscuous = true,
+		.memory_mib = MEMORY_MIB,
+	};
+}
+
+/* What matches has a place; those that had one first, so that no newcomer takes it. */
+static void match(struct chosen *c, struct weir_regex *re, const struct if_nameindex *all,
+		  bool known)
+{
+	for (; all->if_name != NULL; all++) {
+		struct place *p = place_of(c, all->if_name);
+
+		if ((p != NULL) != known || !weir_regex_matches(re, all->if_name))
+			continue;
+		if (p == NULL)
+			p = place_take(c, all->if_name);
+		if (p != NULL)
+			p->there = true;
+		else
+			c->over++;
+	}
+}
+
+static int changes(struct chosen *c)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		tap_make(&c->taps[i], &c->places[i]);
+		rc |= c->places[i].there != c->places[i].was_there;
+	}
+	return rc;
+}
+
+int chosen_look(struct chosen *c, const char *regex, struct weir_err *err)
+{
+	struct weir_regex *re = weir_regex_create(regex, err);
+	struct if_nameindex *all = re != NULL ? if_nameindex() : NULL;
+	const uint32_t over = c->over;
+	int rc;
+
+	if (all == NULL) {
+		rc = re == NULL ? -err->code : weir_err_set(err, ENOMEM, "interfaces: %m");
+		weir_regex_destroy(re);
+		return rc;
+	}
+	for (uint32_t i = 0; i < c->n; i++) {
+		c->places[i].was_there = c->places[i].there;
+		c->places[i].there = false;
+	}
+	c->over = 0;
+	for (int known = 1; known >= 0 && regex[0] != '\0'; known--)
+		match(c, re, all, known);
+	if_freenameindex(all);
+	weir_regex_destroy(re);
+	if (c->over != over && c->over > 0)
+		weir_log(
+			WEIR_LOG_WARN,
+			"inputs.cbpf.af_packet.interface_regex: %u interfaces more than the %d that are "
+			"captured; a narrower expression chooses which",
+			c->over, PLACES_MAX);
+	return changes(c);
+}
+
+uint32_t chosen_taps(const struct chosen *c, const struct weir_box_tap **taps)
+{
+	*taps = c->taps;
+	return c->n;
+}

@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A running agent whose group changes: its capture mode while packets flow, and which interfaces it captures."""
+import subprocess
+import time
+
+import live
+import weir
+
+NAMED = 'inputs: {cbpf: {af_packet: {interface_regex: "%s"}, common: {capture_mode: %s}}}\n'
+
+
+def tagged(frame, vlan):
+    """-> the frame with an 802.1Q tag of priority 0."""
+    return frame[:12] + b'\x81\0' + vlan.to_bytes(2, 'big') + frame[12:]
+
+
+class Group(live.LiveCase):
+    def begin(self, text, more=''):
+        self.file('group.yaml', text.encode())
+        return self.agent(self.conf('', more), more=('--group-config', self.dir + '/group.yaml'))
+
+    def group(self, agent, text):
+        """-> the changes a reload tells of."""
+        self.file('group.yaml', text.encode())
+        return agent.data('reload')['changes']
+
+    def names(self, agent):
+        return sorted(p['name'] for p in agent.data('ports')['ports'] if p['state'] == 'up')
+
+    def test_modes_switch_while_packets_flow_and_none_is_lost(self):
+        # VLAN 5 is network 7 of an analyzer; for the other modes everything is the cloud's, 3.
+        agent = self.begin(NAMED % ('^cap$', 'analyzer'), 'vlan_map = ( { vlan = 5; type = 7; } );')
+        agent.wait_port('cap', state='up')
+        frames = [tagged(f, 5) for f in live.conversation(1000)]
+        path = self.file('flow.pcap', weir.pcap([(1.0, f) for f in frames]))
+        sender = subprocess.Popen(['ip', 'netns', 'exec', self.there, 'tcpreplay', '-i', 'snd', '--pps', '2000', '--loop', '2', path],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(sender.wait)
+        self.addCleanup(sender.terminate)
+        for mode in ('mirror', 'local', 'analyzer', 'mirror', 'analyzer', 'local'):
+            time.sleep(0.8)
+            self.assertIsNone(sender.poll(), 'packets did not flow')
+            changes = self.group(agent, NAMED % ('^cap$', mode))
+            self.assertTrue(any(f'-> "{mode}": live, ends flows' in c for c in changes), changes)
+            self.assertFalse(any('opened again' in c for c in changes), changes)
+        self.assertEqual(sender.wait(60), 0)
+        p = self.wait_received(agent, 14000)
+        self.assertEqual((p['received'], p['missed'], self.kernel_received()), (14000, 0, 14000))
+        self.assert_port_conserved(p)
+        self.assertEqual(agent.stop(), weir.OK)
+        packets = dict(self.rows('SELECT capture_network_type_id, sum(packet_tx + packet_rx) FROM flow GROUP BY 1'))
+        self.assertEqual(set(packets), {3, 7})
+        self.assertEqual(sum(packets.values()), p['outcomes']['flow']['packets'])
+        for network, share in packets.items():
+            self.assertGreater(share, 1000, network)
+        ended = self.rows('SELECT count(DISTINCT close_type) FROM flow WHERE close_type = 5')
+        self.assertEqual(ended, [(1,)])  # some flow was cut by a change
+
+    def test_a_local_agent_keeps_what_comes_twice_and_a_mirror_does_not(self):
+        twice = [f for f in live.conversation(10) for _ in range(2)]
+        agent = self.begin(NAMED % ('^cap$', 'local'))
+        agent.wait_port('cap', state='up')
+        self.send(twice)
+        self.assertEqual(self.wait_received(agent, 140)['outcomes']['duplicate']['packets'], 0)
+        self.group(agent, NAMED % ('^cap$', 'mirror'))
+        self.send([f for f in live.conversation(10, sport=30000) for _ in range(2)])
+        self.assertEqual(self.wait_received(agent, 280)['outcomes']['duplicate']['packets'], 70)
+
+    def test_interfaces_are_chosen_by_their_names_and_followed(self):
+        self.veth('cap2', 'snd2')
+        self.veth('other', 'snd3')
+        agent = self.begin(NAMED % ('^cap', 'local'))
+        live.wait_for(lambda: self.names(agent) == ['cap', 'cap2'])
+        self.send(live.conversation(10), 'snd2')
+        taps = {p['name']: p['tap_number'] for p in agent.data('ports')['ports']}
+        self.wait_received(agent, 70, 'cap2')
+        self.veth('cap3', 'snd4')  # one comes
+        live.wait_for(lambda: self.names(agent) == ['cap', 'cap2', 'cap3'])
+        self.send(live.conversation(10), 'snd4')
+        self.wait_received(agent, 70, 'cap3')
+        self.ip(self.here, 'link', 'del', 'cap2')  # one goes, and others stay what they are
+        live.wait_for(lambda: self.names(agent) == ['cap', 'cap3'])
+        self.assertEqual(agent.port('cap')['tap_number'], taps['cap'])
+        self.assertEqual(agent.port('cap3')['received'], 70)
+        self.veth('cap2', 'snd2')  # and returns, as the same tap
+        live.wait_for(lambda: self.names(agent) == ['cap', 'cap2', 'cap3'])
+        self.assertEqual(agent.port('cap2')['tap_number'], taps['cap2'])
+        self.group(agent, NAMED % ('^(other|cap3)$', 'local'))
+        live.wait_for(lambda: self.names(agent) == ['cap3', 'other'])
+        self.group(agent, 'tap_interface_regex: ""\n')  # the older name; nothing
+        live.wait_for(lambda: self.names(agent) == [])
+        self.group(agent, 'tap_interface_regex: ca[p]\n')
+        live.wait_for(lambda: self.names(agent) == ['cap', 'cap2', 'cap3'])
+        self.assertEqual(agent.stop(), weir.OK)
+
+    def test_taps_of_the_box_go_before_the_group_s_choice(self):
+        self.veth('cap2', 'snd2')
+        self.file('group.yaml', (NAMED % ('^cap2$', 'local')).encode())
+        agent = self.agent(self.conf('{ name = "edge"; ports = [ "cap" ]; }'), more=('--group-config', self.dir + '/group.yaml'))
+        live.wait_for(lambda: self.names(agent) == ['cap'])
+
+
+if __name__ == '__main__':
+    weir.main()
