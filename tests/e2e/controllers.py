@@ -3,6 +3,7 @@
 by field numbers of the protocol's specification; nothing of proto/ is used."""
 import ctypes
 import os
+import pathlib
 import queue
 import struct
 import threading
@@ -120,9 +121,9 @@ def enter(path):
 
 class Controller:
     """A server of one address. `sync` and `query` answer a request's bytes by bytes; push(m) sends to every stream.
-    `netns`: where it listens."""
+    `netns`: where it listens. `tls`: files of its key and certificate."""
 
-    def __init__(self, dialects, port=0, sync=None, query=None, netns=None):
+    def __init__(self, dialects, port=0, sync=None, query=None, netns=None, tls=None):
         self.sync = sync
         self.query = query
         self.dialects = dialects
@@ -137,7 +138,11 @@ class Controller:
         if netns:
             enter(f'/run/netns/{netns}')
         try:
-            self.port = self.server.add_insecure_port(f'127.0.0.1:{port}')
+            if tls:
+                pair = tuple(pathlib.Path(f).read_bytes() for f in tls)
+                self.port = self.server.add_secure_port(f'127.0.0.1:{port}', grpc.ssl_server_credentials([pair]))
+            else:
+                self.port = self.server.add_insecure_port(f'127.0.0.1:{port}')
         finally:
             if netns:
                 enter(f'/proc/{os.getpid()}/ns/net')

@@ -2,6 +2,7 @@
 """The session with controllers that share no code with it: servers of v6.5 and of v7, that die, return, and misbehave."""
 import os
 import queue
+import shutil
 import socket
 import subprocess
 import sys
@@ -32,14 +33,14 @@ def free_port():
 class Client:
     """tests/e2e/sync_client, its lines as they come."""
 
-    def __init__(self, folder, port, *options, addresses=('127.0.0.1',), env=None):
-        boot = os.path.join(folder, 'boot.yaml')
-        with open(boot, 'w') as f:
+    def __init__(self, folder, port, *options, addresses=('127.0.0.1',), env=None, boot=''):
+        path = os.path.join(folder, 'boot.yaml')
+        with open(path, 'w') as f:
             f.write(f'controller-ips: [{", ".join(addresses)}]\ncontroller-port: {port}\n'
-                    'vtap-group-id-request: g-test\n')
+                    f'vtap-group-id-request: g-test\n{boot}')
         self.kept = os.path.join(folder, 'kept')
         self.err = open(os.path.join(folder, 'err'), 'a+')
-        self.process = subprocess.Popen([CLIENT, boot, self.kept, *(QUICK + options)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([CLIENT, path, self.kept, *(QUICK + options)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.err, text=True,
                                         env={**os.environ, **(env or {})})
         self.lines = queue.Queue()
@@ -406,6 +407,56 @@ class SyncTest(unittest.TestCase):
         c = self.client(server.port, addresses=('localhost',))
         c.wait('group')
         self.assertIn(c.view()['server'], (f'127.0.0.1:{server.port}', f'[::1]:{server.port}'))
+
+    # --- TLS: DeepFlow's file names the certificate by prefix and address ---
+
+    def certificate(self, name, subject='IP:127.0.0.1', days=1):
+        """-> key and self-signed certificate."""
+        key, cert = (os.path.join(self.folder, f'{name}.{end}') for end in ('key', 'pem'))
+        p = weir.run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days',
+                     str(days), '-subj', '/CN=controller', '-addext', f'subjectAltName={subject}', '-keyout', key, '-out', cert)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        return key, cert
+
+    def tls_client(self, port, trusted):
+        prefix = os.path.join(self.folder, 'trusted')
+        shutil.copy(trusted, f'{prefix}.127.0.0.1')
+        return self.client(1, boot=f'controller-tls-port: {port}\ncontroller-cert-file-prefix: {prefix}\n')
+
+    def test_a_controller_with_a_certificate(self):
+        tls = self.certificate('good')
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)), tls=tls)
+        c = self.tls_client(server.port, tls[1])
+        c.wait('group')
+
+    def refused(self, server, trusted, said):
+        c = self.tls_client(server.port, trusted)
+        c.until(lambda v: int(v['failures']) >= 3)
+        self.assertIn(said, c.view()['error'])
+        self.assertEqual(server.calls('Sync'), [])
+
+    def test_a_controller_of_another_ca_is_not_spoken_with(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)), tls=self.certificate('other'))
+        self.refused(server, self.certificate('good')[1], 'UNAVAILABLE')
+
+    def test_a_controller_of_another_name_is_not_spoken_with(self):
+        tls = self.certificate('named', 'IP:127.0.0.2,DNS:elsewhere')
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)), tls=tls)
+        self.refused(server, tls[1], 'UNAVAILABLE')
+
+    def test_there_is_no_way_back_to_cleartext(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
+        self.refused(server, self.certificate('good')[1], 'UNAVAILABLE')
+
+    def test_a_certificate_that_is_none_is_said(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
+        none = os.path.join(self.folder, 'none')
+        with open(none, 'w') as f:
+            f.write('no certificate')
+        c = self.tls_client(server.port, none)
+        c.until(lambda v: int(v['failures']) >= 1)
+        self.assertIn('trusted.127.0.0.1', c.errors())
+        self.assertEqual(server.calls('Sync'), [])
 
     # --- a controller that misbehaves ---
 
