@@ -2,7 +2,7 @@
 /* One thing looked up. */
 #include "meta_priv.h"
 
-uint64_t get_wan(const struct weir_meta *m, const union weir_ip *ip, bool is_ipv6)
+uint64_t weir_meta_get_wan(const struct weir_meta *m, const union weir_ip *ip, bool is_ipv6)
 {
 	uint64_t key[3], value;
 
@@ -15,7 +15,8 @@ uint64_t get_wan(const struct weir_meta *m, const union weir_ip *ip, bool is_ipv
 	return table_get32(&m->base->layer.wans, key);
 }
 
-const struct interface_info *info_of(const struct weir_meta *m, uint64_t mac, uint64_t value)
+const struct interface_info *weir_meta_info_of(const struct weir_meta *m, uint64_t mac,
+					       uint64_t value)
 {
 	const uint32_t place = (uint32_t)value - 1;
 
@@ -24,7 +25,8 @@ const struct interface_info *info_of(const struct weir_meta *m, uint64_t mac, ui
 	return &m->base->layer.info[place];
 }
 
-bool pair_find(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip, bool is_ipv6)
+bool weir_meta_pair_find(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
+			 bool is_ipv6)
 {
 	uint64_t key[3], value;
 
@@ -46,14 +48,14 @@ bool weir_meta_by_mac(const struct weir_meta *m, uint64_t mac, struct weir_meta_
 	*hit = (struct weir_meta_hit){ .mac = mac,
 				       .vpc = vpc_of_value(value),
 				       .flags = flags_of_value(value),
-				       .interface_id = info_of(m, mac, value)->id };
+				       .interface_id = weir_meta_info_of(m, mac, value)->id };
 	return true;
 }
 
 bool weir_meta_by_address(const struct weir_meta *m, int32_t vpc, const union weir_ip *ip,
 			  bool is_ipv6, struct weir_meta_hit *hit)
 {
-	const uint64_t value = vpc == 0 ? get_wan(m, ip, is_ipv6)
+	const uint64_t value = vpc == 0 ? weir_meta_get_wan(m, ip, is_ipv6)
 					: get_address(m, vpc, ip, is_ipv6);
 
 	if (value == 0)
@@ -99,7 +101,7 @@ bool weir_meta_by_prefix(const struct weir_meta *m, enum weir_meta_scope scope, 
 size_t weir_meta_peers(const struct weir_meta *m, int32_t vpc, const int32_t **peers)
 {
 	const struct base *base = m->base;
-	const uint64_t place = table_get16(&base->peers, (uint64_t)(vpc + VPC_BIAS));
+	const uint64_t place = table_get16(&base->peers, (uint32_t)(vpc + VPC_BIAS));
 
 	if (place == 0)
 		return 0;

@@ -41,10 +41,10 @@ static int local_init(struct table *local, const struct weir_meta_builder *b)
 	const struct list *l = &b->segments[WEIR_META_LOCAL];
 	const struct segment_mac *s = l->items;
 
-	if (table_init(local, l->count, sizeof(struct row16)) < 0)
+	if (weir_meta_table_init(local, l->count, sizeof(struct row16)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < l->count; i++)
-		table_put16(local, s[i].mac, 1);
+		weir_meta_table_put16(local, s[i].mac, 1);
 	return 0;
 }
 
@@ -55,10 +55,10 @@ static int segments_init(struct base *base, const struct weir_meta_builder *b)
 		&b->segments[b->agent.mode == MODE_ANALYZER ? WEIR_META_REMOTE : WEIR_META_LOCAL];
 	const struct segment_mac *s = l->items;
 
-	if (table_init(&base->segments, l->count, sizeof(struct row16)) < 0)
+	if (weir_meta_table_init(&base->segments, l->count, sizeof(struct row16)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < l->count; i++)
-		table_put16(&base->segments, (uint32_t)s[i].mac, s[i].vmac | THERE);
+		weir_meta_table_put16(&base->segments, (uint32_t)s[i].mac, s[i].vmac | THERE);
 	return 0;
 }
 
@@ -94,11 +94,11 @@ static size_t peers_sorted(const struct weir_meta_builder *b, struct peer *both)
 static void peers_put(struct base *base, const struct peer *both, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const uint64_t key = (uint64_t)(both[i].vpc[0] + VPC_BIAS);
+		const uint64_t key = (uint32_t)(both[i].vpc[0] + VPC_BIAS);
 
 		if (i == 0 || both[i].vpc[0] != both[i - 1].vpc[0]) {
 			base->peer_range[base->peer_range_count++].first = (uint32_t)i;
-			table_put16(&base->peers, key, base->peer_range_count);
+			weir_meta_table_put16(&base->peers, key, base->peer_range_count);
 		}
 		base->peer_range[base->peer_range_count - 1].count++;
 		base->peer[base->peer_count++] = both[i].vpc[1];
@@ -116,7 +116,7 @@ static int peers_init(struct base *base, const struct weir_meta_builder *b)
 	base->peer = calloc(n + 1, sizeof(*base->peer));
 	base->peer_range = calloc(n + 1, sizeof(*base->peer_range));
 	if (base->peer == NULL || base->peer_range == NULL ||
-	    table_init(&base->peers, n, sizeof(struct row16)) < 0) {
+	    weir_meta_table_init(&base->peers, n, sizeof(struct row16)) < 0) {
 		free(both);
 		return -ENOMEM;
 	}
@@ -130,11 +130,13 @@ static int tap_types_init(struct base *base, const struct weir_meta_builder *b)
 	const struct flow_tap_type *t = b->flow_tap_types.items;
 
 	memcpy(base->vlan_map, b->vlan_map, sizeof(base->vlan_map));
-	if (table_init(&base->flow_tap_types, b->flow_tap_types.count, sizeof(struct row16)) < 0)
+	if (weir_meta_table_init(&base->flow_tap_types, b->flow_tap_types.count,
+				 sizeof(struct row16)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->flow_tap_types.count; i++)
-		table_put16(&base->flow_tap_types, (uint64_t)t[i].source_ip << 32 | t[i].tap_port,
-			    t[i].tap_type);
+		weir_meta_table_put16(&base->flow_tap_types,
+				      (uint64_t)t[i].source_ip << 32 | t[i].tap_port,
+				      t[i].tap_type);
 	return 0;
 }
 
@@ -142,12 +144,12 @@ static void base_put(struct base *base)
 {
 	if (base == NULL || atomic_fetch_sub_explicit(&base->users, 1, memory_order_acq_rel) != 1)
 		return;
-	layer_fini(&base->layer);
+	weir_meta_layer_fini(&base->layer);
 	weir_lpm_destroy(base->lpm);
-	table_fini(&base->local);
-	table_fini(&base->segments);
-	table_fini(&base->peers);
-	table_fini(&base->flow_tap_types);
+	weir_meta_table_fini(&base->local);
+	weir_meta_table_fini(&base->segments);
+	weir_meta_table_fini(&base->peers);
+	weir_meta_table_fini(&base->flow_tap_types);
 	free(base->peer);
 	free(base->peer_range);
 	free(base);
@@ -161,9 +163,9 @@ static struct base *base_create(const struct weir_meta_builder *b)
 		return NULL;
 	atomic_init(&base->users, 1);
 	base->agent = b->agent;
-	observe_table_init(&base->observe, b->agent.type);
+	weir_meta_observe_table_init(&base->observe, b->agent.type);
 	if (b->out_of_memory || local_init(&base->local, b) < 0 ||
-	    layer_init(&base->layer, b, &base->local) < 0 || cidrs_init(base, b) < 0 ||
+	    weir_meta_layer_init(&base->layer, b, &base->local) < 0 || cidrs_init(base, b) < 0 ||
 	    segments_init(base, b) < 0 || peers_init(base, b) < 0 || tap_types_init(base, b) < 0) {
 		base_put(base);
 		return NULL;
@@ -191,7 +193,7 @@ void weir_meta_destroy(struct weir_meta *m)
 {
 	if (m == NULL)
 		return;
-	layer_fini(&m->over);
+	weir_meta_layer_fini(&m->over);
 	base_put(m->base);
 	free(m);
 }
@@ -200,9 +202,9 @@ size_t weir_meta_bytes(const struct weir_meta *m)
 {
 	const struct base *base = m->base;
 
-	return sizeof(*m) + layer_bytes(&m->over) + sizeof(*base) + layer_bytes(&base->layer) +
-	       weir_lpm_bytes(base->lpm) + base->local.bytes + base->segments.bytes +
-	       base->peers.bytes + base->flow_tap_types.bytes +
+	return sizeof(*m) + weir_meta_layer_bytes(&m->over) + sizeof(*base) +
+	       weir_meta_layer_bytes(&base->layer) + weir_lpm_bytes(base->lpm) + base->local.bytes +
+	       base->segments.bytes + base->peers.bytes + base->flow_tap_types.bytes +
 	       base->peer_count * sizeof(*base->peer) +
 	       base->peer_range_count * sizeof(*base->peer_range);
 }

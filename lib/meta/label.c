@@ -88,7 +88,7 @@ static bool in_wan(const struct work *w, unsigned int side)
 {
 	struct weir_meta_end *e = &w->label->end[side];
 	const union weir_ip *ip = &w->q->ip[side];
-	const uint64_t row = get_wan(w->m, ip, w->q->is_ipv6);
+	const uint64_t row = weir_meta_get_wan(w->m, ip, w->q->is_ipv6);
 	struct weir_meta_hit hit;
 
 	if (row != 0) {
@@ -251,7 +251,7 @@ static void real_ip(const struct work *w, unsigned int side)
 
 	if (!e->is_vip || w->mac[side] == 0)
 		return;
-	info = info_of(w->m, w->q->mac[side], w->mac[side]);
+	info = weir_meta_info_of(w->m, w->q->mac[side], w->mac[side]);
 	e->has_real_ip = info->has_ip[family];
 	e->real_ip = info->ip[family];
 }
@@ -259,8 +259,9 @@ static void real_ip(const struct work *w, unsigned int side)
 static void point(const struct work *w)
 {
 	const struct weir_meta_query *q = w->q;
-	const uint16_t shared = observe_shared(w->is_cloud, w->m->base->agent.gateway_traffic,
-					       q->tier, q->tunnel_type);
+	const uint16_t shared = weir_meta_observe_shared(w->is_cloud,
+							 w->m->base->agent.gateway_traffic, q->tier,
+							 q->tunnel_type);
 	uint16_t is[2];
 
 	for (unsigned int side = 0; side < 2; side++) {
@@ -273,9 +274,9 @@ static void point(const struct work *w)
 	}
 	is[WEIR_SRC] |= UNICAST;
 	is[WEIR_DST] |= (q->mac[WEIR_DST] & MAC_MULTICAST) == 0 ? UNICAST : 0;
-	w->label->observation_point = observe(&w->m->base->observe, is,
-					      q->mac[WEIR_SRC] == q->mac[WEIR_DST],
-					      w->label->observation);
+	w->label->observation_point = weir_meta_observe(&w->m->base->observe, is,
+							q->mac[WEIR_SRC] == q->mac[WEIR_DST],
+							w->label->observation);
 }
 
 static uint64_t address_row(const struct weir_meta *m, const struct weir_meta_query *q,

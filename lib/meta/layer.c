@@ -34,14 +34,15 @@ static void put_address(struct layer *l, const struct interface *itf, const stru
 	uint64_t key[3];
 
 	if (!a->is_ipv6) {
-		table_put16(&l->v4, key4(itf->vpc, &a->ip), value);
+		weir_meta_table_put16(&l->v4, key4(itf->vpc, &a->ip), value);
 		return;
 	}
 	key6(itf->vpc, &a->ip, key);
-	table_put32(&l->v6, key, value);
+	weir_meta_table_put32(&l->v6, key, value);
 }
 
-void layer_put(struct layer *l, const struct interface *itf, const struct address *a, bool is_local)
+void weir_meta_layer_put(struct layer *l, const struct interface *itf, const struct address *a,
+			 bool is_local)
 {
 	const uint16_t flags = itf->flags | (is_local ? WEIR_META_IS_LOCAL : 0);
 	uint64_t value;
@@ -49,7 +50,7 @@ void layer_put(struct layer *l, const struct interface *itf, const struct addres
 	put_info(l, itf, a);
 	value = l->info_count | (uint64_t)flags << 32 | (uint64_t)(itf->vpc + VPC_BIAS) << 44;
 	if (itf->mac != 0 && !(flags & WEIR_META_SKIP_MAC))
-		table_put16(&l->macs, itf->mac, value);
+		weir_meta_table_put16(&l->macs, itf->mac, value);
 	for (uint32_t i = 0; i < itf->count; i++) {
 		uint64_t key[3];
 
@@ -58,7 +59,7 @@ void layer_put(struct layer *l, const struct interface *itf, const struct addres
 			continue;
 		}
 		key_pair(0, &a[i].ip, a[i].is_ipv6, key);
-		table_put32(&l->wans, key, value);
+		weir_meta_table_put32(&l->wans, key, value);
 	}
 }
 
@@ -96,7 +97,7 @@ static size_t pairs(struct layer *l, const struct weir_meta_builder *b, bool put
 			n++;
 			key_pair(itf[i].mac, &a[k].ip, a[k].is_ipv6, key);
 			if (put)
-				table_put32(&l->pairs, key, 1);
+				weir_meta_table_put32(&l->pairs, key, 1);
 		}
 	}
 	return n;
@@ -127,38 +128,39 @@ static struct counts count(const struct weir_meta_builder *b)
 	return c;
 }
 
-int layer_init(struct layer *l, const struct weir_meta_builder *b, const struct table *local)
+int weir_meta_layer_init(struct layer *l, const struct weir_meta_builder *b,
+			 const struct table *local)
 {
 	const struct interface *itf = interfaces_of(b);
 	const size_t n = b->interfaces.count;
 	const struct counts c = count(b);
 
 	l->info = calloc(n + 1, sizeof(*l->info));
-	if (l->info == NULL || table_init(&l->macs, n, sizeof(struct row16)) < 0 ||
-	    table_init(&l->v4, c.v4, sizeof(struct row16)) < 0 ||
-	    table_init(&l->v6, c.v6, sizeof(struct row32)) < 0 ||
-	    table_init(&l->wans, c.wan, sizeof(struct row32)) < 0)
+	if (l->info == NULL || weir_meta_table_init(&l->macs, n, sizeof(struct row16)) < 0 ||
+	    weir_meta_table_init(&l->v4, c.v4, sizeof(struct row16)) < 0 ||
+	    weir_meta_table_init(&l->v6, c.v6, sizeof(struct row32)) < 0 ||
+	    weir_meta_table_init(&l->wans, c.wan, sizeof(struct row32)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		layer_put(l, &itf[i], addresses_of(b, &itf[i]),
-			  itf[i].mac != 0 && table_get16(local, itf[i].mac) != 0);
-	if (table_init(&l->pairs, pairs(l, b, false), sizeof(struct row32)) < 0)
+		weir_meta_layer_put(l, &itf[i], addresses_of(b, &itf[i]),
+				    itf[i].mac != 0 && table_get16(local, itf[i].mac) != 0);
+	if (weir_meta_table_init(&l->pairs, pairs(l, b, false), sizeof(struct row32)) < 0)
 		return -ENOMEM;
 	pairs(l, b, true);
 	return 0;
 }
 
-void layer_fini(struct layer *l)
+void weir_meta_layer_fini(struct layer *l)
 {
-	table_fini(&l->macs);
-	table_fini(&l->v4);
-	table_fini(&l->v6);
-	table_fini(&l->wans);
-	table_fini(&l->pairs);
+	weir_meta_table_fini(&l->macs);
+	weir_meta_table_fini(&l->v4);
+	weir_meta_table_fini(&l->v6);
+	weir_meta_table_fini(&l->wans);
+	weir_meta_table_fini(&l->pairs);
 	free(l->info);
 }
 
-size_t layer_bytes(const struct layer *l)
+size_t weir_meta_layer_bytes(const struct layer *l)
 {
 	return l->macs.bytes + l->v4.bytes + l->v6.bytes + l->wans.bytes + l->pairs.bytes +
 	       l->info_count * sizeof(*l->info);

@@ -28,6 +28,11 @@ struct weir_lpm {
 	uint32_t scope_count;
 };
 
+static unsigned int top_bit(uint64_t v)
+{
+	return 63u & ~(unsigned int)__builtin_clzll(v);
+}
+
 static uint64_t key4(uint32_t scope, unsigned int len, const union weir_ip *masked)
 {
 	return (uint64_t)scope << SCOPE_SHIFT | (uint64_t)len << LEN_SHIFT | masked->w[0];
@@ -73,7 +78,7 @@ static uint32_t scope_take(struct weir_lpm *lpm, uint64_t id)
 	if (there != 0)
 		return (uint32_t)there - 1;
 	lpm->scope[lpm->scope_count] = (struct scope){ 0 };
-	table_put16(&lpm->scopes, id, lpm->scope_count + 1);
+	weir_meta_table_put16(&lpm->scopes, id, lpm->scope_count + 1);
 	return lpm->scope_count++;
 }
 
@@ -86,12 +91,13 @@ static void put(struct weir_lpm *lpm, const struct weir_lpm_row *row)
 
 	if (!p->is_ipv6) {
 		s->len4 |= UINT64_C(1) << p->len;
-		table_put16(&lpm->v4, key4(place, p->len, &p->ip), (uint64_t)row->value + 1);
+		weir_meta_table_put16(&lpm->v4, key4(place, p->len, &p->ip),
+				      (uint64_t)row->value + 1);
 		return;
 	}
 	s->len6[p->len / 64] |= UINT64_C(1) << p->len % 64;
 	key6(place, p->len, &p->ip, key);
-	table_put32(&lpm->v6, key, (uint64_t)row->value + 1);
+	weir_meta_table_put32(&lpm->v6, key, (uint64_t)row->value + 1);
 }
 
 /* When the lengths of all scopes are known. */
@@ -105,7 +111,7 @@ static void put_hint(struct weir_lpm *lpm, const struct weir_lpm_row *row)
 	if (p->is_ipv6 || p->len <= net || !has_hints(&lpm->scope[place], net))
 		return;
 	key = key_of_hint(place, weir_be32(p->ip.b), net);
-	table_put16(&lpm->v4, key, table_get16(&lpm->v4, key) | UINT64_C(1) << p->len);
+	weir_meta_table_put16(&lpm->v4, key, table_get16(&lpm->v4, key) | UINT64_C(1) << p->len);
 }
 
 static size_t count6(const struct weir_lpm_row *rows, size_t n)
@@ -125,9 +131,9 @@ struct weir_lpm *weir_lpm_create(const struct weir_lpm_row *rows, size_t n)
 	if (lpm == NULL)
 		return NULL;
 	lpm->scope = calloc(n + 1, sizeof(*lpm->scope));
-	if (lpm->scope == NULL || table_init(&lpm->scopes, n, sizeof(struct row16)) < 0 ||
-	    table_init(&lpm->v4, 2 * (n - n6), sizeof(struct row16)) < 0 ||
-	    table_init(&lpm->v6, n6, sizeof(struct row32)) < 0) {
+	if (lpm->scope == NULL || weir_meta_table_init(&lpm->scopes, n, sizeof(struct row16)) < 0 ||
+	    weir_meta_table_init(&lpm->v4, 2 * (n - n6), sizeof(struct row16)) < 0 ||
+	    weir_meta_table_init(&lpm->v6, n6, sizeof(struct row32)) < 0) {
 		weir_lpm_destroy(lpm);
 		return NULL;
 	}
@@ -142,9 +148,9 @@ void weir_lpm_destroy(struct weir_lpm *lpm)
 {
 	if (lpm == NULL)
 		return;
-	table_fini(&lpm->scopes);
-	table_fini(&lpm->v4);
-	table_fini(&lpm->v6);
+	weir_meta_table_fini(&lpm->scopes);
+	weir_meta_table_fini(&lpm->v4);
+	weir_meta_table_fini(&lpm->v6);
 	free(lpm->scope);
 	free(lpm);
 }
@@ -163,7 +169,7 @@ uint32_t weir_lpm_scope(const struct weir_lpm *lpm, uint64_t scope)
 static uint32_t probe4(const struct weir_lpm *lpm, uint32_t scope, uint32_t host, uint64_t lens)
 {
 	while (lens != 0) {
-		const unsigned int len = 63 - (unsigned int)__builtin_clzll(lens);
+		const unsigned int len = top_bit(lens);
 		const uint64_t value = table_get16(&lpm->v4, key_of4(scope, host, len));
 
 		if (value != 0)
@@ -224,7 +230,7 @@ static uint32_t find6(const struct weir_lpm *lpm, uint32_t scope, const union we
 		if (bits < (word + 1) * 64)
 			left &= bits > word * 64 ? (UINT64_C(1) << (bits - word * 64)) - 1 : 0;
 		while (left != 0) {
-			const unsigned int bit = 63 - (unsigned int)__builtin_clzll(left);
+			const unsigned int bit = top_bit(left);
 			const union weir_ip masked = weir_prefix_mask(ip, word * 64 + bit);
 			uint64_t key[3], value;
 

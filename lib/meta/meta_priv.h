@@ -20,7 +20,7 @@ struct list {
 };
 
 /* One more, zeroed; NULL without memory. Its size has to be the same in all calls. */
-void *list_add(struct list *l, size_t item_bytes);
+void *weir_meta_list_add(struct list *l, size_t item_bytes);
 
 struct address {
 	union weir_ip ip;
@@ -119,14 +119,15 @@ struct observe_table {
 	bool knows_local; /* workloads and pods see traffic of a machine with itself */
 };
 
-void observe_table_init(struct observe_table *t, uint8_t agent_type);
+void weir_meta_observe_table_init(struct observe_table *t, uint8_t agent_type);
 
 /* `is` are the sides' conditions; see weir_observation_point(). */
-uint8_t observe(const struct observe_table *t, const uint16_t is[2], bool is_same_mac,
-		uint8_t by[2]);
+uint8_t weir_meta_observe(const struct observe_table *t, const uint16_t is[2], bool is_same_mac,
+			  uint8_t by[2]);
 
 /* Conditions both sides share. */
-uint16_t observe_shared(bool is_cloud, bool gateway_traffic, uint8_t tier, uint8_t tunnel_type);
+uint16_t weir_meta_observe_shared(bool is_cloud, bool gateway_traffic, uint8_t tier,
+				  uint8_t tunnel_type);
 
 struct peer_range {
 	uint32_t first, count;
@@ -230,29 +231,32 @@ static inline uint64_t get_address(const struct weir_meta *m, int32_t vpc, const
 	return table_get32(&m->base->layer.v6, key);
 }
 
-uint64_t get_wan(const struct weir_meta *m, const union weir_ip *ip, bool is_ipv6);
+uint64_t weir_meta_get_wan(const struct weir_meta *m, const union weir_ip *ip, bool is_ipv6);
 
 /* The interface of a row of macs or wans. */
-const struct interface_info *info_of(const struct weir_meta *m, uint64_t mac, uint64_t value);
+const struct interface_info *weir_meta_info_of(const struct weir_meta *m, uint64_t mac,
+					       uint64_t value);
 
 /* Is this one of the pairs that the other tables do not show? */
-bool pair_find(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip, bool is_ipv6);
+bool weir_meta_pair_find(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
+			 bool is_ipv6);
 
 static inline bool has_pair(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
 			    bool is_ipv6)
 {
 	if (weir_likely(!m->has_over && m->base->layer.pairs.count == 0))
 		return false;
-	return mac != 0 && pair_find(m, mac, ip, is_ipv6);
+	return mac != 0 && weir_meta_pair_find(m, mac, ip, is_ipv6);
 }
 
 /* Fill a layer with a builder's interfaces; `local` are the MACs of this machine. -ENOMEM. */
-int layer_init(struct layer *l, const struct weir_meta_builder *b, const struct table *local);
+int weir_meta_layer_init(struct layer *l, const struct weir_meta_builder *b,
+			 const struct table *local);
 
 /* One interface and its addresses, but for its pairs. */
-void layer_put(struct layer *l, const struct interface *itf, const struct address *a,
-	       bool is_local);
-void layer_fini(struct layer *l);
-size_t layer_bytes(const struct layer *l);
+void weir_meta_layer_put(struct layer *l, const struct interface *itf, const struct address *a,
+			 bool is_local);
+void weir_meta_layer_fini(struct layer *l);
+size_t weir_meta_layer_bytes(const struct layer *l);
 
 #endif

@@ -52,7 +52,7 @@ static unsigned int agent_bit(uint8_t type)
 	return type < 16 ? 1u << type : 0;
 }
 
-void observe_table_init(struct observe_table *t, uint8_t agent_type)
+void weir_meta_observe_table_init(struct observe_table *t, uint8_t agent_type)
 {
 	const unsigned int agent = agent_bit(agent_type);
 
@@ -65,13 +65,18 @@ void observe_table_init(struct observe_table *t, uint8_t agent_type)
 /* Of two in the cloud one holds: the interface's own, the near one, the local machine's. */
 static void settle(const uint16_t is[2], uint8_t by[2])
 {
-	if ((by[WEIR_SRC] == C || (is[WEIR_SRC] & L2)) && by[WEIR_DST] != S)
+	const bool src_own = by[WEIR_SRC] == C, dst_own = by[WEIR_DST] == S;
+	const bool src_near = src_own || (is[WEIR_SRC] & L2) != 0;
+	const bool dst_near = dst_own || (is[WEIR_DST] & L2) != 0;
+
+	const bool src_holds = src_near && !dst_own;
+	const bool dst_holds = !src_holds && dst_near && !src_own;
+	const bool open = !src_holds && !dst_holds;
+	const bool src_local = (is[WEIR_SRC] & LOCAL_MAC) != 0;
+
+	if (src_holds || (open && src_local))
 		by[WEIR_DST] = NONE;
-	else if ((by[WEIR_DST] == S || (is[WEIR_DST] & L2)) && by[WEIR_SRC] != C)
-		by[WEIR_SRC] = NONE;
-	else if (is[WEIR_SRC] & LOCAL_MAC)
-		by[WEIR_DST] = NONE;
-	else if (is[WEIR_DST] & LOCAL_MAC)
+	else if (dst_holds || (is[WEIR_DST] & LOCAL_MAC))
 		by[WEIR_SRC] = NONE;
 }
 
@@ -91,8 +96,8 @@ static uint8_t local(uint8_t by[2])
 	return LOCAL;
 }
 
-uint8_t observe(const struct observe_table *t, const uint16_t is[2], bool is_same_mac,
-		uint8_t by[2])
+uint8_t weir_meta_observe(const struct observe_table *t, const uint16_t is[2], bool is_same_mac,
+			  uint8_t by[2])
 {
 	if (weir_unlikely(is_same_mac) && t->knows_local)
 		return local(by);
@@ -101,7 +106,8 @@ uint8_t observe(const struct observe_table *t, const uint16_t is[2], bool is_sam
 	return choose(is, by);
 }
 
-uint16_t observe_shared(bool is_cloud, bool gateway_traffic, uint8_t tier, uint8_t tunnel_type)
+uint16_t weir_meta_observe_shared(bool is_cloud, bool gateway_traffic, uint8_t tier,
+				  uint8_t tunnel_type)
 {
 	return (uint16_t)((is_cloud ? CLOUD : 0) | (gateway_traffic ? GATEWAY : 0) |
 			  (tier > 0 ? TIER : 0) | (tunnel_type == WEIR_TUNNEL_IPIP ? IPIP : 0) |
@@ -122,8 +128,8 @@ uint8_t weir_observation_point(const struct weir_observer *o, uint8_t by[2])
 				      (o->end[side].is_local_ip ? LOCAL_IP : 0) |
 				      (o->end[side].is_internet ? INTERNET : 0) |
 				      (unicast ? UNICAST : 0) |
-				      observe_shared(o->is_cloud, o->gateway_traffic, o->tier,
-						     o->tunnel_type));
+				      weir_meta_observe_shared(o->is_cloud, o->gateway_traffic,
+							       o->tier, o->tunnel_type));
 	}
 	if (o->is_same_mac && (agent & (WORKLOAD | POD)))
 		return local(by);

@@ -30,9 +30,9 @@ static void copy(struct table *to, const struct table *from, size_t row_bytes)
 
 	for (size_t i = 0; i < from->bytes / row_bytes; i++) {
 		if (row_bytes == sizeof(*r16) && r16[i].value != 0)
-			table_put16(to, r16[i].key, r16[i].value);
+			weir_meta_table_put16(to, r16[i].key, r16[i].value);
 		else if (row_bytes == sizeof(*r32) && r32[i].value != 0)
-			table_put32(to, r32[i].key, r32[i].value);
+			weir_meta_table_put32(to, r32[i].key, r32[i].value);
 	}
 }
 
@@ -42,15 +42,15 @@ static void hide_address(struct layer *l, const struct interface *itf, const str
 
 	key_pair(itf->mac, &a->ip, a->is_ipv6, key);
 	if (itf->mac != 0)
-		table_put32(&l->pairs, key, GONE);
+		weir_meta_table_put32(&l->pairs, key, GONE);
 	if (itf->flags & WEIR_META_IS_WAN) {
 		key_pair(0, &a->ip, a->is_ipv6, key);
-		table_put32(&l->wans, key, GONE);
+		weir_meta_table_put32(&l->wans, key, GONE);
 	} else if (a->is_ipv6) {
 		key6(itf->vpc, &a->ip, key);
-		table_put32(&l->v6, key, GONE);
+		weir_meta_table_put32(&l->v6, key, GONE);
 	} else {
-		table_put16(&l->v4, key4(itf->vpc, &a->ip), GONE);
+		weir_meta_table_put16(&l->v4, key4(itf->vpc, &a->ip), GONE);
 	}
 }
 
@@ -60,7 +60,7 @@ static void hide(struct layer *l, const struct weir_meta_builder *gone)
 		const struct interface *itf = interface_at(gone, i);
 
 		if (itf->mac != 0)
-			table_put16(&l->macs, itf->mac, GONE);
+			weir_meta_table_put16(&l->macs, itf->mac, GONE);
 		for (uint32_t k = 0; k < itf->count; k++)
 			hide_address(l, itf, address_at(gone, itf, k));
 	}
@@ -83,7 +83,7 @@ static void keep_pair(struct layer *l, const struct weir_meta *old, const struct
 		return;
 	key_pair(row & MAC_MASK, &a->ip, a->is_ipv6, key);
 	if (table_get32(&l->pairs, key) == 0)
-		table_put32(&l->pairs, key, 1);
+		weir_meta_table_put32(&l->pairs, key, 1);
 }
 
 static void change(struct layer *l, const struct weir_meta *old,
@@ -96,7 +96,7 @@ static void change(struct layer *l, const struct weir_meta *old,
 
 		for (uint32_t k = 0; k < itf->count; k++)
 			keep_pair(l, old, itf, address_at(changed, itf, k));
-		layer_put(l, itf, address_at(changed, itf, 0), is_local(base, itf->mac));
+		weir_meta_layer_put(l, itf, address_at(changed, itf, 0), is_local(base, itf->mac));
 	}
 	for (size_t i = 0; i < changed->interfaces.count; i++) {
 		const struct interface *itf = interface_at(changed, i);
@@ -106,7 +106,7 @@ static void change(struct layer *l, const struct weir_meta *old,
 			uint64_t key[3];
 
 			key_pair(itf->mac, &a->ip, a->is_ipv6, key);
-			table_put32(&l->pairs, key, 1); /* all of them: they are few */
+			weir_meta_table_put32(&l->pairs, key, 1); /* all of them: they are few */
 		}
 	}
 }
@@ -116,11 +116,13 @@ static int tables_init(struct layer *l, const struct layer *old, size_t interfac
 {
 	l->info = calloc(old->info_count + interfaces + 1, sizeof(*l->info));
 	if (l->info == NULL ||
-	    table_init(&l->macs, old->macs.count + interfaces, sizeof(struct row16)) < 0 ||
-	    table_init(&l->v4, old->v4.count + addresses, sizeof(struct row16)) < 0 ||
-	    table_init(&l->v6, old->v6.count + addresses, sizeof(struct row32)) < 0 ||
-	    table_init(&l->wans, old->wans.count + addresses, sizeof(struct row32)) < 0 ||
-	    table_init(&l->pairs, old->pairs.count + 2 * addresses, sizeof(struct row32)) < 0)
+	    weir_meta_table_init(&l->macs, old->macs.count + interfaces, sizeof(struct row16)) <
+		    0 ||
+	    weir_meta_table_init(&l->v4, old->v4.count + addresses, sizeof(struct row16)) < 0 ||
+	    weir_meta_table_init(&l->v6, old->v6.count + addresses, sizeof(struct row32)) < 0 ||
+	    weir_meta_table_init(&l->wans, old->wans.count + addresses, sizeof(struct row32)) < 0 ||
+	    weir_meta_table_init(&l->pairs, old->pairs.count + 2 * addresses,
+				 sizeof(struct row32)) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -165,7 +167,7 @@ struct weir_meta *weir_meta_overlay(struct weir_meta *base, const struct weir_me
 			     "%zu changes of the inventory: out of memory; the one in force stays",
 			     interfaces);
 		if (m != NULL)
-			layer_fini(&m->over);
+			weir_meta_layer_fini(&m->over);
 		free(m);
 		return NULL;
 	}

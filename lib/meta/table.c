@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-int table_init(struct table *t, size_t rows, size_t row_bytes)
+int weir_meta_table_init(struct table *t, size_t rows, size_t row_bytes)
 {
 	const size_t in_line = WEIR_CACHE_LINE / row_bytes;
 	uint64_t lines = 1;
@@ -20,14 +20,14 @@ int table_init(struct table *t, size_t rows, size_t row_bytes)
 	return 0;
 }
 
-void table_fini(struct table *t)
+void weir_meta_table_fini(struct table *t)
 {
 	if (t->lines != NULL)
 		weir_mem_unmap(t->lines, t->bytes);
 	*t = (struct table){ 0 };
 }
 
-void table_put16(struct table *t, uint64_t key, uint64_t value)
+void weir_meta_table_put16(struct table *t, uint64_t key, uint64_t value)
 {
 	struct row16 *rows = t->lines;
 	uint64_t at = table_line16(t, key) * LINE16;
@@ -38,7 +38,7 @@ void table_put16(struct table *t, uint64_t key, uint64_t value)
 	rows[at] = (struct row16){ key, value };
 }
 
-void table_put32(struct table *t, const uint64_t key[3], uint64_t value)
+void weir_meta_table_put32(struct table *t, const uint64_t key[3], uint64_t value)
 {
 	struct row32 *rows = t->lines;
 	uint64_t at = table_line32(t, key) * LINE32;

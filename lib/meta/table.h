@@ -31,12 +31,12 @@ struct table {
 };
 
 /* Room for `rows` of `row_bytes`. -ENOMEM; a table of 0 rows takes one line. */
-int table_init(struct table *t, size_t rows, size_t row_bytes);
-void table_fini(struct table *t);
+int weir_meta_table_init(struct table *t, size_t rows, size_t row_bytes);
+void weir_meta_table_fini(struct table *t);
 
 /* Put a row in, or another value into the one that is there. The room is the caller's care. */
-void table_put16(struct table *t, uint64_t key, uint64_t value);
-void table_put32(struct table *t, const uint64_t key[3], uint64_t value);
+void weir_meta_table_put16(struct table *t, uint64_t key, uint64_t value);
+void weir_meta_table_put32(struct table *t, const uint64_t key[3], uint64_t value);
 
 #define TABLE_PRIME UINT64_C(0x9e3779b97f4a7c15)
 

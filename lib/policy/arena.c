@@ -11,7 +11,7 @@ static uint32_t head_words(const struct arena *a)
 	return a->summary + (a->summary + 1) / 2;
 }
 
-int arena_init(struct arena *a, size_t bits, size_t max_bytes)
+int weir_policy_arena_init(struct arena *a, size_t bits, size_t max_bytes)
 {
 	const size_t words = bits / 64 + 1;
 	set_t empty;
@@ -25,10 +25,10 @@ int arena_init(struct arena *a, size_t bits, size_t max_bytes)
 	a->place = calloc(a->places, sizeof(*a->place));
 	if (a->scratch == NULL || a->scratch_has == NULL || a->place == NULL)
 		return -ENOMEM;
-	return scratch_keep(a, &empty); /* SET_EMPTY: place 0 of the arena */
+	return weir_policy_scratch_keep(a, &empty); /* SET_EMPTY: place 0 of the arena */
 }
 
-void arena_seal(struct arena *a)
+void weir_policy_arena_seal(struct arena *a)
 {
 	uint64_t *less = realloc(a->words, a->used * sizeof(*less));
 
@@ -44,7 +44,7 @@ void arena_seal(struct arena *a)
 	a->places = 0;
 }
 
-void arena_fini(struct arena *a)
+void weir_policy_arena_fini(struct arena *a)
 {
 	free(a->words);
 	free(a->place);
@@ -53,7 +53,7 @@ void arena_fini(struct arena *a)
 	memset(a, 0, sizeof(*a));
 }
 
-void scratch_add_set(struct arena *a, set_t set)
+void weir_policy_scratch_add_set(struct arena *a, set_t set)
 {
 	for (uint32_t has = 0; has < a->summary; has++) {
 		uint64_t left = set_has(a, set, has);
@@ -67,7 +67,7 @@ void scratch_add_set(struct arena *a, set_t set)
 	}
 }
 
-void scratch_clear(struct arena *a)
+void weir_policy_scratch_clear(struct arena *a)
 {
 	for (uint32_t has = 0; has < a->summary; has++) {
 		uint64_t left = a->scratch_has[has];
@@ -156,7 +156,7 @@ static int places_double(struct arena *a)
 	return 0;
 }
 
-int scratch_keep(struct arena *a, set_t *set)
+int weir_policy_scratch_keep(struct arena *a, set_t *set)
 {
 	size_t words = head_words(a), n, at;
 	int rc;

@@ -9,7 +9,7 @@
 #define ID_MASK          0xffff
 #define TUNNEL_IP_ID_MAX 64000
 
-void *list_add(struct list *l, size_t item_bytes)
+void *weir_policy_list_add(struct list *l, size_t item_bytes)
 {
 	void *item;
 
@@ -64,7 +64,7 @@ static int no_memory(struct weir_policy_builder *b)
 
 static int add_prefix(struct weir_policy_builder *b, const struct weir_prefix *p)
 {
-	struct weir_prefix *to = list_add(&b->prefixes, sizeof(*to));
+	struct weir_prefix *to = weir_policy_list_add(&b->prefixes, sizeof(*to));
 
 	if (to == NULL)
 		return no_memory(b);
@@ -111,7 +111,7 @@ int weir_policy_add_group(struct weir_policy_builder *b, const struct weir_polic
 		b->prefixes.count = before;
 		return rc == -EINVAL ? dropped(&b->drops.group_address) : rc;
 	}
-	g = list_add(&b->groups, sizeof(*g));
+	g = weir_policy_list_add(&b->groups, sizeof(*g));
 	if (g == NULL)
 		return no_memory(b);
 	b->has_group[id / 8] |= (uint8_t)(1 << id % 8);
@@ -147,7 +147,7 @@ static int add_ports(struct weir_policy_builder *b, const char *text, struct spa
 			text = parse_port(text + 1, &r.last);
 		if (text == NULL || r.last < r.first || (*text != ',' && *text != '\0'))
 			return -EINVAL;
-		to = list_add(&b->ports, sizeof(*to));
+		to = weir_policy_list_add(&b->ports, sizeof(*to));
 		if (to == NULL)
 			return no_memory(b);
 		*to = r;
@@ -182,7 +182,7 @@ static int add_actions(struct weir_policy_builder *b, const struct weir_policy_a
 
 		if (!is_valid(&row->actions[i]))
 			return -EINVAL;
-		a = list_add(&b->actions, sizeof(*a));
+		a = weir_policy_list_add(&b->actions, sizeof(*a));
 		if (a == NULL)
 			return no_memory(b);
 		a->a = row->actions[i];
@@ -199,7 +199,7 @@ static int add_groups(struct weir_policy_builder *b, const int32_t *ids, size_t 
 	span->first = (uint32_t)b->group_ids.count;
 	span->count = (uint32_t)n;
 	for (size_t i = 0; i < n; i++) {
-		uint16_t *id = list_add(&b->group_ids, sizeof(*id));
+		uint16_t *id = weir_policy_list_add(&b->group_ids, sizeof(*id));
 
 		if (id == NULL)
 			return no_memory(b);
@@ -248,7 +248,7 @@ int weir_policy_add_acl(struct weir_policy_builder *b, const struct weir_policy_
 		b->actions.count = actions;
 		return rc == -EINVAL ? dropped(why) : rc;
 	}
-	to = list_add(&b->acls, sizeof(*to));
+	to = weir_policy_list_add(&b->acls, sizeof(*to));
 	if (to == NULL)
 		return no_memory(b);
 	*to = acl;

@@ -12,7 +12,7 @@
 struct compiler {
 	struct weir_policy_builder *b;
 	struct weir_policy *p;
-	const struct acl **acl; /* in force, by bit */
+	uint32_t *acl;          /* those in force by bit: their places in the builder's list */
 	uint32_t *group_of;     /* id -> place in the builder's list + 1 */
 	struct list *asking[2]; /* group -> bits of the ACLs that name it; uint32_t */
 	struct named *named;    /* prefixes of all groups */
@@ -29,6 +29,12 @@ struct named {
 static const struct acl *acls_of(const struct compiler *c)
 {
 	return c->b->acls.items;
+}
+
+/* The ACL of a bit. */
+static const struct acl *acl_at(const struct compiler *c, size_t bit)
+{
+	return &acls_of(c)[c->acl[bit]];
 }
 
 static const struct group *groups_of(const struct compiler *c)
@@ -80,7 +86,8 @@ static uint32_t first_group(const struct compiler *c, const struct acl *acl, uns
 static int alike(const void *a, const void *b, void *ctx)
 {
 	const struct compiler *c = ctx;
-	const struct acl *p = *(const struct acl *const *)a, *q = *(const struct acl *const *)b;
+	const uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
+	const struct acl *p = &acls_of(c)[first], *q = &acls_of(c)[second];
 	int order = 0;
 
 	for (unsigned int side = 0; order == 0 && side < 2; side++)
@@ -93,7 +100,7 @@ static int alike(const void *a, const void *b, void *ctx)
 		order = compare(p->protocol, q->protocol);
 	if (order == 0)
 		order = compare(p->network_type, q->network_type);
-	return order != 0 ? order : p < q ? -1 : p > q;
+	return order != 0 ? order : compare(first, second);
 }
 
 static void choose_acls(struct compiler *c)
@@ -102,7 +109,7 @@ static void choose_acls(struct compiler *c)
 		const struct acl *acl = &acls_of(c)[i];
 
 		if (side_is_possible(c, acl, WEIR_SRC) && side_is_possible(c, acl, WEIR_DST))
-			c->acl[c->p->rule_count++] = acl;
+			c->acl[c->p->rule_count++] = (uint32_t)i;
 		else
 			c->b->drops.acl_groups++;
 	}
@@ -137,9 +144,9 @@ static int rules_make(struct compiler *c)
 	if (p->rule == NULL || p->action == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->rule_count; i++)
-		p->rule[i] = (struct rule){ .id = c->acl[i]->id,
-					    .order = (uint32_t)(c->acl[i] - acls_of(c)),
-					    .actions = c->acl[i]->actions };
+		p->rule[i] = (struct rule){ .id = acl_at(c, i)->id,
+					    .order = c->acl[i],
+					    .actions = acl_at(c, i)->actions };
 	for (size_t i = 0; i < p->action_count; i++) {
 		p->action[i] = ((const struct action *)c->b->actions.items)[i];
 		if (p->action[i].ip[0] != '\0')
@@ -153,9 +160,9 @@ static int groups_ask(struct compiler *c, unsigned int side)
 {
 	struct arena *sets = &c->p->sets;
 
-	scratch_clear(sets);
+	weir_policy_scratch_clear(sets);
 	for (uint32_t bit = 0; bit < c->p->rule_count; bit++) {
-		const struct acl *acl = c->acl[bit];
+		const struct acl *acl = acl_at(c, bit);
 		const uint16_t *id = group_ids_of(c, &acl->groups[side]);
 
 		if (!acl->has_groups[side])
@@ -166,13 +173,13 @@ static int groups_ask(struct compiler *c, unsigned int side)
 
 			if (group == 0)
 				continue;
-			to = list_add(&c->asking[side][group - 1], sizeof(*to));
+			to = weir_policy_list_add(&c->asking[side][group - 1], sizeof(*to));
 			if (to == NULL)
 				return -ENOMEM;
 			*to = bit;
 		}
 	}
-	return scratch_keep(sets, &c->p->any_group[side]);
+	return weir_policy_scratch_keep(sets, &c->p->any_group[side]);
 }
 
 static int by_prefix(const void *a, const void *b)
@@ -254,16 +261,16 @@ static int prefix_set_make(struct compiler *c, size_t first, size_t last, uint32
 	struct arena *sets = &c->p->sets;
 	const uint32_t around = weir_lpm_parent(c->p->lpm, named->vpc, &named->prefix);
 
-	scratch_clear(sets);
+	weir_policy_scratch_clear(sets);
 	if (around != WEIR_LPM_NONE)
-		scratch_add_set(sets, c->p->prefix_set[around][side]);
+		weir_policy_scratch_add_set(sets, c->p->prefix_set[around][side]);
 	for (size_t i = first; i <= last; i++) {
 		const struct list *asking = &c->asking[side][c->named[i].group];
 
 		for (size_t k = 0; k < asking->count; k++)
 			scratch_add(sets, ((const uint32_t *)asking->items)[k]);
 	}
-	return scratch_keep(sets, &c->p->prefix_set[place][side]);
+	return weir_policy_scratch_keep(sets, &c->p->prefix_set[place][side]);
 }
 
 static int addresses_make(struct compiler *c)
@@ -331,7 +338,25 @@ static size_t events_of(struct port_range *r, size_t n, uint32_t bit, struct eve
 	return events;
 }
 
-/* The set between two events is one class of ports. */
+/* Ports up to `to`, of which the scratch set is asked for, as one class. */
+static int class_add(struct compiler *c, struct list *classes, unsigned int side, uint32_t from,
+		     uint32_t to)
+{
+	set_t set, *kept;
+	const int rc = weir_policy_scratch_keep(&c->p->sets, &set);
+
+	if (rc < 0)
+		return rc;
+	kept = weir_policy_list_add(classes, sizeof(*kept));
+	if (kept == NULL)
+		return -ENOMEM;
+	*kept = set;
+	for (; from < to; from++)
+		c->p->port_class[side][from] = (uint16_t)(classes->count - 1);
+	return 0;
+}
+
+/* From each event to the next it is one class of ports. */
 static int classes_make(struct compiler *c, const struct event *events, size_t n, unsigned int side)
 {
 	struct weir_policy *p = c->p;
@@ -339,30 +364,18 @@ static int classes_make(struct compiler *c, const struct event *events, size_t n
 	uint32_t from = 0;
 	int rc = 0;
 
-	scratch_clear(&p->sets);
-	for (size_t i = 0; rc == 0 && from < PORTS;) {
-		const uint32_t to = i < n ? events[i].port : PORTS;
-
-		if (to > from) {
-			set_t set, *kept;
-
-			rc = scratch_keep(&p->sets, &set);
-			kept = rc == 0 ? list_add(&classes, sizeof(*kept)) : NULL;
-			if (kept == NULL) {
-				rc = rc < 0 ? rc : -ENOMEM;
-				break;
-			}
-			*kept = set;
-			for (; from < to; from++)
-				p->port_class[side][from] = (uint16_t)(classes.count - 1);
-		}
-		for (; i < n && events[i].port == to; i++) {
-			if (events[i].is_end)
-				scratch_remove(&p->sets, events[i].bit);
-			else
-				scratch_add(&p->sets, events[i].bit);
-		}
+	weir_policy_scratch_clear(&p->sets);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (events[i].port > from)
+			rc = class_add(c, &classes, side, from, events[i].port);
+		from = events[i].port;
+		if (events[i].is_end)
+			scratch_remove(&p->sets, events[i].bit);
+		else
+			scratch_add(&p->sets, events[i].bit);
 	}
+	if (rc == 0 && from < PORTS)
+		rc = class_add(c, &classes, side, from, PORTS);
 	p->port_set[side] = classes.items;
 	p->port_classes[side] = (uint32_t)classes.count;
 	return rc;
@@ -378,16 +391,16 @@ static int ports_make(struct compiler *c, unsigned int side)
 
 	if (events == NULL)
 		return -ENOMEM;
-	scratch_clear(&p->sets);
+	weir_policy_scratch_clear(&p->sets);
 	for (uint32_t bit = 0; bit < p->rule_count; bit++) {
-		const struct span *s = &c->acl[bit]->ports[side];
+		const struct span *s = &acl_at(c, bit)->ports[side];
 
 		if (s->count == 0)
 			scratch_add(&p->sets, bit);
 		else
 			n += events_of(ranges + s->first, s->count, bit, &events[n]);
 	}
-	rc = scratch_keep(&p->sets, &p->any_port[side]);
+	rc = weir_policy_scratch_keep(&p->sets, &p->any_port[side]);
 	qsort(events, n, sizeof(*events), by_port);
 	if (rc == 0)
 		rc = classes_make(c, events, n, side);
@@ -416,7 +429,7 @@ static int values_make(struct compiler *c, value_fn *value, uint32_t any, set_t 
 	int rc = 0;
 
 	for (uint32_t bit = 0; rc == 0 && bit < c->p->rule_count; bit++) {
-		uint32_t *to = list_add(&members[value(c->acl[bit])], sizeof(*to));
+		uint32_t *to = weir_policy_list_add(&members[value(acl_at(c, bit))], sizeof(*to));
 
 		if (to == NULL)
 			rc = -ENOMEM;
@@ -426,11 +439,11 @@ static int values_make(struct compiler *c, value_fn *value, uint32_t any, set_t 
 	for (uint32_t v = 0; v < WEIR_ARRAY_SIZE(members); v++) {
 		set_t *to = v == any ? any_set : v < 256 ? &set[v] : NULL;
 
-		scratch_clear(sets);
+		weir_policy_scratch_clear(sets);
 		for (size_t i = 0; to != NULL && i < members[v].count; i++)
 			scratch_add(sets, ((const uint32_t *)members[v].items)[i]);
 		if (rc == 0 && to != NULL)
-			rc = scratch_keep(sets, to);
+			rc = weir_policy_scratch_keep(sets, to);
 		free(members[v].items);
 	}
 	return rc;
@@ -456,7 +469,7 @@ static int compile(struct compiler *c, size_t max_bytes)
 	if (rc == 0)
 		rc = rules_make(c);
 	if (rc == 0)
-		rc = arena_init(&p->sets, p->rule_count, max_bytes);
+		rc = weir_policy_arena_init(&p->sets, p->rule_count, max_bytes);
 	if (rc == 0)
 		rc = addresses_make(c);
 	if (rc == 0)
@@ -470,7 +483,7 @@ static int compile(struct compiler *c, size_t max_bytes)
 		rc = values_make(c, type_of, 0, p->type, &p->any_type);
 	if (rc < 0)
 		return rc;
-	arena_seal(&p->sets);
+	weir_policy_arena_seal(&p->sets);
 	return weir_policy_bytes(p) > max_bytes ? -E2BIG : 0;
 }
 
@@ -500,7 +513,7 @@ void weir_policy_destroy(struct weir_policy *p)
 {
 	if (p == NULL)
 		return;
-	arena_fini(&p->sets);
+	weir_policy_arena_fini(&p->sets);
 	weir_lpm_destroy(p->lpm);
 	free(p->prefix_set);
 	free(p->port_set[WEIR_SRC]);

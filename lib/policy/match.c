@@ -6,8 +6,9 @@
  */
 #include "policy_priv.h"
 
-#define VPC_MASK 0xffff
-#define WAYS     2 /* the key as it is, and turned round */
+#define VPC_MASK    0xffff
+#define BLOCK_WORDS 12 /* from so many words on, all 64 at once take less */
+#define WAYS        2  /* the key as it is, and turned round */
 
 enum dimension { SRC_ADDRESS, DST_ADDRESS, SRC_PORT, DST_PORT, PROTOCOL, TYPE, DIMENSIONS };
 
@@ -186,17 +187,69 @@ static void take(const struct weir_policy *p, uint32_t bit, const bool ways[WAYS
 	}
 }
 
-static void take_word(const struct weir_policy *p, const struct allowed allowed[WAYS][DIMENSIONS],
-		      uint32_t has, unsigned int word, struct weir_policy_result *r)
+/* What matches of a word of 64 ACLs, in each way. */
+static void take_word(const struct weir_policy *p, uint32_t word, uint64_t along, uint64_t back,
+		      struct weir_policy_result *r)
 {
-	const uint64_t along = meet_word(&p->sets, allowed[0], has, word);
-	const uint64_t back = meet_word(&p->sets, allowed[1], has, word);
-
 	for (uint64_t left = along | back; left != 0; left &= left - 1) {
 		const unsigned int bit = (unsigned int)__builtin_ctzll(left);
 		const bool ways[WAYS] = { along >> bit & 1, back >> bit & 1 };
 
-		take(p, (has * 64 + word) * 64 + bit, ways, r);
+		take(p, word * 64 + bit, ways, r);
+	}
+}
+
+/* All words in the reach of one word of summaries at once: for when nearly each of them has something. */
+static void add_block(const struct arena *sets, set_t set, uint32_t has, uint64_t words[64])
+{
+	const uint64_t *from = set_words(sets, set, has);
+	uint64_t left = set_has(sets, set, has);
+
+	if (left == UINT64_MAX) {
+		for (unsigned int i = 0; i < 64; i++)
+			words[i] |= from[i];
+		return;
+	}
+	for (; left != 0; left &= left - 1)
+		words[__builtin_ctzll(left)] |= *from++;
+}
+
+static void meet_block(const struct arena *sets, const struct allowed a[DIMENSIONS], uint32_t has,
+		       uint64_t words[64])
+{
+	memset(words, 0xff, 64 * sizeof(*words));
+	for (unsigned int d = 0; d < DIMENSIONS; d++) {
+		uint64_t any[64] = { 0 };
+
+		for (unsigned int i = 0; i < WEIR_ARRAY_SIZE(a[d].set); i++)
+			add_block(sets, a[d].set[i], has, any);
+		for (unsigned int i = 0; i < 64; i++)
+			words[i] &= any[i];
+	}
+}
+
+static void take_block(const struct weir_policy *p, const struct allowed allowed[WAYS][DIMENSIONS],
+		       uint32_t has, uint64_t left, struct weir_policy_result *r)
+{
+	uint64_t words[WAYS][64];
+
+	for (unsigned int way = 0; way < WAYS; way++)
+		meet_block(&p->sets, allowed[way], has, words[way]);
+	for (; left != 0; left &= left - 1) {
+		const unsigned int word = (unsigned int)__builtin_ctzll(left);
+
+		take_word(p, has * 64 + word, words[0][word], words[1][word], r);
+	}
+}
+
+static void take_words(const struct weir_policy *p, const struct allowed allowed[WAYS][DIMENSIONS],
+		       uint32_t has, uint64_t left, struct weir_policy_result *r)
+{
+	for (; left != 0; left &= left - 1) {
+		const unsigned int word = (unsigned int)__builtin_ctzll(left);
+
+		take_word(p, has * 64 + word, meet_word(&p->sets, allowed[0], has, word),
+			  meet_word(&p->sets, allowed[1], has, word), r);
 	}
 }
 
@@ -215,11 +268,13 @@ bool weir_policy_match(const struct weir_policy *p, const struct weir_policy_key
 		return false;
 	look_up(p, key, allowed);
 	for (uint32_t has = 0; has < p->sets.summary; has++) {
-		uint64_t left = meet_has(&p->sets, allowed[0], has) |
-				meet_has(&p->sets, allowed[1], has);
+		const uint64_t left = meet_has(&p->sets, allowed[0], has) |
+				      meet_has(&p->sets, allowed[1], has);
 
-		for (; left != 0; left &= left - 1)
-			take_word(p, allowed, has, (unsigned int)__builtin_ctzll(left), result);
+		if (bits_of(left) < BLOCK_WORDS)
+			take_words(p, allowed, has, left, result);
+		else
+			take_block(p, allowed, has, left, result);
 	}
 	return result->acls > 0;
 }

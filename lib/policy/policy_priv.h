@@ -16,7 +16,7 @@ struct list {
 };
 
 /* One more, zeroed; NULL without memory. Its size has to be the same in all calls. */
-void *list_add(struct list *l, size_t item_bytes);
+void *weir_policy_list_add(struct list *l, size_t item_bytes);
 
 /* Some of a list. */
 struct span {
@@ -81,11 +81,11 @@ typedef uint32_t set_t;
 #define SET_EMPTY 0
 
 /* Room for sets of `bits`; at most `max_bytes`. -ENOMEM. */
-int arena_init(struct arena *a, size_t bits, size_t max_bytes);
-void arena_fini(struct arena *a);
+int weir_policy_arena_init(struct arena *a, size_t bits, size_t max_bytes);
+void weir_policy_arena_fini(struct arena *a);
 
 /* No more sets will come: memory that only making them takes is given back. */
-void arena_seal(struct arena *a);
+void weir_policy_arena_seal(struct arena *a);
 
 /* The scratch set gets a member; all members of another set. */
 static inline void scratch_add(struct arena *a, uint32_t bit)
@@ -101,11 +101,11 @@ static inline void scratch_remove(struct arena *a, uint32_t bit)
 		a->scratch_has[bit / 4096] &= ~(UINT64_C(1) << bit / 64 % 64);
 }
 
-void scratch_add_set(struct arena *a, set_t set);
-void scratch_clear(struct arena *a);
+void weir_policy_scratch_add_set(struct arena *a, set_t set);
+void weir_policy_scratch_clear(struct arena *a);
 
 /* The scratch set as it is now, kept. 0 or -ENOMEM, -E2BIG. */
-int scratch_keep(struct arena *a, set_t *set);
+int weir_policy_scratch_keep(struct arena *a, set_t *set);
 
 /* Word `has` of the bits that say which words of a set there are. */
 static inline uint64_t set_has(const struct arena *a, set_t set, uint32_t has)
@@ -122,19 +122,24 @@ static inline uint32_t bits_of(uint64_t v)
 	return (uint32_t)(v * UINT64_C(0x0101010101010101) >> 56);
 }
 
-/* Word `word` of 64 in the reach of `has`; 0 where it is not kept. */
-static inline uint64_t set_word(const struct arena *a, set_t set, uint32_t has, unsigned int word)
+/* The words that are kept of the 64 in the reach of `has`. */
+static inline const uint64_t *set_words(const struct arena *a, set_t set, uint32_t has)
 {
 	const uint64_t *s = &a->words[set];
-	const uint64_t bits = s[has];
 	uint32_t before;
+
+	memcpy(&before, (const uint8_t *)(s + a->summary) + sizeof(before) * has, sizeof(before));
+	return s + before;
+}
+
+/* Word `word` of them; 0 where it is not kept. */
+static inline uint64_t set_word(const struct arena *a, set_t set, uint32_t has, unsigned int word)
+{
+	const uint64_t bits = set_has(a, set, has);
 
 	if (!(bits >> word & 1))
 		return 0;
-	memcpy(&before, (const uint8_t *)(s + a->summary) + sizeof(before) * has, sizeof(before));
-	if (bits == UINT64_MAX)
-		return s[before + word];
-	return s[before + bits_of(bits & ((UINT64_C(1) << word) - 1))];
+	return set_words(a, set, has)[bits_of(bits & ((UINT64_C(1) << word) - 1))];
 }
 
 /* An ACL in force. */
