@@ -64,9 +64,11 @@ static int create_parts(struct weir_pipe *p)
 		rc = create_threads_memory(p);
 	if (rc < 0)
 		return rc;
-	clocks_forget(p);
 	atomic_store_explicit(&p->plan, plan_create(p, &none), memory_order_relaxed);
-	return atomic_load_explicit(&p->plan, memory_order_relaxed) != NULL ? 0 : -ENOMEM;
+	if (atomic_load_explicit(&p->plan, memory_order_relaxed) == NULL)
+		return -ENOMEM;
+	clocks_forget(p);
+	return 0;
 }
 
 struct weir_pipe *weir_pipe_create(const struct weir_pipe_options *o, struct weir_err *err)

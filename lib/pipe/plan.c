@@ -131,7 +131,7 @@ struct plan *plan_copy(const struct weir_pipe *p, const struct regime *regime)
 	return plan;
 }
 
-static void clock_start(struct reader *r, uint8_t tap)
+static void clock_start(struct reader *r, uint8_t tap, const struct plan *plan)
 {
 	const struct weir_pipe *p = r->pipe;
 
@@ -139,16 +139,18 @@ static void clock_start(struct reader *r, uint8_t tap)
 		.tap = { .number = tap,
 			 .lossless = p->opt.lossless,
 			 .epoch = atomic_load_explicit(&p->epoch, memory_order_acquire),
-			 .delay_ns = p->regime.settings->flow.delay_ns }
+			 .delay_ns = plan->regime.settings->flow.delay_ns }
 	};
 }
 
 void clocks_forget(struct weir_pipe *p)
 {
+	const struct plan *plan = atomic_load_explicit(&p->plan, memory_order_relaxed);
+
 	for (unsigned int i = 0; i < p->opt.workers; i++) {
 		p->readers[i].clock_ns = 0;
 		for (unsigned int tap = 1; tap <= WEIR_TAP_MAX; tap++)
-			clock_start(&p->readers[i], (uint8_t)tap);
+			clock_start(&p->readers[i], (uint8_t)tap, plan);
 	}
 }
 
@@ -164,7 +166,7 @@ static void start_clocks(struct weir_pipe *p, const struct plan *old, const stru
 	for (unsigned int i = 0; i < plan->readers; i++)
 		for (unsigned int k = 0; k < plan->of[i]->n_taps; k++)
 			if (!has_tap(old, i, plan->of[i]->taps[k]))
-				clock_start(&p->readers[i], plan->of[i]->taps[k]);
+				clock_start(&p->readers[i], plan->of[i]->taps[k], plan);
 }
 
 /* Nobody reads by another plan than `plan`. */

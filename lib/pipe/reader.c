@@ -455,6 +455,13 @@ static void come_to_rest(struct reader *r)
 	publish_all(r, true);
 }
 
+static void follow_delay(struct reader *r)
+{
+	for (unsigned int i = 0; i < r->inputs->n_taps; i++)
+		r->clocks[r->inputs->taps[i]].tap.delay_ns =
+			r->plan->regime.settings->flow.delay_ns;
+}
+
 static bool enter(struct reader *r, enum weir_pipe_way way)
 {
 	struct weir_pipe *p = r->pipe;
@@ -464,9 +471,11 @@ static bool enter(struct reader *r, enum weir_pipe_way way)
 	r->active = r->plan->way == way;
 	atomic_store_explicit(&r->seen, r->plan, memory_order_relaxed);
 	pthread_mutex_unlock(&p->lock);
-	if (r->active)
-		r->inputs = r->plan->of[r->id];
-	return r->active;
+	if (!r->active)
+		return false;
+	r->inputs = r->plan->of[r->id];
+	follow_delay(r);
+	return true;
 }
 
 void reader_leave(struct reader *r)
@@ -479,12 +488,9 @@ void reader_leave(struct reader *r)
 /* Nobody holds the settings of another plan any more. */
 static void follow_regime(struct reader *r)
 {
-	const struct regime *regime = &r->plan->regime;
-
-	for (unsigned int i = 0; i < r->inputs->n_taps; i++)
-		r->clocks[r->inputs->taps[i]].tap.delay_ns = regime->settings->flow.delay_ns;
+	follow_delay(r);
 	if (r->worker != NULL) {
-		worker_follow(r->worker, regime);
+		worker_follow(r->worker, &r->plan->regime);
 		return;
 	}
 	publish_all(r, true);

@@ -157,7 +157,7 @@ struct plan *plan_copy(const struct weir_pipe *p, const struct regime *regime);
 void plan_destroy(struct plan *plan);
 /* Swap it in (given), and wait for the readers that are active. Control thread. */
 void plan_set(struct weir_pipe *p, struct plan *plan);
-/* No tap has a time yet. While nobody reads. */
+/* No tap has a time yet. While nobody reads, under the lock. */
 void clocks_forget(struct weir_pipe *p);
 
 /* worker.c */

@@ -128,6 +128,9 @@ class WithAgent(live.LiveCase):
         self.assertEqual(p.returncode, weir.OK)
         self.assertIn('"analyzer"', p.stdout)
         self.assertIn('is refused: ', p.stderr)
+        hop = next(h for h in self.rows('status')['hops'] if h['hop'] == 'config')
+        self.assertEqual(hop['state'], 'warn')
+        self.assertIn('tap_mode', hop['detail'])
 
 
 if __name__ == '__main__':

@@ -115,8 +115,11 @@ class Capture(live.LiveCase):
         self.ip(self.there, 'addr', 'add', '10.9.0.2/24', 'dev', 'snd')
         agent = self.agent(self.conf(TAP, listen='0.0.0.0'))
         self.assertEqual(self.http('/livez', self.there, '10.9.0.1'), (200, 'ok\n'))
+        def in_flows():
+            return (agent.port('cap') or {}).get('outcomes', {}).get('flow', {}).get('packets', 0)
+        before = in_flows()  # ARP
         sent = self.send([live.tcp_frame('10.9.0.7', '10.9.0.8', 1025, live.PORT, 2)])  # not of this host: it counts
-        live.wait_for(lambda: (agent.port('cap') or {}).get('outcomes', {}).get('flow', {}).get('packets', 0) >= sent)
+        live.wait_for(lambda: in_flows() >= before + sent)
         self.assertEqual(agent.stop(), weir.OK)
         self.assertEqual(self.rows(f'SELECT ip_0 FROM flow WHERE server_port = {live.PORT} OR client_port = {live.PORT}'),
                          [('10.9.0.7',)])

@@ -354,6 +354,21 @@ static void ports_hops(json_t *hops, const struct run *r)
 	}
 }
 
+/* Only where there is something to say. */
+static void group_hop(json_t *hops, const struct run *r)
+{
+	const struct group_refused *no = &r->group.refused;
+	struct hop h = { .hop = "config", .object = "group", .state = WARN };
+	char at[32];
+
+	if (!group_is_refused(r))
+		return;
+	detail(&h, "%s: %s at %s, that of %s goes on", no->err.msg, no->origin,
+	       clock_text(no->at_us, at, sizeof(at)), r->group.origin);
+	h.remedy = "mend it; weirctl config plan -f FILE says what is wrong, and where";
+	add(hops, &h);
+}
+
 static json_t *hops_json(const struct run *r)
 {
 	json_t *hops = json_array();
@@ -372,6 +387,7 @@ static json_t *hops_json(const struct run *r)
 		store_hop(hops, r);
 		disk_hop(hops, r);
 	}
+	group_hop(hops, r);
 	return hops;
 }
 
