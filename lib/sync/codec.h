@@ -81,7 +81,7 @@ uint8_t *weir_sync_pack(const ProtobufCMessage *m, size_t *n);
 bool weir_sync_bytes_copy(struct weir_sync_bytes *to, const uint8_t *v, size_t n);
 void weir_sync_tables_clear(struct weir_sync_tables *t);
 
-/* A text as a fixed field: cut at its end, never inside of a character. */
+/* A text (NULL is "") as a field of `size` bytes: cut at its end, never inside of a character. */
 void weir_sync_copy(char *to, size_t size, const char *from);
 
 /* What becomes of a table when an answer names its version (control plane, 1.6). */

@@ -116,7 +116,7 @@ static int on_link(const struct nlmsghdr *h, void *ctx)
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(h);
 	struct weir_sync_links *l = ctx;
 	struct weir_sync_link *link = one_more((void **)&l->link, &l->links, sizeof(*link));
-	const struct nlattr *a, *b;
+	struct nlattr *a, *b;
 
 	if (link == NULL)
 		return MNL_CB_ERROR;
@@ -144,7 +144,7 @@ static int on_address(const struct nlmsghdr *h, void *ctx)
 	const size_t len = info->ifa_family == AF_INET ? 4 : 16;
 	struct weir_sync_links *l = ctx;
 	struct weir_sync_address *address;
-	const struct nlattr *a, *local = NULL, *other = NULL;
+	struct nlattr *a, *local = NULL, *other = NULL;
 
 	if (info->ifa_family != AF_INET && info->ifa_family != AF_INET6)
 		return MNL_CB_OK;
@@ -236,7 +236,7 @@ struct route {
 static int on_route(const struct nlmsghdr *h, void *ctx)
 {
 	struct route *r = ctx;
-	const struct nlattr *a;
+	struct nlattr *a;
 
 	mnl_attr_for_each(a, h, sizeof(struct rtmsg))
 	{

@@ -22,15 +22,14 @@ uint8_t *weir_sync_pack(const ProtobufCMessage *m, size_t *n)
 
 void weir_sync_copy(char *to, size_t size, const char *from)
 {
-	size_t n = from != NULL ? strnlen(from, size) : 0;
+	size_t n;
 
-	if (n == size) {
+	if (from == NULL)
+		from = "";
+	n = strnlen(from, size - 1);
+	while (n > 0 && ((unsigned char)from[n] & 0xc0) == 0x80)
 		n--;
-		while (n > 0 && ((unsigned char)from[n] & 0xc0) == 0x80)
-			n--;
-	}
-	if (n > 0)
-		memcpy(to, from, n);
+	memcpy(to, from, n);
 	to[n] = '\0';
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define RESOLVE_EVERY_S 5
+#define LOOPS_MOST      1000
 #define KEEPALIVE_MS    310000 /* others' servers throw out who pings more often than every 5 min */
 
 static bool is_address(const char *text)
@@ -57,6 +58,7 @@ static void on_resolved(int rc, struct evutil_addrinfo *all, void *arg)
 
 	q->asked = NULL;
 	if (rc != 0) { /* what was known may still be right */
+		s->dns_stale = true;
 		if (!known && rc != EVUTIL_EAI_CANCEL)
 			weir_sync_say(s, "controller %s: %s", s->boot.controller_ips.v[q->at],
 				      evutil_gai_strerror(rc));
@@ -93,32 +95,58 @@ static void resolve(struct weir_sync *s, uint32_t i)
 		q->asked = evdns_getaddrinfo(s->dns, name, NULL, &hints, on_resolved, q);
 }
 
+static bool is_resolving(const struct weir_sync *s)
+{
+	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++)
+		if (s->resolves[i].asked != NULL)
+			return true;
+	return false;
+}
+
+/* Name servers are read once by each; without any there is still /etc/hosts. */
+static void dns_make(struct weir_sync *s)
+{
+	if (s->dns_stale && !is_resolving(s) && s->dns != NULL) {
+		evdns_base_free(s->dns, 0);
+		s->dns = NULL;
+	}
+	if (s->dns != NULL)
+		return;
+	s->dns_stale = false;
+	s->dns = evdns_base_new(s->o.base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+						   EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	if (s->dns == NULL) {
+		s->dns = evdns_base_new(s->o.base, 0);
+		if (s->dns != NULL)
+			(void)evdns_base_load_hosts(s->dns, "/etc/hosts");
+	}
+}
+
 void weir_sync_resolve_start(struct weir_sync *s)
 {
 	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++) {
-		if (!is_address(s->boot.controller_ips.v[i]) && s->dns == NULL)
-			s->dns = evdns_base_new(s->o.base,
-						EVDNS_BASE_INITIALIZE_NAMESERVERS |
-							EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+		if (!is_address(s->boot.controller_ips.v[i]))
+			dns_make(s);
 		resolve(s, i);
 	}
 }
 
 void weir_sync_resolve_again(struct weir_sync *s)
 {
-	if (s->seconds % RESOLVE_EVERY_S != 0)
-		return;
-	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++)
-		resolve(s, i);
+	if (s->seconds % RESOLVE_EVERY_S == 0)
+		weir_sync_resolve_start(s);
 }
 
+/* Those who are cancelled are told so by the loop. */
 void weir_sync_resolve_stop(struct weir_sync *s)
 {
 	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++)
 		if (s->resolves[i].asked != NULL)
 			evdns_getaddrinfo_cancel(s->resolves[i].asked);
+	for (int i = 0; i < LOOPS_MOST && is_resolving(s); i++)
+		event_base_loop(s->o.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	if (s->dns != NULL)
-		evdns_base_free(s->dns, 1);
+		evdns_base_free(s->dns, 0);
 	s->dns = NULL;
 }
 

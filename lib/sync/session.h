@@ -28,6 +28,7 @@ struct weir_sync {
 	struct weir_sync_env env;
 	struct weir_rpc *rpc;
 	struct evdns_base *dns;
+	bool dns_stale; /* a name was not found: name servers may be others now */
 	struct event *second, *sync_at, *push_at, *genesis_at, *cluster_at;
 
 	/* who we are */

@@ -347,6 +347,8 @@ class SyncTest(unittest.TestCase):
                                                            versions=(5, 6, 7), tables=(row, None, None)))
         c = Client(self.folder, port)
         c.wait('tables')
+        while not os.path.exists(c.kept):
+            time.sleep(0.01)
         server.stop()
         c.kill()
         self.assertEqual(os.stat(c.kept).st_mode & 0o777, 0o600)
@@ -407,6 +409,12 @@ class SyncTest(unittest.TestCase):
         c = self.client(server.port, addresses=('localhost',))
         c.wait('group')
         self.assertIn(c.view()['server'], (f'127.0.0.1:{server.port}', f'[::1]:{server.port}'))
+
+    def test_a_name_that_nobody_knows_is_said_and_the_next_controller_asked(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
+        c = self.client(server.port, addresses=('nowhere.invalid', '127.0.0.1'))
+        c.wait('group')
+        self.assertIn('nowhere.invalid', c.errors())
 
     # --- TLS: DeepFlow's file names the certificate by prefix and address ---
 
