@@ -265,7 +265,9 @@ int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *sett
 
 	if (plan == NULL)
 		return -ENOMEM;
+	pthread_mutex_lock(&p->lock); /* a run that begins now looks at it */
 	p->regime = next;
+	pthread_mutex_unlock(&p->lock);
 	plan_set(p, plan);
 	return 0;
 }
