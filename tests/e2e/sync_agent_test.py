@@ -72,6 +72,8 @@ class SyncAgentTest(live.LiveCase):
         self.assertEqual((p['received'], p['missed']), (sent, 0))
         self.assertEqual(sum(o['packets'] for o in p['outcomes'].values()), sent)
         self.assertEqual(agent.process.pid, pid)
+        metrics = dict(line.split() for line in self.http('/metrics')[1].splitlines() if line.startswith('weir_controller'))
+        self.assertEqual((metrics['weir_controller_up'], metrics['weir_controller_pushes_total']), ('1', '10'))
         self.assertEqual(agent.stop(), weir.OK, agent.text())
 
     def test_a_v65_controller_s_config_is_in_force(self):

@@ -3,6 +3,7 @@
 #include "breakers.h"
 #include "limit.h"
 #include "run.h"
+#include "sync.h"
 #include "watch.h"
 
 #include <weir_http.h>
@@ -310,6 +311,19 @@ static void exceptions_of(const struct run *r)
 	}
 }
 
+static void controller_of(const struct run *r)
+{
+	struct weir_sync_view v;
+
+	if (!sync_view(r->sync, &v))
+		return;
+	one(M_CONTROLLER_UP, strcmp(v.state, "in contact") == 0);
+	one(M_CONTROLLER_SYNCS, v.syncs);
+	one(M_CONTROLLER_FAILURES, v.failures);
+	one(M_CONTROLLER_PUSHES, v.pushes);
+	one(M_CONTROLLER_REFUSED, v.refused);
+}
+
 void metrics_text(struct run *r, struct weir_http_text *to)
 {
 	struct watch_counts watch;
@@ -331,6 +345,7 @@ void metrics_text(struct run *r, struct weir_http_text *to)
 	breakers_of(r, M_BREAKER_TRIPPED);
 	breakers_of(r, M_BREAKER_TRIPS);
 	exceptions_of(r);
+	controller_of(r);
 	watch_counts(r->watch, &watch);
 	one(M_WATCH_UNSEEN, watch.unseen + watch.untold);
 	store_of(r);
