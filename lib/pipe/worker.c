@@ -95,6 +95,7 @@ static void settings_take(struct worker *w, const struct weir_settings *s)
 {
 	const unsigned int workers = w->pipe->opt.workers;
 
+	assert(s != NULL);
 	w->regime.settings = s;
 	weir_flow_table_configure(w->table, &s->flow);
 	weir_flow_table_limit(w->table, (s->flows + workers - 1) / workers, w->watermark_ns);
