@@ -53,6 +53,7 @@ struct work {
 	const struct weir_meta_query *q;
 	struct weir_meta_label *label;
 	uint64_t mac[2];     /* rows of the MACs */
+	uint64_t line[2];    /* where the base's rows of the addresses begin */
 	uint64_t address[2]; /* rows of the addresses in the MACs' VPCs */
 	bool is_cloud, is_loopback;
 };
@@ -149,7 +150,7 @@ static void by_mac(const struct work *w, unsigned int side)
 	}
 }
 
-static inline void one_end(const struct work *w, unsigned int side)
+static void one_end(const struct work *w, unsigned int side)
 {
 	const struct weir_meta_query *q = w->q;
 	const uint64_t row = w->mac[side];
@@ -249,7 +250,7 @@ static void real_ip(const struct work *w, unsigned int side)
 	struct weir_meta_end *e = &w->label->end[side];
 	const struct interface_info *info;
 
-	if (!e->is_vip || w->mac[side] == 0)
+	if (w->mac[side] == 0)
 		return;
 	info = weir_meta_info_of(w->m, w->q->mac[side], w->mac[side]);
 	e->has_real_ip = info->has_ip[family];
@@ -279,37 +280,79 @@ static void point(const struct work *w)
 							w->label->observation);
 }
 
-static uint64_t address_row(const struct weir_meta *m, const struct weir_meta_query *q,
-			    unsigned int side, uint64_t mac)
-{
-	const int32_t vpc = vpc_of_mac(m, mac, q->l2_end[side]);
-
-	return vpc == 0 || !q->has_ip ? 0 : get_address(m, vpc, &q->ip[side], q->is_ipv6);
-}
-
 /*
  * Where the row of an address is. (A function that does nothing but prefetch is one without effect to
  * GCC, which leaves its calls out.)
  */
-static const void *line_of(const struct weir_meta *m, int32_t vpc, const union weir_ip *ip,
-			   bool is_ipv6)
+static inline uint64_t line_of(const struct weir_meta *m, int32_t vpc, const union weir_ip *ip,
+			       bool is_ipv6)
 {
 	uint64_t key[3];
 
 	if (!is_ipv6)
-		return table_at16(&m->base->layer.v4, key4(vpc, ip));
+		return table_line16(&m->base->layer.v4, key4(vpc, ip));
 	key6(vpc, ip, key);
-	return table_at32(&m->base->layer.v6, key);
+	return table_line32(&m->base->layer.v6, key);
 }
 
-static void begin(struct work *w)
+static inline const void *line_at(const struct weir_meta *m, uint64_t line, bool is_ipv6)
 {
-	for (unsigned int side = 0; side < 2; side++)
-		w->address[side] = address_row(w->m, w->q, side, w->mac[side]);
-	w->is_cloud = w->q->network_type == CLOUD_NETWORK;
-	w->is_loopback = is_loopback(&w->q->ip[WEIR_SRC], w->q->is_ipv6);
-	one_end(w, WEIR_SRC);
-	one_end(w, WEIR_DST);
+	const struct layer *l = &m->base->layer;
+
+	return (const uint8_t *)(is_ipv6 ? l->v6.lines : l->v4.lines) + line * WEIR_CACHE_LINE;
+}
+
+static inline uint64_t address_row(const struct work *w, unsigned int side)
+{
+	const struct weir_meta_query *q = w->q;
+	const struct layer *base = &w->m->base->layer;
+	const int32_t vpc = vpc_of_mac(w->m, w->mac[side], q->l2_end[side]);
+	uint64_t key[3];
+
+	if (vpc == 0 || !q->has_ip)
+		return 0;
+	if (weir_unlikely(w->m->has_over))
+		return get_address(w->m, vpc, &q->ip[side], q->is_ipv6);
+	if (!q->is_ipv6)
+		return table_get16_from(&base->v4, w->line[side], key4(vpc, &q->ip[side]));
+	key6(vpc, &q->ip[side], key);
+	return table_get32_from(&base->v6, w->line[side], key);
+}
+
+/* An interface with its own address, which is all there is to say of most ends in a cloud. */
+static inline bool is_usual(const struct work *w, unsigned int side)
+{
+	return w->mac[side] != 0 && w->address[side] != 0 &&
+	       (w->address[side] & MAC_MASK) == w->q->mac[side];
+}
+
+static inline void usual_end(const struct work *w, unsigned int side)
+{
+	struct weir_meta_end *e = &w->label->end[side];
+	const bool is_local = (flags_of_value(w->mac[side]) & WEIR_META_IS_LOCAL) != 0;
+
+	e->l2_vpc = e->l3_vpc = vpc_of_value(w->mac[side]);
+	e->l2_end = w->q->l2_end[side] != 0;
+	e->l3_end = e->is_device = true;
+	e->is_local_mac = e->is_local_ip = is_local;
+	e->is_vip = e->has_real_ip = false;
+}
+
+static inline void begin(struct work *w)
+{
+	const struct weir_meta_query *q = w->q;
+	const bool is_plain = q->network_type == CLOUD_NETWORK && q->tunnel_id == 0 &&
+			      q->mac[WEIR_SRC] != q->mac[WEIR_DST];
+
+	w->is_cloud = q->network_type == CLOUD_NETWORK;
+	w->is_loopback = is_loopback(&q->ip[WEIR_SRC], q->is_ipv6);
+	for (unsigned int side = 0; side < 2; side++) {
+		w->address[side] = address_row(w, side);
+		if (is_plain && is_usual(w, side))
+			usual_end(w, side);
+		else
+			one_end(w, side);
+	}
 }
 
 /* What by_other() will begin with. */
@@ -318,7 +361,8 @@ static const void *other_line(const struct work *w)
 	const struct weir_meta_end *e = w->label->end;
 	const unsigned int side = e[WEIR_DST].l3_vpc == 0 ? WEIR_DST : WEIR_SRC;
 
-	return line_of(w->m, e[side ^ 1].l3_vpc, &w->q->ip[side], w->q->is_ipv6);
+	return line_at(w->m, line_of(w->m, e[side ^ 1].l3_vpc, &w->q->ip[side], w->q->is_ipv6),
+		       w->q->is_ipv6);
 }
 
 static bool is_known(const struct weir_meta_label *label)
@@ -332,10 +376,9 @@ static void finish(const struct work *w)
 		by_other(w);
 		rest(w);
 	}
-	if (w->q->has_ip) {
-		real_ip(w, WEIR_SRC);
-		real_ip(w, WEIR_DST);
-	}
+	for (unsigned int side = 0; w->q->has_ip && side < 2; side++)
+		if (w->label->end[side].is_vip)
+			real_ip(w, side);
 	point(w);
 }
 
@@ -356,8 +399,9 @@ void weir_meta_label_burst(const struct weir_meta *m, const struct weir_meta_que
 		w->label = &labels[i];
 		for (unsigned int side = 0; side < 2; side++) {
 			w->mac[side] = get_mac(m, q->mac[side]);
-			weir_prefetch(line_of(m, vpc_of_mac(m, w->mac[side], q->l2_end[side]),
-					      &q->ip[side], q->is_ipv6));
+			w->line[side] = line_of(m, vpc_of_mac(m, w->mac[side], q->l2_end[side]),
+						&q->ip[side], q->is_ipv6);
+			weir_prefetch(line_at(m, w->line[side], q->is_ipv6));
 		}
 	}
 	for (unsigned int i = 0; i < n; i++) {

@@ -238,7 +238,7 @@ static uint32_t find6(const struct weir_lpm *lpm, uint32_t scope, const union we
 			value = table_get32(&lpm->v6, key);
 			if (value != 0)
 				return (uint32_t)(value - 1);
-			left ^= UINT64_C(1) << bit;
+			left ^= UINT64_C(1) << bit % 64;
 		}
 	}
 	return WEIR_LPM_NONE;

@@ -64,14 +64,14 @@ static inline const void *table_at32(const struct table *t, const uint64_t key[3
 }
 
 /*
- * The value; 0 = not there. All rows of a line are compared, and no branch asks which of them it is:
+ * The value, looked for from its line on; 0 = not there. All rows of a line are compared, and no branch asks which of them it is:
  * that could not be foreseen.
  */
-static inline uint64_t table_get16(const struct table *t, uint64_t key)
+static inline uint64_t table_get16_from(const struct table *t, uint64_t line, uint64_t key)
 {
 	const struct row16 *rows = t->lines;
 
-	for (uint64_t line = table_line16(t, key);; line = (line + 1) & t->mask) {
+	for (;; line = (line + 1) & t->mask) {
 		const struct row16 *row = &rows[line * LINE16];
 		uint64_t value = 0;
 
@@ -82,11 +82,16 @@ static inline uint64_t table_get16(const struct table *t, uint64_t key)
 	}
 }
 
-static inline uint64_t table_get32(const struct table *t, const uint64_t key[3])
+static inline uint64_t table_get16(const struct table *t, uint64_t key)
+{
+	return table_get16_from(t, table_line16(t, key), key);
+}
+
+static inline uint64_t table_get32_from(const struct table *t, uint64_t line, const uint64_t key[3])
 {
 	const struct row32 *rows = t->lines;
 
-	for (uint64_t line = table_line32(t, key);; line = (line + 1) & t->mask) {
+	for (;; line = (line + 1) & t->mask) {
 		const struct row32 *row = &rows[line * LINE32];
 		uint64_t value = 0;
 
@@ -99,6 +104,11 @@ static inline uint64_t table_get32(const struct table *t, const uint64_t key[3])
 		if (weir_likely(value != 0) || row[LINE32 - 1].value == 0)
 			return value;
 	}
+}
+
+static inline uint64_t table_get32(const struct table *t, const uint64_t key[3])
+{
+	return table_get32_from(t, table_line32(t, key), key);
 }
 
 #endif

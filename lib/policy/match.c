@@ -17,10 +17,10 @@ struct allowed {
 	set_t set[3];
 };
 
-/* An end in both roles: sets of its address in any VPC and in its own. */
+/* An end: among groups of any VPC, and of its own. */
 struct place {
 	uint32_t scope[2];
-	set_t set[2][2]; /* role, scope */
+	uint32_t prefix[2]; /* WEIR_LPM_NONE: in none */
 };
 
 static void place_begin(const struct weir_policy *p, const struct weir_policy_key *key,
@@ -40,13 +40,19 @@ static void place_find(const struct weir_policy *p, const struct weir_policy_key
 		       unsigned int end, struct place *at)
 {
 	for (unsigned int i = 0; i < 2; i++) {
-		const uint32_t found = weir_lpm_find_in(p->lpm, at->scope[i], &key->ip[end],
-							key->is_ipv6);
-		const bool is_there = found != WEIR_LPM_NONE;
-
-		at->set[WEIR_SRC][i] = is_there ? p->prefix_set[found][WEIR_SRC] : SET_EMPTY;
-		at->set[WEIR_DST][i] = is_there ? p->prefix_set[found][WEIR_DST] : SET_EMPTY;
+		at->prefix[i] = weir_lpm_find_in(p->lpm, at->scope[i], &key->ip[end], key->is_ipv6);
+		if (at->prefix[i] != WEIR_LPM_NONE)
+			weir_prefetch(p->prefix_set[at->prefix[i]]);
 	}
+	weir_prefetch(&p->port_class[WEIR_SRC][key->port[end]]);
+	weir_prefetch(&p->port_class[WEIR_DST][key->port[end]]);
+}
+
+static set_t place_set(const struct weir_policy *p, const struct place *at, unsigned int scope,
+		       unsigned int role)
+{
+	return at->prefix[scope] == WEIR_LPM_NONE ? SET_EMPTY
+						  : p->prefix_set[at->prefix[scope]][role];
 }
 
 static void allow(const struct weir_policy *p, struct allowed *a, set_t first, set_t second,
@@ -59,27 +65,28 @@ static void allow(const struct weir_policy *p, struct allowed *a, set_t first, s
 	weir_prefetch(&p->sets.words[second]);
 }
 
-static void look_up(const struct weir_policy *p, const struct weir_policy_key *key,
-		    struct allowed allowed[WAYS][DIMENSIONS])
-{
+/* One flow while it is matched. */
+struct work {
 	struct place place[2];
+	struct allowed allowed[WAYS][DIMENSIONS];
+};
+
+static void sets_find(const struct weir_policy *p, const struct weir_policy_key *key,
+		      struct work *w)
+{
 	const set_t type = key->network_type < 256 && key->network_type > 0
 				   ? p->type[key->network_type]
 				   : SET_EMPTY;
 
-	place_begin(p, key, WEIR_SRC, &place[WEIR_SRC]);
-	place_begin(p, key, WEIR_DST, &place[WEIR_DST]);
-	place_find(p, key, WEIR_SRC, &place[WEIR_SRC]);
-	place_find(p, key, WEIR_DST, &place[WEIR_DST]);
 	for (unsigned int way = 0; way < WAYS; way++) {
-		struct allowed *a = allowed[way];
+		struct allowed *a = w->allowed[way];
 
 		for (unsigned int role = 0; role < 2; role++) {
 			const unsigned int end = role ^ way;
 			const uint16_t class = p->port_class[role][key->port[end]];
 
-			allow(p, &a[SRC_ADDRESS + role], place[end].set[role][0],
-			      place[end].set[role][1], p->any_group[role]);
+			allow(p, &a[SRC_ADDRESS + role], place_set(p, &w->place[end], 0, role),
+			      place_set(p, &w->place[end], 1, role), p->any_group[role]);
 			allow(p, &a[SRC_PORT + role], p->port_set[role][class], SET_EMPTY,
 			      p->any_port[role]);
 		}
@@ -253,20 +260,9 @@ static void take_words(const struct weir_policy *p, const struct allowed allowed
 	}
 }
 
-bool weir_policy_match(const struct weir_policy *p, const struct weir_policy_key *key,
-		       struct weir_policy_result *result)
+static void meet(const struct weir_policy *p, const struct allowed allowed[WAYS][DIMENSIONS],
+		 struct weir_policy_result *result)
 {
-	struct allowed allowed[WAYS][DIMENSIONS];
-
-	result->acl_id = 0;
-	result->acl_order = 0;
-	result->acls = 0;
-	result->flags = 0;
-	result->hits_lost = 0;
-	result->hit_count = 0;
-	if (p->rule_count == 0)
-		return false;
-	look_up(p, key, allowed);
 	for (uint32_t has = 0; has < p->sets.summary; has++) {
 		const uint64_t left = meet_has(&p->sets, allowed[0], has) |
 				      meet_has(&p->sets, allowed[1], has);
@@ -276,6 +272,43 @@ bool weir_policy_match(const struct weir_policy *p, const struct weir_policy_key
 		else
 			take_block(p, allowed, has, left, result);
 	}
+}
+
+static void result_clear(struct weir_policy_result *r)
+{
+	r->acl_id = 0;
+	r->acl_order = 0;
+	r->acls = 0;
+	r->flags = 0;
+	r->hits_lost = 0;
+	r->hit_count = 0;
+}
+
+void weir_policy_match_burst(const struct weir_policy *p, const struct weir_policy_key *keys,
+			     struct weir_policy_result *results, unsigned int n)
+{
+	struct work work[WEIR_BURST_MAX];
+
+	for (unsigned int i = 0; i < n; i++)
+		result_clear(&results[i]);
+	if (p->rule_count == 0)
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		for (unsigned int end = 0; end < 2; end++)
+			place_begin(p, &keys[i], end, &work[i].place[end]);
+	for (unsigned int i = 0; i < n; i++)
+		for (unsigned int end = 0; end < 2; end++)
+			place_find(p, &keys[i], end, &work[i].place[end]);
+	for (unsigned int i = 0; i < n; i++)
+		sets_find(p, &keys[i], &work[i]);
+	for (unsigned int i = 0; i < n; i++)
+		meet(p, work[i].allowed, &results[i]);
+}
+
+bool weir_policy_match(const struct weir_policy *p, const struct weir_policy_key *key,
+		       struct weir_policy_result *result)
+{
+	weir_policy_match_burst(p, key, result, 1);
 	return result->acls > 0;
 }
 

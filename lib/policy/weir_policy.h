@@ -143,6 +143,13 @@ struct weir_policy_result {
 bool weir_policy_match(const struct weir_policy *p, const struct weir_policy_key *key,
 		       struct weir_policy_result *result);
 
+/*
+ * The same of `n` (at most WEIR_BURST_MAX) flows: memory is fetched for all of them at once. It takes 12 KiB
+ * of the stack.
+ */
+void weir_policy_match_burst(const struct weir_policy *p, const struct weir_policy_key *keys,
+			     struct weir_policy_result *results, unsigned int n);
+
 /* An action, borrowed from the policy. */
 const struct weir_policy_action *weir_policy_action_at(const struct weir_policy *p,
 						       uint32_t action);

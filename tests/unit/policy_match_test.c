@@ -357,6 +357,31 @@ static void check(const struct weir_policy *p, const struct weir_policy_key *k)
 	}
 }
 
+static bool same(const struct weir_policy_result *a, const struct weir_policy_result *b)
+{
+	return a->acl_id == b->acl_id && a->acl_order == b->acl_order && a->acls == b->acls &&
+	       a->flags == b->flags && a->hits_lost == b->hits_lost &&
+	       a->hit_count == b->hit_count &&
+	       memcmp(a->hit, b->hit, a->hit_count * sizeof(a->hit[0])) == 0;
+}
+
+static void check_burst(const struct weir_policy *p)
+{
+	static struct weir_policy_result results[WEIR_BURST_MAX];
+	const unsigned int n = below(WEIR_BURST_MAX + 1);
+	static struct weir_policy_key keys[WEIR_BURST_MAX];
+
+	for (unsigned int i = 0; i < n; i++)
+		keys[i] = random_key();
+	weir_policy_match_burst(p, keys, results, n);
+	for (unsigned int i = 0; i < n; i++) {
+		struct weir_policy_result alone;
+
+		weir_policy_match(p, &keys[i], &alone);
+		CU_ASSERT_FATAL(same(&results[i], &alone));
+	}
+}
+
 static void random_policy(uint64_t seed)
 {
 	random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
@@ -382,6 +407,7 @@ static void test_what_matches_is_what_each_acl_says(void)
 
 			check(p, &k);
 		}
+		check_burst(p);
 		weir_policy_destroy(p);
 	}
 }
