@@ -65,6 +65,8 @@ class Limits(live.LiveCase):
         self.assertRegex(hop['detail'], r'^since \d\d:\d\d:\d\d: capture stopped: .*it goes on by itself')
         self.assertIn('circuit_breakers', hop['remedy'])
         agent.wait_port('cap', state='paused')
+        link = next(h for h in agent.data('status')['hops'] if h['hop'] == 'link')
+        self.assertRegex(link['detail'], r'^closed since \S+: a breaker is tripped$')
         self.assertEqual(self.http('/readyz')[0], 503)
         self.assertEqual(self.http('/livez')[0], 200)
         self.assertEqual(self.metric(f'weir_breaker_tripped{{breaker="{name}"}}'), 1)

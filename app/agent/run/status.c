@@ -105,7 +105,17 @@ static void controller_hop(json_t *hops, const struct run *r)
 	add(hops, &h);
 }
 
-static void link_hop(json_t *hops, const struct port_view *v)
+static const char *paused_why(unsigned int reasons)
+{
+	if (reasons & PORTS_PAUSED_BY_LIMIT)
+		return "a breaker is tripped";
+	if (reasons & PORTS_PAUSED_BY_GROUP)
+		return "the group is not enabled";
+	return "no controller was heard of for too long";
+}
+
+/* `paused`: PORTS_PAUSED_BY_..., or'ed. */
+static void link_hop(json_t *hops, const struct port_view *v, unsigned int paused)
 {
 	struct hop h = { .hop = "link", .object = v->spec->name };
 	char since[32];
@@ -133,8 +143,8 @@ static void link_hop(json_t *hops, const struct port_view *v)
 		break;
 	case PORT_PAUSED:
 		h.state = BROKEN;
-		detail(&h, "closed since %s: nothing is to be captured now", since);
-		h.remedy = "it is opened again by itself; see why above";
+		detail(&h, "closed since %s: %s", since, paused_why(paused));
+		h.remedy = "it is opened again by itself once that is over";
 		break;
 	case PORT_FAILED:
 		h.state = BROKEN;
@@ -338,7 +348,7 @@ static void ports_hops(json_t *hops, const struct run *r)
 
 	for (unsigned int i = 0; i < n; i++) {
 		ports_view(r->ports, i, &v);
-		link_hop(hops, &v);
+		link_hop(hops, &v, ports_paused(r->ports));
 	}
 	for (unsigned int i = 0; i < n; i++) {
 		ports_view(r->ports, i, &v);
