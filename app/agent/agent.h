@@ -74,6 +74,7 @@ struct agent_group_text {
 	const char *text;
 	size_t len;
 	const char *name; /* of a text, for messages */
+	bool newer; /* a controller's text, which may have settings this agent does not know */
 };
 
 /*

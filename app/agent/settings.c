@@ -73,6 +73,8 @@ static int group_read(struct agent_conf *c, const struct agent_group_text *group
 {
 	if (group->path != NULL)
 		return weir_group_conf_load(group->path, &c->group, errs);
+	if (group->text != NULL && group->newer)
+		return weir_group_conf_take(group->text, group->len, group->name, &c->group, errs);
 	if (group->text != NULL)
 		return weir_group_conf_parse(group->text, group->len, group->name, &c->group, errs);
 	return weir_group_conf_profile(&c->group);

@@ -23,6 +23,7 @@ struct reader {
 	size_t len; /* of text */
 	struct weir_group_conf *out;
 	struct weir_err_list *errs;
+	bool newer;              /* keys that are not known are of a newer table than ours */
 	char path[PATH_MAX_LEN]; /* of the current key, as in the file */
 };
 
@@ -32,10 +33,17 @@ struct items {
 	uint32_t n, room;
 };
 
+static void say(struct reader *r, bool warning, const yaml_mark_t *at, const char *what,
+		const char *more)
+{
+	weir_err_list_add(r->errs, warning, r->name, (uint32_t)at->line + 1,
+			  (uint32_t)at->column + 1, "%s%s%s%s", r->path, r->path[0] ? ": " : "",
+			  what, more);
+}
+
 static void mistake(struct reader *r, const yaml_mark_t *at, const char *what, const char *more)
 {
-	weir_err_list_add(r->errs, false, r->name, (uint32_t)at->line + 1, (uint32_t)at->column + 1,
-			  "%s%s%s%s", r->path, r->path[0] ? ": " : "", what, more);
+	say(r, false, at, what, more);
 }
 
 /* The line that holds bytes which are no text. */
@@ -334,11 +342,10 @@ static bool value(struct reader *r, const yaml_mark_t *at)
 	if (row != NULL)
 		return setting(r, row, twist);
 	if (!weir_conf_is_section(&weir_group_table, r->path)) {
-		mistake(r, at, "is not a setting",
-			r->errs->mistakes < WEIR_ERR_LIST_MAX
-				? weir_conf_suggestion(&weir_group_table, r->path, meant,
-						       sizeof(meant))
-				: "");
+		say(r, r->newer, at, "is not a setting",
+		    r->errs->mistakes < WEIR_ERR_LIST_MAX
+			    ? weir_conf_suggestion(&weir_group_table, r->path, meant, sizeof(meant))
+			    : "");
 		return skip(r);
 	}
 	if (r->ev.type == YAML_MAPPING_START_EVENT)
@@ -402,11 +409,12 @@ static void stream(struct reader *r)
 	}
 }
 
-static int parse(const char *text, size_t len, const char *name, void *to,
-		 struct weir_err_list *errs)
+static int read_text(const char *text, size_t len, const char *name, bool newer,
+		     struct weir_group_conf *out, struct weir_err_list *errs)
 {
-	struct weir_group_conf *out = to;
-	struct reader r = { .name = name, .text = text, .len = len, .out = out, .errs = errs };
+	struct reader r = {
+		.name = name, .text = text, .len = len, .out = out, .errs = errs, .newer = newer
+	};
 	uint32_t before = errs->mistakes;
 
 	if (len > WEIR_CONF_BYTES_MAX) {
@@ -439,7 +447,19 @@ static int parse(const char *text, size_t len, const char *name, void *to,
 int weir_group_conf_parse(const char *text, size_t len, const char *name,
 			  struct weir_group_conf *out, struct weir_err_list *errs)
 {
-	return parse(text, len, name, out, errs);
+	return read_text(text, len, name, false, out, errs);
+}
+
+int weir_group_conf_take(const char *text, size_t len, const char *name,
+			 struct weir_group_conf *out, struct weir_err_list *errs)
+{
+	return read_text(text, len, name, true, out, errs);
+}
+
+static int parse(const char *text, size_t len, const char *name, void *to,
+		 struct weir_err_list *errs)
+{
+	return weir_group_conf_parse(text, len, name, to, errs);
 }
 
 int weir_group_conf_load(const char *path, struct weir_group_conf *out, struct weir_err_list *errs)

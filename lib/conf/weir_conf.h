@@ -106,6 +106,12 @@ int weir_box_conf_defaults(struct weir_box_conf *out);
 int weir_group_conf_load(const char *path, struct weir_group_conf *out, struct weir_err_list *errs);
 int weir_group_conf_parse(const char *text, size_t len, const char *name,
 			  struct weir_group_conf *out, struct weir_err_list *errs);
+/*
+ * As parse, for what a controller sends, which may be newer than this agent: a key that is not in the table is a
+ * warning. DeepFlow's agent ignores it too.
+ */
+int weir_group_conf_take(const char *text, size_t len, const char *name,
+			 struct weir_group_conf *out, struct weir_err_list *errs);
 int weir_box_conf_load(const char *path, struct weir_box_conf *out, struct weir_err_list *errs);
 int weir_box_conf_parse(const char *text, size_t len, const char *name, struct weir_box_conf *out,
 			struct weir_err_list *errs);

@@ -35,7 +35,7 @@ static void own_settings(struct weir_sync *s, const char *yaml, size_t len)
 	struct weir_group_conf *c = calloc(1, sizeof(*c));
 
 	memset(&errs, 0, sizeof(errs));
-	if (c != NULL && weir_group_conf_parse(yaml, len, "controller", c, &errs) == 0) {
+	if (c != NULL && weir_group_conf_take(yaml, len, "controller", c, &errs) == 0) {
 		const __typeof__(c->global.communication) *own = &c->global.communication;
 
 		s->interval_ns = own->proactive_request_interval;

@@ -29,7 +29,7 @@ static int on_group(void *user, const char *yaml, size_t len, const char *origin
 
 	(void)user;
 	memset(&errs, 0, sizeof(errs));
-	if (weir_group_conf_parse(yaml, len, "controller", &conf, &errs) != 0) {
+	if (weir_group_conf_take(yaml, len, "controller", &conf, &errs) != 0) {
 		printf("refused\t%s\t%s\n", origin, errs.items[0].msg);
 		return weir_err_set(err, 22, "%s", errs.items[0].msg);
 	}

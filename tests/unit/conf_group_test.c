@@ -288,6 +288,30 @@ static void test_deep_nesting_is_only_one_mistake(void)
 	CU_ASSERT_EQUAL(errs.mistakes, 1);
 }
 
+static void test_what_a_newer_controller_sends_is_taken_without_what_is_unknown(void)
+{
+	static const char text[] = "global:\n"
+				   "  limits: {max_memory: 900, max_dreams: 3}\n"
+				   "  moods:\n"
+				   "    colour: [blue, {deep: true}]\n"
+				   "inputs: {cbpf: {common: {capture_mode: 1}}}\n";
+	struct weir_group_conf conf;
+
+	memset(&errs, 0, sizeof(errs));
+	CU_ASSERT_EQUAL_FATAL(weir_group_conf_take(text, strlen(text), "server", &conf, &errs), 0);
+	CU_ASSERT_EQUAL(errs.mistakes, 0);
+	CU_ASSERT_EQUAL(conf.global.limits.max_memory, 900);
+	CU_ASSERT_EQUAL(conf.inputs.cbpf.common.capture_mode, 1);
+	weir_group_conf_free(&conf);
+	memset(&errs, 0, sizeof(errs));
+	CU_ASSERT_EQUAL(weir_group_conf_parse(text, strlen(text), "file", &conf, &errs), -EINVAL);
+	CU_ASSERT_EQUAL(errs.mistakes, 2);
+	/* A value that is wrong stays a mistake. */
+	memset(&errs, 0, sizeof(errs));
+	CU_ASSERT_EQUAL(weir_group_conf_take("max_memory: lots", 16, "server", &conf, &errs),
+			-EINVAL);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -317,6 +341,8 @@ int main(void)
 		{ "a tab is called so, and hides nothing before it",
 		  test_a_tab_is_called_so_and_hides_nothing_before_it },
 		{ "deep nesting is only one mistake", test_deep_nesting_is_only_one_mistake },
+		{ "what a newer controller sends is taken without what is unknown",
+		  test_what_a_newer_controller_sends_is_taken_without_what_is_unknown },
 		CU_TEST_INFO_NULL,
 	};
 

@@ -101,7 +101,9 @@ static int take(struct run *r, bool whole, const struct agent_group_text *text,
 int group_apply(struct run *r, const char *text, size_t len, const char *origin, uint64_t revision,
 		ports_change_fn change, void *ctx, struct weir_err *err)
 {
-	const struct agent_group_text group = { .text = text, .len = len, .name = origin };
+	const struct agent_group_text group = {
+		.text = text, .len = len, .name = origin, .newer = true
+	};
 	const struct source from = { origin, revision };
 	char *copy = malloc(len + 1);
 	int rc;
@@ -162,6 +164,7 @@ int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err
 	const bool given = g->text != NULL;
 	const struct agent_group_text group = { .path = given ? NULL : r->group_path,
 						.text = g->text,
+						.newer = given,
 						.len = g->len,
 						.name = g->origin };
 	char origin[sizeof(g->origin)];
