@@ -47,7 +47,7 @@ static bool begins(const char *name, const char *with)
 
 static void fresh(void)
 {
-	strcpy(root, "/tmp/limit_cgroup_XXXXXX");
+	strcpy(root, P_tmpdir "/limit_cgroup_XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
 }
 

@@ -45,7 +45,7 @@ static void put(const char *name, const char *text)
 
 static void fresh(void)
 {
-	strcpy(root, "/tmp/limit_machine_XXXXXX");
+	strcpy(root, P_tmpdir "/limit_machine_XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
 }
 

@@ -137,7 +137,7 @@ static void test_small_drifts_are_left(void)
 
 static void test_a_file_is_replaced_as_a_whole(void)
 {
-	char dir[] = "/tmp/weir-sync-XXXXXX", path[64], *text = NULL;
+	char dir[] = P_tmpdir "/weir-sync-XXXXXX", path[64], *text = NULL;
 	size_t len = 0;
 	struct stat st;
 
