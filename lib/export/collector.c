@@ -31,6 +31,7 @@ struct weir_collector {
 	struct weir_splits *splits;
 	_Atomic(struct weir_throttle *) throttle; /* control: wo, once; NULL = never asked for */
 	_Atomic uint32_t rate;                    /* control: wo; 0 = no limit */
+	bool over;                                /* nothing comes any more */
 	uint64_t *ring_ns;                        /* newest end of a record of each ring */
 	struct weir_batch *batch;                 /* being filled; NULL = none */
 	uint64_t batch_since_ns; /* `batch` is known to wait since; 0 = not yet known */
@@ -89,7 +90,7 @@ static void throttle_follow(struct weir_collector *c)
 
 	if (t == NULL)
 		return;
-	if (atomic_load_explicit(&c->rate, memory_order_relaxed) == 0)
+	if (c->over || atomic_load_explicit(&c->rate, memory_order_relaxed) == 0)
 		weir_throttle_end(t);
 	else
 		weir_throttle_advance(t, weir_clock_mono_ns());
@@ -196,7 +197,7 @@ static void *collector_main(void *arg)
 		if (drain(c, &over) == 0 && !over)
 			idle(c);
 	weir_folder_end(c->folder);
-	atomic_store_explicit(&c->rate, 0, memory_order_relaxed);
+	c->over = true;
 	throttle_follow(c);
 	set(&c->held, 0);
 	hand_over(c);

@@ -92,7 +92,8 @@ struct weir_breaker_conf weir_breaker_of_disk(uint32_t percent, uint32_t gb)
 struct weir_breaker_conf weir_breaker_of_tx(uint32_t mbps, uint32_t distributed,
 					    uint64_t interval_ns)
 {
-	const double rest = mbps > distributed ? mbps - distributed : 0;
+	/* Where what is distributed may be more than all, what others send says nothing: all has to fall. */
+	const double rest = mbps > distributed ? mbps - distributed : mbps;
 
 	return (struct weir_breaker_conf){ .trip = mbps,
 					   .recover = rest * TX_SHARE,

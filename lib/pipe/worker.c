@@ -17,8 +17,8 @@ static struct weir_flow_rec *rec_reserve(void *ctx)
 {
 	const struct worker *w = ctx;
 
-	return w->lossless || w->last ? weir_ring_reserve_wait(w->records)
-				      : weir_ring_reserve(w->records);
+	return w->lossless || w->flushes ? weir_ring_reserve_wait(w->records)
+					 : weir_ring_reserve(w->records);
 }
 
 static void rec_commit(void *ctx)
@@ -80,7 +80,7 @@ void worker_begin(struct worker *w)
 	memset(w->acc, 0, sizeof(w->acc));
 	w->watermark_ns = 0;
 	w->regime.settings = NULL;
-	w->last = false;
+	w->flushes = false;
 }
 
 static void mark_too_old(struct worker *w, const struct weir_frame *frames, unsigned int n)
@@ -89,6 +89,14 @@ static void mark_too_old(struct worker *w, const struct weir_frame *frames, unsi
 		if (weir_unlikely(frames[i].flags & WEIR_FRAME_TOO_OLD) &&
 		    w->outcome[i] != WEIR_OUTCOME_FILTERED)
 			w->outcome[i] = WEIR_OUTCOME_TOO_OLD;
+}
+
+/* All of these flows end at once, which may be more than the ring has room for: none of their records is lost. */
+static void flush(struct worker *w, int tap, enum weir_flush_reason reason)
+{
+	w->flushes = true;
+	weir_flow_table_flush(w->table, tap, reason, w->watermark_ns);
+	w->flushes = false;
 }
 
 static void settings_take(struct worker *w, const struct weir_settings *s)
@@ -107,8 +115,7 @@ void worker_follow(struct worker *w, const struct regime *regime)
 	if (w->regime.settings == NULL)
 		settings_take(w, regime->settings);
 	if (w->regime.cut != regime->cut)
-		weir_flow_table_flush(w->table, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_EPOCH,
-				      w->watermark_ns);
+		flush(w, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_EPOCH);
 	w->regime.cut = regime->cut;
 	if (w->regime.settings != regime->settings)
 		settings_take(w, regime->settings);
@@ -119,7 +126,7 @@ static void follow_epoch(struct worker *w, const struct burst *b)
 {
 	if (weir_likely(w->epoch[b->tap] == b->epoch))
 		return;
-	weir_flow_table_flush(w->table, b->tap, WEIR_FLUSH_EPOCH, w->watermark_ns);
+	flush(w, b->tap, WEIR_FLUSH_EPOCH);
 	w->epoch[b->tap] = b->epoch;
 }
 
@@ -180,11 +187,8 @@ bool worker_idle(struct worker *w, uint64_t watermark_ns)
 
 void worker_flush(struct worker *w)
 {
-	/* At the end of a live run no packet waits for this worker any more: records may take their time. */
-	w->last = atomic_load_explicit(w->pipe->stop, memory_order_relaxed);
 	if (w->regime.settings != NULL)
-		weir_flow_table_flush(w->table, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_END,
-				      w->watermark_ns);
+		flush(w, WEIR_FLOW_ALL_TAPS, WEIR_FLUSH_END);
 	w->regime.settings = NULL; /* nobody tells it of others until it has packets again */
 }
 

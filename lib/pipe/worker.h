@@ -88,7 +88,7 @@ struct worker {
 	struct regime regime; /* of the last burst */
 	uint32_t epoch[WEIR_TAP_MAX + 1];
 	uint64_t watermark_ns;
-	bool last; /* the run is over, what is open is closed */
+	bool flushes; /* many flows end at once: records wait for room */
 	struct weir_attr attrs[WEIR_BURST_MAX];
 	uint8_t outcome[WEIR_BURST_MAX];
 	struct weir_pkt pkts[WEIR_BURST_MAX];

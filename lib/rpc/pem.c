@@ -10,32 +10,53 @@
 #include <openssl/x509.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_MAX_BYTES ((size_t)1 << 20)
 
+/* The whole of it, NUL-terminated whatever is returned: who frees a key wipes it first. */
+static int read_into(char *text, size_t *n, const char *path, struct weir_err *err)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is not waited for */
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+	struct stat st;
+	bool is_file;
+
+	if (f == NULL) {
+		const int code = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return weir_err_set(err, code, "%s: %s; it is needed for TLS", path,
+				    strerror(code));
+	}
+	is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	if (is_file)
+		*n = fread(text, 1, FILE_MAX_BYTES + 1, f);
+	is_file = is_file && ferror(f) == 0;
+	fclose(f);
+	text[*n] = '\0';
+	return is_file ? 0 : weir_err_set(err, EIO, "%s: cannot be read as a file", path);
+}
+
 static int read_text(const char *path, char **text, struct weir_err *err)
 {
-	FILE *f = fopen(path, "re");
-	size_t n;
+	size_t n = 0;
+	int rc;
 
-	if (f == NULL)
-		return weir_err_set(err, errno, "%s: %s; it is needed for TLS", path,
-				    strerror(errno));
-	*text = malloc(FILE_MAX_BYTES + 1);
-	n = *text == NULL ? 0 : fread(*text, 1, FILE_MAX_BYTES + 1, f);
-	if (*text == NULL || ferror(f)) {
-		int code = *text == NULL ? ENOMEM : EIO;
-
-		fclose(f);
-		return weir_err_set(err, code, "%s: cannot be read: %s", path, strerror(code));
-	}
-	fclose(f);
+	*text = malloc(FILE_MAX_BYTES + 2);
+	if (*text == NULL)
+		return weir_err_set(err, ENOMEM, "%s: no memory to read it", path);
+	rc = read_into(*text, &n, path, err);
+	if (rc != 0)
+		return rc;
 	if (n > FILE_MAX_BYTES)
 		return weir_err_set(err, EFBIG, "%s: more than 1 MiB: no file of certificates",
 				    path);
-	(*text)[n] = '\0';
 	if (strlen(*text) != n)
 		return weir_err_set(err, EBADMSG,
 				    "%s: not PEM, but binary; convert it: openssl x509 -inform DER",

@@ -153,6 +153,13 @@ struct rpc_watch *rpc_watch_open(struct weir_rpc *rpc, const struct weir_rpc_fil
 	w->paths[0] = copy(files->ca);
 	w->paths[1] = copy(files->cert);
 	w->paths[2] = copy(files->key);
+	if ((files->ca != NULL && w->paths[0] == NULL) ||
+	    (files->cert != NULL && w->paths[1] == NULL) ||
+	    (files->key != NULL && w->paths[2] == NULL)) {
+		weir_err_set(err, ENOMEM, "certificates: no memory for their names");
+		rpc_watch_close(w);
+		return NULL;
+	}
 	take_stamps(w);
 	if (read_all(w, &w->pem, err) == 0 &&
 	    arm(w, rpc, files->check_ms != 0 ? files->check_ms : CHECK_MS, err) == 0)

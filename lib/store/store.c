@@ -122,7 +122,9 @@ static int ready(struct weir_store *s, const struct weir_flow_rec *rec, struct w
 	int rc = 0;
 
 	if (s->db != NULL && store_file_is_other(s, rec)) {
-		rc = commit(s, err);
+		rc = commit_or_wait(s, err);
+		if (rc == -EAGAIN)
+			return 0; /* it goes into the file that is locked */
 		if (rc == 0)
 			store_file_end(s, false);
 	}

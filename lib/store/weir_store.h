@@ -23,7 +23,7 @@ struct weir_store_conf {
 		max_age_s; /* retention: since the last row, and since it was written; 0 = no limit */
 };
 
-/* At any moment: taken == stored + pending + lost. */
+/* Between calls of the writer: taken == stored + pending + lost. */
 struct weir_store_stats {
 	uint64_t taken;      /* records given to weir_store_write() */
 	uint64_t stored;     /* committed: they survive the end of this process */

@@ -38,7 +38,7 @@ static const char script[] =
 	"openssl x509 -in good.pem -outform DER -out der.pem\n"
 	"echo '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----' >damaged.pem\n"
 	"cat old.pem ca.pem >bundle.pem\n"
-	"echo nothing >junk.pem; : >empty.pem\n";
+	"echo nothing >junk.pem; : >empty.pem; yes | head -c 2000000 >large.key\n";
 
 static bool make_certificates(void)
 {
@@ -217,6 +217,8 @@ static void test_a_bad_file_is_named_before_anything_is_called(void)
 		  { "client.key", "does not belong" } },
 		{ "ca.pem", "good.pem", "good.pem", EBADMSG, { "good.pem", "no private key" } },
 		{ "ca.pem", "good.pem", "locked.key", EBADMSG, { "locked.key", "password" } },
+		{ "ca.pem", "good.pem", "large.key", EFBIG, { "large.key", "more than 1 MiB" } },
+		{ "ca.pem", "good.pem", ".", EIO, { "/.", "cannot be read as a file" } },
 		{ "ca.pem", "good.pem", NULL, EINVAL, { "good.pem", "come together" } },
 	};
 	struct weir_err err;

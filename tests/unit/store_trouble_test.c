@@ -183,6 +183,35 @@ static void test_records_wait_for_somebodys_lock(void)
 	dir_remove();
 }
 
+/* The lock comes when the file is about to change: what follows goes into the old one. */
+static void test_records_wait_for_a_lock_where_a_file_ends(void)
+{
+	const struct weir_store_conf conf = {
+		.busy_ms = 100, .pause_ms = 200, .txn_rows = 1000, .file_rows = 20
+	};
+	struct weir_err err = { 0 };
+	struct weir_store_stats st;
+	struct weir_store *s;
+	FILE *other;
+
+	dir_make();
+	s = store_open(&conf);
+	for (uint64_t id = 1; id <= 20; id++)
+		CU_ASSERT_EQUAL(write_one(s, id, &err), 0);
+	other = store_lock_for(2);
+	for (uint64_t id = 100; id < 150; id++)
+		write_one(s, id, &err);
+	weir_store_stats(s, &st);
+	CU_ASSERT_EQUAL(st.lost, 0);
+	pclose(other);
+	CU_ASSERT_TRUE(recovers(s, 1000));
+	check_stored(s);
+	weir_store_stats(s, &st);
+	CU_ASSERT_EQUAL(st.stored, st.taken);
+	store_settle_close(s);
+	dir_remove();
+}
+
 static void test_a_lock_that_lasts_loses_what_is_counted(void)
 {
 	struct weir_err err = { 0 };
@@ -435,6 +464,8 @@ int main(void)
 		{ "a client that comes and goes takes no rows with it",
 		  test_a_client_that_comes_and_goes_takes_no_rows_with_it },
 		{ "records wait for somebody's lock", test_records_wait_for_somebodys_lock },
+		{ "records wait for a lock where a file ends",
+		  test_records_wait_for_a_lock_where_a_file_ends },
 		{ "a lock that lasts loses what is counted",
 		  test_a_lock_that_lasts_loses_what_is_counted },
 		{ "files that are not as they were are named and left alone",

@@ -199,7 +199,9 @@ static int take(struct run *r, struct agent_conf *next, bool look,
 	const bool other_box = next->box_of == NULL;
 	int rc = 0;
 
-	if (look || plan->classes & 1U << WEIR_CONF_REOPEN)
+	/* A value that is the default's may be the group's choice all the same. */
+	if (look || plan->classes & 1U << WEIR_CONF_REOPEN ||
+	    group_chooses(r->conf) != group_chooses(next))
 		rc = taps_apply(r, next, t, err);
 	if (rc != 0)
 		return rc;
