@@ -61,6 +61,7 @@ enum flow_flag {
 };
 
 #define TUNNEL_KNOWN (1 << 4) /* in `ends`: the tunnel of this side's packets is noted */
+#define VPC_KNOWN    (1 << 6) /* in `ends`: struct flow_vpcs was filled */
 
 enum tcp_side_bit {
 	TCP_ISN = 1 << 0,           /* seq_threshold is known */
@@ -128,8 +129,8 @@ struct weir_flow {
 			FLOW_KEY_FIELDS
 		};
 	};
-	uint8_t flags;   /* enum flow_flag */
-	uint8_t ends;    /* bits: l2_end of side 0, 1, l3_end of side 0, 1; TUNNEL_KNOWN << side */
+	uint8_t flags; /* enum flow_flag */
+	uint8_t ends; /* bits: l2_end of side 0, 1, l3_end of side 0, 1; TUNNEL_KNOWN << side; VPC_KNOWN */
 	uint8_t queue;   /* expiry queue its valid reference is in */
 	uint8_t gen;     /* of that reference */
 	uint32_t second; /* epoch, of `sec`; 0 = nothing yet */
@@ -206,6 +207,11 @@ static_assert(sizeof(struct weir_flow_cold) == 128, "two cache lines");
 struct flow_entry {
 	struct weir_flow hot;
 	struct weir_flow_cold cold;
+};
+
+/* Apart from the entry, as without an inventory nobody looks here. */
+struct flow_vpcs {
+	int32_t of[2]; /* by side */
 };
 
 /*

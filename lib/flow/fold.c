@@ -77,12 +77,15 @@ static void begin(struct weir_flow_table *t, uint32_t flow, struct weir_flow_rec
 			sum->member = 0;    \
 	} while (0)
 
-static void share_ends(struct weir_flow_rec *sum, const struct weir_flow *f,
-		       const struct weir_flow_cold *c)
+static void share_ends(const struct weir_flow_table *t, uint32_t flow, struct weir_flow_rec *sum)
 {
+	const struct weir_flow *f = flow_at(t, flow);
+	const struct weir_flow_cold *c = cold_at(t, flow);
+
 	for (unsigned int side = 0; side < 2; side++) {
 		SHARED(l2_end[side], f->ends >> side & 1);
 		SHARED(l3_end[side], f->ends >> (2 + side) & 1);
+		SHARED(l3_epc_id[side], flow_vpc(t, flow, side));
 		if (memcmp(sum->mac[side], c->mac[side], 6) != 0)
 			memset(sum->mac[side], 0, 6);
 	}
@@ -114,7 +117,7 @@ static void add(const struct weir_flow_table *t, uint32_t flow, struct weir_flow
 	sum->retrans[0] += c->meter.count[CN_RETRANS0];
 	sum->zero_win[0] += c->meter.count[CN_ZERO_WIN0];
 	sum->flow_count++;
-	share_ends(sum, f, c);
+	share_ends(t, flow, sum);
 }
 
 bool fold_take(struct weir_flow_table *t, uint32_t flow)

@@ -41,9 +41,10 @@ static void fill_counters(const struct weir_flow_table *t, const struct weir_flo
 	}
 }
 
-static void fill_ends(const struct weir_flow_table *t, const struct weir_flow *f,
-		      const struct weir_flow_cold *c, struct weir_flow_rec *rec)
+static void fill_ends(const struct weir_flow_table *t, uint32_t flow, struct weir_flow_rec *rec)
 {
+	const struct weir_flow *f = flow_at(t, flow);
+	const struct weir_flow_cold *c = cold_at(t, flow);
 	const unsigned int client = flow_client(f);
 	const struct ext *x = f->flags & FLOW_IPV6 ? ext_find(&t->ext, c->ext, EXT_IPV6) : NULL;
 
@@ -58,7 +59,7 @@ static void fill_ends(const struct weir_flow_table *t, const struct weir_flow *f
 		memcpy(rec->mac[role], c->mac[side], 6);
 		rec->l2_end[role] = f->ends >> side & 1;
 		rec->l3_end[role] = f->ends >> (2 + side) & 1;
-		rec->l3_epc_id[role] = 0;
+		rec->l3_epc_id[role] = flow_vpc(t, flow, side);
 	}
 	rec->direction_score = c->score[client ^ 1];
 	if (rec->direction_score == UINT8_MAX)
@@ -108,7 +109,7 @@ static void fill(const struct weir_flow_table *t, uint32_t flow, struct weir_flo
 	rec->flow_count = 1;
 	if (!(f->flags & FLOW_REPORTED))
 		rec->flags |= WEIR_REC_NEW;
-	fill_ends(t, f, c, rec);
+	fill_ends(t, flow, rec);
 	fill_counters(t, f, c, rec);
 	fill_details(t, f, c, rec);
 	weir_perf_report(f, c, &t->ext, rec);

@@ -16,7 +16,7 @@
 
 /* Where the parts lie in the one mapping of a table. */
 struct layout {
-	size_t self, buckets, chunks, entries, ext, total;
+	size_t self, buckets, chunks, entries, vpcs, ext, total;
 };
 
 static size_t part(size_t *total, size_t bytes)
@@ -35,6 +35,7 @@ static struct layout layout_of(const struct weir_flow_budget *b)
 	l.buckets = part(&l.total, (size_t)index_bucket_count(b->flows) * sizeof(struct bucket));
 	l.chunks = part(&l.total, (size_t)queue_chunk_count(b->flows) * sizeof(struct chunk));
 	l.entries = part(&l.total, (size_t)b->flows * sizeof(struct flow_entry));
+	l.vpcs = part(&l.total, (size_t)b->flows * sizeof(struct flow_vpcs));
 	l.ext = part(&l.total, (size_t)b->ext_blocks * sizeof(struct ext));
 	return l;
 }
@@ -58,6 +59,7 @@ struct weir_flow_table *weir_flow_table_create(const struct weir_flow_budget *bu
 		return NULL;
 	t = (struct weir_flow_table *)(mem + l.self);
 	t->entries = (struct flow_entry *)(mem + l.entries);
+	t->vpcs = (struct flow_vpcs *)(mem + l.vpcs);
 	index_init(&t->index, mem + l.buckets, budget->flows);
 	queues_init(&t->queues, mem + l.chunks, budget->flows);
 	weir_ext_pool_init(&t->ext, mem + l.ext, budget->ext_blocks);
@@ -110,6 +112,12 @@ void weir_flow_table_hints(struct weir_flow_table *t, const struct weir_hints *h
 {
 	t->hints = hints;
 	t->hint_log = log;
+}
+
+void weir_flow_table_label(struct weir_flow_table *t, weir_flow_label_fn label, const void *of)
+{
+	t->label = label;
+	t->label_of = of;
 }
 
 uint32_t weir_flow_table_size(const struct weir_flow_table *t)

@@ -41,6 +41,7 @@ struct folds {
 
 struct weir_flow_table {
 	struct flow_entry *entries;
+	struct flow_vpcs *vpcs; /* one an entry, with VPC_KNOWN */
 	struct flow_index index;
 	struct queues queues;
 	struct ext_pool ext;
@@ -56,6 +57,8 @@ struct weir_flow_table {
 	uint64_t now_ns;                /* the watermark, as last told */
 	const struct weir_hints *hints; /* what earlier flows told, may be NULL */
 	struct weir_hint_log *hint_log; /* what flows of now tell, may be NULL */
+	weir_flow_label_fn label;       /* asked about new flows, NULL = nobody is */
+	const void *label_of;
 
 	bool behind; /* flows are due that no sweep has come to */
 
@@ -73,6 +76,12 @@ static inline struct weir_flow *flow_at(const struct weir_flow_table *t, uint32_
 static inline struct weir_flow_cold *cold_at(const struct weir_flow_table *t, uint32_t flow)
 {
 	return &t->entries[flow].cold;
+}
+
+/* VPC of a side; 0 = unknown. */
+static inline int32_t flow_vpc(const struct weir_flow_table *t, uint32_t flow, unsigned int side)
+{
+	return flow_at(t, flow)->ends & VPC_KNOWN ? t->vpcs[flow].of[side] : 0;
 }
 
 static inline void flow_prefetch(const struct weir_flow_table *t, uint32_t flow)

@@ -87,6 +87,16 @@ void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow
  */
 void weir_flow_table_limit(struct weir_flow_table *t, uint32_t flows, uint64_t now_ns);
 
+/* Which VPCs a packet's sender and receiver are in: asked of a flow's first packet. Worker thread. */
+typedef void (*weir_flow_label_fn)(const void *of, const struct weir_pkt *pkt,
+				   const struct weir_attr *attr, int32_t vpc[2]);
+
+/*
+ * Ask `label` about flows that start from now on, with `of`, borrowed until the next call; NULL = their VPCs are 0.
+ * Flows keep what was said when they started.
+ */
+void weir_flow_table_label(struct weir_flow_table *t, weir_flow_label_fn label, const void *of);
+
 struct weir_hints;
 struct weir_hint_log;
 

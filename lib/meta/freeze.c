@@ -208,3 +208,8 @@ size_t weir_meta_bytes(const struct weir_meta *m)
 	       base->peer_count * sizeof(*base->peer) +
 	       base->peer_range_count * sizeof(*base->peer_range);
 }
+
+size_t weir_meta_interfaces(const struct weir_meta *m)
+{
+	return m->base->layer.info_count;
+}

@@ -155,6 +155,7 @@ size_t weir_meta_overlay_size(const struct weir_meta *m);
 void weir_meta_destroy(struct weir_meta *m);
 
 size_t weir_meta_bytes(const struct weir_meta *m);
+size_t weir_meta_interfaces(const struct weir_meta *m); /* of the base */
 
 /* ------------------------------------------------------------------ look-ups: any thread, pure */
 

@@ -376,6 +376,7 @@ static void publish(struct weir_pipe *p, struct weir_hints *hints)
 	struct weir_view *view = view_create(hints);
 
 	if (view != NULL) {
+		view->inventory = weir_views_get(p->views)->inventory;
 		weir_views_publish(p->views, view);
 		return;
 	}
@@ -411,16 +412,30 @@ static void hints_forget(struct weir_pipe *p)
 		publish(p, NULL);
 }
 
-/* A copy of the view, to be changed and published. Live: no hints were exchanged, who publishes is control. */
+/* A copy of the view, to be changed and published. Live, no hints are exchanged: who publishes is control. */
 static struct weir_view *view_copy(const struct weir_pipe *p)
 {
 	const struct weir_view *view = weir_views_get(p->views);
 	struct weir_view *copy = view_create(NULL);
 
-	assert(!p->opt.lossless && view->hints == NULL);
+	assert(view->hints == NULL);
 	if (copy != NULL)
 		*copy = *view;
 	return copy;
+}
+
+int weir_pipe_inventory_set(struct weir_pipe *p, const struct weir_meta *inventory)
+{
+	struct weir_view *view;
+
+	if (p->opt.lossless)
+		hints_forget(p); /* of the last run; the next one does without */
+	view = view_copy(p);
+	if (view == NULL)
+		return -ENOMEM;
+	view->inventory = inventory;
+	weir_views_publish(p->views, view);
+	return 0;
 }
 
 int view_add_capture(struct weir_pipe *p, struct weir_capture *c)

@@ -22,7 +22,8 @@
 
 /* What workers read and control may change. */
 struct weir_view {
-	struct weir_hints *hints; /* owned; NULL = nothing learned yet */
+	struct weir_hints *hints;          /* owned; NULL = nothing learned yet */
+	const struct weir_meta *inventory; /* NULL = none */
 	struct weir_capture *captures[WEIR_CAPTURES_MAX];
 	unsigned int n_captures;
 };

@@ -19,6 +19,21 @@ PORT = 30035
 ANALYZER = 'inputs:\n  cbpf: {common: {capture_mode: 2}}\n'  # a box that is not held to limits of a guest
 
 
+LAN = 4
+
+def inventory(client, server):
+    """PlatformData of agent.proto: the two hosts of live.conversation(), each in a VPC."""
+    hosts = ((client, 0x020000000002, '10.1.0.1'), (server, 0x020000000001, '10.1.0.2'))
+    return b''.join(text(1, number(1, i) + number(3, LAN) + number(4, vpc) + text(5, text(1, ip)) + number(7, mac))
+                    for i, (vpc, mac, ip) in enumerate(hosts, 1))
+
+
+def policy(gid):
+    """FlowAcls: TCP to port 80 is to be brokered."""
+    action = number(1, 0) + number(2, 7) + text(3, '192.0.2.1') + number(4, 1) + number(6, gid) + number(8, 1)
+    return text(1, number(1, 5) + number(3, 6) + text(5, '80') + text(6, action))
+
+
 def group(memory, more=ANALYZER):
     return Agent.group(memory, more)
 
@@ -112,6 +127,58 @@ class SyncAgentTest(live.LiveCase):
         g = self.in_force(agent, revision=1)
         self.assertIn('lots', g['refused']['message'] if 'message' in g['refused'] else str(g['refused']))
         self.assertEqual(self.value(agent, 'global.limits.max_memory'), '2048')
+
+    def vpcs(self):
+        """-> {client port: (VPC of the client, of the server)} of the store."""
+        return {port: (client, server) for port, client, server in
+                self.rows('select client_port, l3_epc_id_0, l3_epc_id_1 from flow')}
+
+    def table(self, agent, name, **want):
+        def is_so():
+            t = next(t for t in agent.data('config')['tables'] if t['table'] == name)
+            return t if all(t[k] == v for k, v in want.items()) else None
+        try:
+            return live.wait_for(is_so, 20)
+        except AssertionError as e:
+            raise AssertionError(f'{want}: {agent.data("config")["tables"]}\n{agent.text()}') from e
+
+    def test_records_have_the_vpcs_of_the_inventory_that_was_in_force_when_a_flow_began(self):
+        def answer(version):
+            m = inventory(10 * version, 10 * version + 1) if version else None
+            return Agent.response(config=group(2048), versions=(version, 1, 0), tables=(m, policy(9), None))
+
+        now = {'version': 0}
+        server = self.v7(lambda f: answer(now['version']))
+        agent = self.start()
+        self.in_force(agent, revision=1)
+        live.wait_for(lambda: server.streams)
+        open_flow = live.conversation(1, sport=29000)
+        sent = self.send(live.conversation(5, sport=20000))
+        self.wait_received(agent, sent)
+        for version in (1, 2):
+            now['version'] = version
+            server.push(answer(version))
+            t = self.table(agent, 'inventory', version=version)
+            self.assertEqual((t['in_force'], t['rows'], t['dropped'], t['refusals']), (True, 2, 0, 0))
+            sent += self.send(live.conversation(5, sport=20000 + 100 * version))
+            sent += self.send(open_flow[:3] if version == 1 else open_flow[3:])  # it goes on over the change
+            self.wait_received(agent, sent)
+        self.table(agent, 'policies', version=1, rows=1)
+        hops = {h['hop']: h for h in agent.data('status')['hops']}
+        self.assertEqual((hops['inventory']['object'], hops['inventory']['state']), ('version 2', 'ok'))
+        self.assertIn('weir_controller_table_version{table="inventory"} 2\n', self.http('/metrics')[1])
+        now['version'] = 3  # no message of its kind
+        server.push(Agent.response(config=group(2048), versions=(3, 1, 0), tables=(b'\x0a\xff', None, None)))
+        self.assertNotEqual(self.table(agent, 'inventory', refusals=1)['refused'], '')
+        self.assertEqual(self.table(agent, 'inventory', in_force=True)['version'], 2)
+        sent += self.send(live.conversation(5, sport=20300))
+        self.assertEqual(self.wait_received(agent, sent)['received'], sent)
+        self.assertEqual(agent.stop(), weir.OK, agent.text())
+        want = {29000: (10, 11)}
+        for port, vpcs in ((20000, (0, 0)), (20100, (10, 11)), (20200, (20, 21)), (20300, (20, 21))):
+            want.update({port + i: vpcs for i in range(5)})
+        self.assertEqual(self.vpcs(), want)
+        self.assertEqual(self.rows('select count(*) from flow'), [(len(want),)])  # none ended early
 
     def test_a_disabled_agent_closes_its_ports_until_it_is_enabled(self):
         server = self.v7(lambda f: Agent.response(config=group(2048), dynamic=number(2, 0) + number(13, 9), versions=(1, 1, 1)))

@@ -10,6 +10,7 @@
 #include "limit.h"
 #include "own.h"
 #include "run.h"
+#include "tables.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -229,8 +230,10 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 	if (rc == 0)
 		group_changed(r, &plan);
 	weir_conf_plan_free(&plan);
-	if (rc == 0)
+	if (rc == 0) {
 		limits_follow(r->limits);
+		tables_follow(r->tables);
+	}
 	return rc;
 }
 

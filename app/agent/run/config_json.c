@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is in force and where it comes from, as JSON. */
 #include "run.h"
+#include "tables.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,7 +56,8 @@ json_t *config_json(const struct run *r)
 
 	for (uint32_t i = 0; values != NULL && i < weir_group_table.n; i++)
 		json_array_append_new(values, row_json(r, i));
-	return json_pack("{s:o, s:o}", "group", group_json(r), "values", values);
+	return json_pack("{s:o, s:o, s:o}", "group", group_json(r), "values", values, "tables",
+			 tables_json(r->tables));
 }
 
 /* Mistakes only: what has no effect yet is said by who asks. */

@@ -4,6 +4,7 @@
 #include "limit.h"
 #include "run.h"
 #include "sync.h"
+#include "tables.h"
 #include "watch.h"
 
 #include <weir_http.h>
@@ -311,6 +312,22 @@ static void exceptions_of(const struct run *r)
 	}
 }
 
+static void tables_of(const struct run *r, enum metric m)
+{
+	head(m);
+	for (enum table i = 0; i < TABLES; i++) {
+		struct table_view v;
+		char labels[48];
+
+		table_view(r->tables, i, &v);
+		snprintf(labels, sizeof(labels), "{table=\"%s\"}", table_names[i]);
+		line(m, labels,
+		     m == M_TABLE_BYTES     ? v.bytes
+		     : m == M_TABLE_VERSION ? v.version
+					    : v.refusals);
+	}
+}
+
 static void controller_of(const struct run *r)
 {
 	struct weir_sync_view v;
@@ -322,6 +339,8 @@ static void controller_of(const struct run *r)
 	one(M_CONTROLLER_FAILURES, v.failures);
 	one(M_CONTROLLER_PUSHES, v.pushes);
 	one(M_CONTROLLER_REFUSED, v.refused);
+	for (enum metric m = M_TABLE_BYTES; m <= M_TABLE_REFUSED; m++)
+		tables_of(r, m);
 }
 
 void metrics_text(struct run *r, struct weir_http_text *to)

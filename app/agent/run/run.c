@@ -11,6 +11,7 @@
 #include "limit.h"
 #include "notify.h"
 #include "sync.h"
+#include "tables.h"
 #include "watch.h"
 
 #include <weir_ctl.h>
@@ -256,6 +257,9 @@ static int boot_inside(struct run *r, struct weir_err *err)
 	r->chosen = chosen_create();
 	if (r->chosen == NULL)
 		return weir_err_set(err, ENOMEM, "ports: no memory");
+	r->tables = tables_create(r);
+	if (r->tables == NULL)
+		return weir_err_set(err, ENOMEM, "tables of a controller: no memory");
 	if (r->captures == NULL || events_start(r, err) != 0)
 		return -err->code;
 	r->limits = limits_create(r, err);
@@ -358,6 +362,7 @@ static void shut_down(struct run *r)
 	if (!closed) /* it may still use what follows */
 		return;
 	weir_pipe_destroy(r->pipe);
+	tables_destroy(r->tables);
 	weir_eal_stop();
 }
 

@@ -26,6 +26,7 @@ struct event_base;
 struct helpers;
 struct limits;
 struct sync;
+struct tables;
 struct watch;
 struct weir_ctl_server;
 struct weir_http_server;
@@ -54,7 +55,8 @@ struct run {
 	struct chosen *chosen; /* by the group */
 	struct captures *captures;
 	struct limits *limits;
-	struct sync *sync; /* NULL = no controller */
+	struct sync *sync;     /* NULL = no controller */
+	struct tables *tables; /* the controller's */
 	struct weir_exceptions
 		exceptions; /* what the controller is told to be wrong; any thread: rw */
 	struct weir_ctl_server *ctl;

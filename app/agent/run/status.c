@@ -6,6 +6,7 @@
 #include "limit.h"
 #include "run.h"
 #include "sync.h"
+#include "tables.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -102,6 +103,28 @@ static void controller_hop(json_t *hops, const struct run *r)
 	       v.error[0] != '\0' ? ": " : "", v.error);
 	if (h.state != OK)
 		h.remedy = "see that the controller runs, and that its port can be reached";
+	add(hops, &h);
+}
+
+/* A table of the controller's that is in force, or was refused. */
+static void controller_table_hop(json_t *hops, const struct run *r, enum table which)
+{
+	char version[64], since[32];
+	struct hop h = { .hop = table_names[which], .object = version };
+	struct table_view v;
+
+	table_view(r->tables, which, &v);
+	if (!v.there && v.refused[0] == '\0')
+		return;
+	snprintf(version, sizeof(version), "version %" PRIu64, v.version);
+	detail(&h, "%" PRIu64 " %s, %" PRIu64 " KiB, since %s; %" PRIu64 " rows were no good%s%s",
+	       v.rows, which == TABLE_INVENTORY ? "interfaces" : "ACLs", v.bytes >> 10,
+	       v.there ? clock_text(v.since_us, since, sizeof(since)) : "never", v.dropped,
+	       v.refused[0] != '\0' ? "; the next one is refused: " : "", v.refused);
+	if (v.refused[0] != '\0') {
+		h.state = WARN;
+		h.remedy = "it is asked for again; see what the controller says of it";
+	}
 	add(hops, &h);
 }
 
@@ -384,6 +407,8 @@ static json_t *hops_json(const struct run *r)
 	json_t *hops = json_array();
 
 	controller_hop(hops, r);
+	for (enum table i = 0; i < TABLES; i++)
+		controller_table_hop(hops, r, i);
 	limits_hops(hops, r);
 	ports_hops(hops, r);
 	steer_hop(hops, r);

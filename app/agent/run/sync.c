@@ -2,6 +2,7 @@
 #include "sync.h"
 
 #include "run.h"
+#include "tables.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,9 +35,18 @@ static int on_group(void *user, const char *yaml, size_t len, const char *origin
 
 static void on_dynamic(void *user, const struct weir_sync_dynamic *d)
 {
-	(void)user;
+	const struct sync *s = user;
+
 	weir_log(WEIR_LOG_INFO, "controller: this is agent %u of group %s, VPC %u", d->agent_id,
 		 d->group_id[0] != '\0' ? d->group_id : "unknown", d->vpc_id);
+	tables_dynamic(s->r->tables, d);
+}
+
+static void on_tables(void *user, const struct weir_sync_tables *t, unsigned int changed)
+{
+	const struct sync *s = user;
+
+	tables_take(s->r->tables, t, changed);
 }
 
 static void on_capture(void *user, bool enabled, bool escaped)
@@ -57,6 +67,7 @@ static void on_clock(void *user, int64_t offset_s)
 static const struct weir_sync_handlers handlers = {
 	.group = on_group,
 	.dynamic = on_dynamic,
+	.tables = on_tables,
 	.capture = on_capture,
 	.clock = on_clock,
 };
@@ -154,12 +165,20 @@ void sync_follow(struct run *r)
 		r->sync = NULL;
 		ports_pause(r->ports, PORTS_PAUSED_BY_GROUP, false);
 		ports_pause(r->ports, PORTS_PAUSED_BY_CONTROLLER, false);
+		if (!wanted)
+			tables_forget(r->tables);
 		if (!wanted && group_forget(r, NULL, NULL, &err) != 0)
 			weir_log(WEIR_LOG_ERR, "without a controller: %s", err.msg);
 	}
 	free(boot);
 	if (wanted && r->sync == NULL)
 		r->sync = sync_open(r);
+}
+
+void sync_refuse(struct sync *s, enum weir_sync_table table, const char *why)
+{
+	if (s != NULL)
+		weir_sync_table_refuse(s->session, table, why);
 }
 
 bool sync_view(const struct sync *s, struct weir_sync_view *v)

@@ -18,6 +18,9 @@ void sync_close(struct sync *s); /* NULL is fine */
 /* The configurations were read again: another controller, or none, is followed. */
 void sync_follow(struct run *r);
 
+/* A table of the controller's that cannot be used is asked for again; NULL is fine. */
+void sync_refuse(struct sync *s, enum weir_sync_table table, const char *why);
+
 /* False: no controller is configured. */
 bool sync_view(const struct sync *s, struct weir_sync_view *v);
 
