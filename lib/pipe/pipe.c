@@ -408,7 +408,8 @@ static void hints_forget(struct weir_pipe *p)
 {
 	for (unsigned int i = 0; i < p->opt.workers; i++)
 		weir_hint_log_clear(p->workers[i].hints);
-	if (weir_views_get(p->views)->hints != NULL)
+	/* Live, nothing was exchanged, and control may swap the view while a run begins. */
+	if (p->opt.lossless && weir_views_get(p->views)->hints != NULL)
 		publish(p, NULL);
 }
 
