@@ -117,12 +117,16 @@ static void controller_table_hop(json_t *hops, const struct run *r, enum table w
 	if (!v.there && v.refused[0] == '\0')
 		return;
 	snprintf(version, sizeof(version), "version %" PRIu64, v.version);
-	detail(&h, "%" PRIu64 " %s, %" PRIu64 " KiB, since %s; %" PRIu64 " rows were no good%s%s",
-	       v.rows, which == TABLE_INVENTORY ? "interfaces" : "ACLs", v.bytes >> 10,
-	       v.there ? clock_text(v.since_us, since, sizeof(since)) : "never", v.dropped,
-	       v.refused[0] != '\0' ? "; the next one is refused: " : "", v.refused);
+	clock_text(v.since_us, since, sizeof(since));
+	snprintf(h.detail, sizeof(h.detail),
+		 "%" PRIu64 " %s, %" PRIu64 " KiB, since %s; %" PRIu64 " rows were no good", v.rows,
+		 which == TABLE_INVENTORY ? "interfaces" : "ACLs", v.bytes >> 10, since, v.dropped);
+	if (!v.there)
+		snprintf(h.detail, sizeof(h.detail), "there is none");
 	if (v.refused[0] != '\0') {
 		h.state = WARN;
+		snprintf(h.detail + strlen(h.detail), sizeof(h.detail) - strlen(h.detail),
+			 "; the last one is refused: %s", v.refused);
 		h.remedy = "it is asked for again; see what the controller says of it";
 	}
 	add(hops, &h);
