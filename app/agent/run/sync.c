@@ -74,8 +74,11 @@ static const struct weir_sync_handlers handlers = {
 
 /* ---- who is asked ---- */
 
-/* The box's own word wins over DeepFlow's file. False: there is no controller. */
-static bool boot_read(const struct run *r, struct weir_sync_boot *boot)
+/*
+ * The box's own word wins over DeepFlow's file, which need not be there. Not 0, and said: there is one that cannot
+ * be used, so that who is wanted, and how, is not known.
+ */
+static int boot_read(const struct run *r, struct weir_sync_boot *boot, bool *wanted)
 {
 	const struct weir_box_conf *box = &r->conf->box;
 	int rc;
@@ -83,16 +86,24 @@ static bool boot_read(const struct run *r, struct weir_sync_boot *boot)
 	memset(&errs, 0, sizeof(errs));
 	rc = weir_sync_boot_load(WEIR_SYNC_BOOT_PATH, boot, &errs);
 	weir_err_list_print(&errs, stderr);
-	if (rc != 0 && rc != -ENOENT)
-		weir_log(WEIR_LOG_ERR, WEIR_SYNC_BOOT_PATH ": not used: %u mistakes",
-			 errs.mistakes);
+	if (rc != 0 && rc != -ENOENT) {
+		weir_log(WEIR_LOG_ERR,
+			 WEIR_SYNC_BOOT_PATH ": not used: %s (%u mistakes); %s until it is mended",
+			 strerror(-rc), errs.mistakes,
+			 r->sync != NULL ? "the session with the controller stays as it is"
+					 : "no controller is followed");
+		return rc;
+	}
 	if (box->controller.address[0] != '\0') {
 		boot->controller_ips.n = 1;
 		snprintf(boot->controller_ips.v[0], sizeof(boot->controller_ips.v[0]), "%s",
 			 box->controller.address);
 		boot->controller_port = box->controller.port;
+		if (weir_box_conf_line(box, &box->controller.port) != 0)
+			boot->controller_tls_port = box->controller.port;
 	}
-	return boot->controller_ips.n > 0;
+	*wanted = boot->controller_ips.n > 0;
+	return 0;
 }
 
 /* Where systemd says that state is kept. */
@@ -120,7 +131,9 @@ struct sync *sync_open(struct run *r)
 		.process_name = "weir-agent",
 	};
 
-	if (s == NULL || !boot_read(r, &s->boot)) {
+	bool wanted = false;
+
+	if (s == NULL || boot_read(r, &s->boot, &wanted) != 0 || !wanted) {
 		free(s);
 		return NULL;
 	}
@@ -153,11 +166,12 @@ void sync_follow(struct run *r)
 {
 	struct weir_sync_boot *boot = calloc(1, sizeof(*boot));
 	struct weir_err err = { 0 };
-	bool wanted;
+	bool wanted = false;
 
-	if (boot == NULL)
+	if (boot == NULL || boot_read(r, boot, &wanted) != 0) {
+		free(boot);
 		return;
-	wanted = boot_read(r, boot);
+	}
 	/* Both are plain memory that was zeroed before it was filled. */
 	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	if (r->sync != NULL && (!wanted || memcmp(boot, &r->sync->boot, sizeof(*boot)) != 0)) {
