@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #define RESOLVE_EVERY_S 5
-#define LOOPS_MOST      1000
 #define KEEPALIVE_MS    310000 /* others' servers throw out who pings more often than every 5 min */
 
 static bool is_address(const char *text)
@@ -49,32 +48,75 @@ static bool in_answer(const struct evutil_addrinfo *all, const char *address, ch
 	return false;
 }
 
+static void names_free(struct names *n)
+{
+	if (n == NULL)
+		return;
+	if (n->dns != NULL)
+		evdns_base_free(n->dns, 0);
+	free(n);
+}
+
+static void on_last(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	names_free(arg);
+}
+
+/* Its session is gone. The name servers are still in use below us: the loop frees them. */
+static void orphan_ended(struct names *n)
+{
+	static const struct timeval now = { 0 };
+
+	if (n->asked == 0)
+		(void)event_base_once(n->base, -1, EV_TIMEOUT, on_last, n, &now);
+}
+
+static void address_set(struct weir_sync *s, uint32_t at, const char *address)
+{
+	char *held = s->address[at];
+	const bool known = held[0] != '\0';
+
+	memcpy(held, address, sizeof(s->address[0]));
+	if (known) {
+		weir_log_about(WEIR_LOG_INFO, "controller", s->boot.controller_ips.v[at],
+			       "its address is now %s", held);
+		s->proxy_named = false; /* until the new one names it */
+		s->identified = false;
+		weir_sync_server_reset(s);
+	}
+	weir_sync_soon(s, 0);
+}
+
+static void resolved(struct weir_sync *s, uint32_t at, int rc, const struct evutil_addrinfo *all)
+{
+	char first[WEIR_SYNC_ADDRESS_MAX];
+
+	if (rc != 0) { /* what was known may still be right */
+		s->dns_stale = true;
+		if (s->address[at][0] == '\0' && rc != EVUTIL_EAI_CANCEL)
+			weir_sync_say(s, "controller %s: %s", s->boot.controller_ips.v[at],
+				      evutil_gai_strerror(rc));
+		return;
+	}
+	if (!in_answer(all, s->address[at], first) && first[0] != '\0')
+		address_set(s, at, first);
+}
+
 static void on_resolved(int rc, struct evutil_addrinfo *all, void *arg)
 {
 	struct resolve *q = arg;
 	struct weir_sync *s = q->session;
-	char first[WEIR_SYNC_ADDRESS_MAX], *held = s->address[q->at];
-	const bool known = held[0] != '\0';
 
-	q->asked = NULL;
-	if (rc != 0) { /* what was known may still be right */
-		s->dns_stale = true;
-		if (!known && rc != EVUTIL_EAI_CANCEL)
-			weir_sync_say(s, "controller %s: %s", s->boot.controller_ips.v[q->at],
-				      evutil_gai_strerror(rc));
-		return;
+	q->names->asked--;
+	if (s != NULL) {
+		s->resolves[q->at] = NULL;
+		resolved(s, q->at, rc, all);
+	} else {
+		orphan_ended(q->names);
 	}
-	if (!in_answer(all, held, first) && first[0] != '\0') {
-		memcpy(held, first, sizeof(s->address[0]));
-		if (known) {
-			weir_log_about(WEIR_LOG_INFO, "controller", s->boot.controller_ips.v[q->at],
-				       "its address is now %s", held);
-			s->proxy_named = false; /* until the new one names it */
-			s->identified = false;
-			weir_sync_server_reset(s);
-		}
-		weir_sync_soon(s, 0);
-	}
+	free(q);
 	if (all != NULL)
 		evutil_freeaddrinfo(all);
 }
@@ -82,51 +124,66 @@ static void on_resolved(int rc, struct evutil_addrinfo *all, void *arg)
 static void resolve(struct weir_sync *s, uint32_t i)
 {
 	struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct resolve *q = &s->resolves[i];
 	const char *name = s->boot.controller_ips.v[i];
+	struct evdns_getaddrinfo_request *asked;
+	struct resolve *q;
 
-	*q = (struct resolve){ .session = s, .asked = q->asked, .at = i };
 	if (is_address(name)) {
 		snprintf(s->address[i], sizeof(s->address[i]), "%.*s", WEIR_SYNC_ADDRESS_MAX - 1,
 			 name);
 		return;
 	}
-	if (q->asked == NULL && s->dns != NULL)
-		q->asked = evdns_getaddrinfo(s->dns, name, NULL, &hints, on_resolved, q);
-}
-
-static bool is_resolving(const struct weir_sync *s)
-{
-	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++)
-		if (s->resolves[i].asked != NULL)
-			return true;
-	return false;
+	if (s->resolves[i] != NULL || s->names == NULL)
+		return;
+	q = calloc(1, sizeof(*q));
+	if (q == NULL)
+		return;
+	*q = (struct resolve){ .session = s, .names = s->names, .at = i };
+	s->resolves[i] = q;
+	s->names->asked++;
+	asked = evdns_getaddrinfo(s->names->dns, name, NULL, &hints, on_resolved, q);
+	if (asked != NULL) /* else on_resolved() was called already */
+		q->asked = asked;
 }
 
 /* Name servers are read once by each; without any there is still /etc/hosts. */
-static void dns_make(struct weir_sync *s)
+static struct names *names_make(struct event_base *base)
 {
-	if (s->dns_stale && !is_resolving(s) && s->dns != NULL) {
-		evdns_base_free(s->dns, 0);
-		s->dns = NULL;
+	struct names *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return NULL;
+	n->base = base;
+	n->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+					      EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	if (n->dns == NULL) {
+		n->dns = evdns_base_new(base, 0);
+		if (n->dns != NULL)
+			(void)evdns_base_load_hosts(n->dns, "/etc/hosts");
 	}
-	if (s->dns != NULL)
+	if (n->dns != NULL)
+		return n;
+	free(n);
+	return NULL;
+}
+
+static void names_look(struct weir_sync *s)
+{
+	if (s->dns_stale && s->names != NULL && s->names->asked == 0) {
+		names_free(s->names);
+		s->names = NULL;
+	}
+	if (s->names != NULL)
 		return;
 	s->dns_stale = false;
-	s->dns = evdns_base_new(s->o.base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-						   EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-	if (s->dns == NULL) {
-		s->dns = evdns_base_new(s->o.base, 0);
-		if (s->dns != NULL)
-			(void)evdns_base_load_hosts(s->dns, "/etc/hosts");
-	}
+	s->names = names_make(s->o.base);
 }
 
 void weir_sync_resolve_start(struct weir_sync *s)
 {
 	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++) {
 		if (!is_address(s->boot.controller_ips.v[i]))
-			dns_make(s);
+			names_look(s);
 		resolve(s, i);
 	}
 }
@@ -137,17 +194,21 @@ void weir_sync_resolve_again(struct weir_sync *s)
 		weir_sync_resolve_start(s);
 }
 
-/* Those who are cancelled are told so by the loop. */
+/* Those who are cancelled are told so by the loop, later: by then we are gone. */
 void weir_sync_resolve_stop(struct weir_sync *s)
 {
-	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++)
-		if (s->resolves[i].asked != NULL)
-			evdns_getaddrinfo_cancel(s->resolves[i].asked);
-	for (int i = 0; i < LOOPS_MOST && is_resolving(s); i++)
-		event_base_loop(s->o.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-	if (s->dns != NULL)
-		evdns_base_free(s->dns, 0);
-	s->dns = NULL;
+	if (s->names != NULL && s->names->asked == 0)
+		names_free(s->names);
+	s->names = NULL;
+	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++) {
+		struct resolve *q = s->resolves[i];
+
+		s->resolves[i] = NULL;
+		if (q == NULL)
+			continue;
+		q->session = NULL;
+		evdns_getaddrinfo_cancel(q->asked);
+	}
 }
 
 /* ---- the channel ---- */

@@ -9,6 +9,7 @@
 #include <weir_rpc.h>
 
 struct event;
+struct event_base;
 struct evdns_base;
 struct evdns_getaddrinfo_request;
 
@@ -16,8 +17,17 @@ struct evdns_getaddrinfo_request;
 #define BUFFER_MAX  (1024U << 20)
 #define BUDGET_MOST (1024U << 20) /* memory an answer may take, unpacked */
 
+/* Name servers, and how many look-ups they are asked for: they live until the last one has ended. */
+struct names {
+	struct event_base *base;
+	struct evdns_base *dns;
+	unsigned int asked;
+};
+
+/* A look-up under way: it may outlive the session. */
 struct resolve {
-	struct weir_sync *session;
+	struct weir_sync *session; /* NULL: it is gone */
+	struct names *names;
 	struct evdns_getaddrinfo_request *asked;
 	uint32_t at; /* number of the controller */
 };
@@ -27,7 +37,7 @@ struct weir_sync {
 	struct weir_sync_boot boot;
 	struct weir_sync_env env;
 	struct weir_rpc *rpc;
-	struct evdns_base *dns;
+	struct names *names;
 	bool dns_stale; /* a name was not found: name servers may be others now */
 	struct event *second, *sync_at, *push_at, *genesis_at, *cluster_at;
 
@@ -46,7 +56,7 @@ struct weir_sync {
 
 	/* who we speak with */
 	char address[WEIR_SYNC_CONTROLLERS_MAX][WEIR_SYNC_ADDRESS_MAX]; /* "" = not known yet */
-	struct resolve resolves[WEIR_SYNC_CONTROLLERS_MAX];
+	struct resolve *resolves[WEIR_SYNC_CONTROLLERS_MAX];            /* NULL = none under way */
 	uint64_t seconds;
 	struct weir_sync_choice choice;
 	char server[300];

@@ -154,6 +154,7 @@ int main(int argc, char **argv)
 	}
 	event_base_dispatch(c.base);
 	weir_sync_stop(c.sync);
+	event_base_loop(c.base, EVLOOP_NONBLOCK); /* what it has cancelled ends */
 	event_free(in);
 	event_base_free(c.base);
 	puts("gone");
