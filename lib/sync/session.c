@@ -147,7 +147,6 @@ static void succeeded(struct weir_sync *s)
 	s->error[0] = '\0';
 	s->heard_ns = weir_clock_mono_ns();
 	s->taken_exceptions = 0;
-	s->reported_exceptions = weir_exceptions_get(s->o.exceptions);
 	weir_sync_soon(s, s->again ? 0 : weir_sync_or(s->o.interval_ns, s->interval_ns));
 	s->again = false;
 	if (s->push == NULL && !event_pending(s->push_at, EV_TIMEOUT, NULL))
@@ -214,6 +213,7 @@ static void sync_now(struct weir_sync *s)
 	s->n.syncs++;
 	s->sync_answered = s->sync_config = false;
 	s->taken_exceptions = weir_exceptions_take(s->o.exceptions);
+	s->reported_exceptions = s->taken_exceptions & weir_exceptions_get(s->o.exceptions);
 	rq.message = weir_sync_ask_make(s, &message);
 	s->sync = weir_rpc_call_start(s->channel, &rq, s);
 }
