@@ -44,6 +44,11 @@ uint64_t weir_exceptions_take(struct weir_exceptions *e)
 	return atomic_fetch_and(&e->bits, ~once);
 }
 
+void weir_exceptions_give_back(struct weir_exceptions *e, uint64_t taken)
+{
+	atomic_fetch_or(&e->bits, taken & once);
+}
+
 const char *weir_exceptions_text(uint64_t bits, char *to, size_t size)
 {
 	size_t n = 0;

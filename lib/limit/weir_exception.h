@@ -44,10 +44,11 @@ uint64_t weir_exceptions_clear(struct weir_exceptions *e, uint64_t bits);
 uint64_t weir_exceptions_get(const struct weir_exceptions *e);
 
 /*
- * The bits for a report. Those that one report clears are lowered with it: where it cannot be delivered, set
- * what was taken again.
+ * The bits for a report. Those that one report clears are lowered with it: where it cannot be delivered, give
+ * back what was taken. That raises these again, and none that was lowered by others meanwhile.
  */
 uint64_t weir_exceptions_take(struct weir_exceptions *e);
+void weir_exceptions_give_back(struct weir_exceptions *e, uint64_t taken);
 
 /* Words of all known bits, joined with "; " as SyncRequest.exception_description has them; "" for none. Cut at `size`. */
 const char *weir_exceptions_text(uint64_t bits, char *to, size_t size);

@@ -222,6 +222,7 @@ void weir_sync_server_reset(struct weir_sync *s)
 {
 	weir_sync_push_close(s);
 	s->sync = s->ntp = s->genesis = s->cluster = NULL; /* their ends count no more */
+	weir_sync_untold(s);
 	weir_rpc_channel_close(s->channel);
 	s->channel = NULL;
 }

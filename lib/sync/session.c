@@ -102,14 +102,19 @@ const ProtobufCMessage *weir_sync_ask_make(struct weir_sync *s, union weir_sync_
 
 /* ---- a Sync ---- */
 
+void weir_sync_untold(struct weir_sync *s)
+{
+	weir_exceptions_give_back(s->o.exceptions, s->taken_exceptions);
+	s->taken_exceptions = 0;
+}
+
 static void failed(struct weir_sync *s, const char *why)
 {
 	s->last_ok = s->probed = false;
 	s->failures++;
 	s->n.failures++;
-	(void)weir_exceptions_set(s->o.exceptions,
-				  WEIR_EXCEPTION_CONTROLLER_SOCKET_ERROR | s->taken_exceptions);
-	s->taken_exceptions = 0;
+	(void)weir_exceptions_set(s->o.exceptions, WEIR_EXCEPTION_CONTROLLER_SOCKET_ERROR);
+	weir_sync_untold(s);
 	weir_sync_say(s, "controller %s: %s", s->server, why);
 	weir_sync_soon(s, weir_sync_backoff(weir_sync_or(s->o.retry_first_ns, RETRY_FIRST),
 					    weir_sync_or(s->o.retry_most_ns, RETRY_MOST),
@@ -127,8 +132,7 @@ static bool other_dialect(struct weir_sync *s)
 	for (int i = 0; i < WEIR_SYNC_VERSIONS; i++) /* what is held is of no use to compare with */
 		s->kept.tables.part[i].version = 0;
 	weir_sync_push_close(s);
-	(void)weir_exceptions_set(s->o.exceptions, s->taken_exceptions);
-	s->taken_exceptions = 0;
+	weir_sync_untold(s);
 	weir_sync_soon(s, 0);
 	return true;
 }

@@ -107,8 +107,9 @@ void weir_sync_say(struct weir_sync *s, const char *fmt, ...) __attribute__((for
 const char *weir_sync_path(const struct weir_sync *s, const char *method, char to[64]);
 const ProtobufCMessage *weir_sync_ask_make(struct weir_sync *s, union weir_sync_request *to);
 
-/* session.c: have a Sync in `in_ns`. */
+/* session.c: have a Sync in `in_ns`; what the one under way was to tell is not told. */
 void weir_sync_soon(struct weir_sync *s, uint64_t in_ns);
+void weir_sync_untold(struct weir_sync *s);
 
 /* server.c */
 bool weir_sync_server_choose(struct weir_sync *s); /* false: there is none to call now */
