@@ -79,9 +79,10 @@ static void address_set(struct weir_sync *s, uint32_t at, const char *address)
 	const bool known = held[0] != '\0';
 
 	memcpy(held, address, sizeof(s->address[0]));
-	if (known) {
+	if (known)
 		weir_log_about(WEIR_LOG_INFO, "controller", s->boot.controller_ips.v[at],
 			       "its address is now %s", held);
+	if (known && at == s->choice.at) {
 		s->proxy_named = false; /* until the new one names it */
 		s->identified = false;
 		weir_sync_server_reset(s);
@@ -225,6 +226,7 @@ void weir_sync_server_reset(struct weir_sync *s)
 	weir_sync_untold(s);
 	weir_rpc_channel_close(s->channel);
 	s->channel = NULL;
+	s->probed = false; /* without a channel a server is to be chosen */
 }
 
 static bool channel_open(struct weir_sync *s, const char *address)
