@@ -81,8 +81,6 @@ static void accepted(struct weir_sync *s)
 	free(s->refused);
 	s->refused = NULL;
 	(void)weir_exceptions_clear(s->o.exceptions, WEIR_EXCEPTION_INVALID_CONFIGURATION);
-	weir_sync_escape_arm(&s->escape, weir_clock_mono_ns(),
-			     weir_sync_or(s->o.escape_ns, s->escape_ns));
 }
 
 static void config(struct weir_sync *s, const char *yaml)
@@ -228,6 +226,8 @@ void weir_sync_apply(struct weir_sync *s, const ProtobufCMessage *m, bool pushed
 		if (r.status == WEIR_SYNC_SUCCESS)
 			tables(s, &r);
 		update(s, &r);
+		weir_sync_escape_arm(&s->escape, weir_clock_mono_ns(),
+				     weir_sync_or(s->o.escape_ns, s->escape_ns));
 		weir_sync_capture_look(s);
 		weir_sync_kept_store(s, false);
 	}
