@@ -44,8 +44,8 @@ static void own_settings(struct weir_sync *s, const char *yaml, size_t len)
 		s->ntp_on = c->global.ntp.enabled;
 		s->min_drift_ns = c->global.ntp.min_drift;
 		s->max_drift_ns = c->global.ntp.max_drift;
-		s->proxy_named = weir_group_conf_from(c, &own->proxy_controller_ip) ==
-				 WEIR_CONF_FILE;
+		s->proxy_in_config = weir_group_conf_from(c, &own->proxy_controller_ip) ==
+				     WEIR_CONF_FILE;
 		weir_sync_copy(s->proxy, sizeof(s->proxy), own->proxy_controller_ip);
 		s->proxy_port = own->proxy_controller_port;
 		weir_group_conf_free(c);
@@ -78,6 +78,7 @@ static int give(struct weir_sync *s, const char *yaml, const char *origin, struc
 static void accepted(struct weir_sync *s)
 {
 	s->config_refused = s->from_disk = false;
+	s->proxy_named = s->proxy_in_config;
 	free(s->refused);
 	s->refused = NULL;
 	(void)weir_exceptions_clear(s->o.exceptions, WEIR_EXCEPTION_INVALID_CONFIGURATION);

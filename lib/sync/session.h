@@ -89,7 +89,7 @@ struct weir_sync {
 	char update[128];      /* revision that a server wanted, and was told of */
 	/* of the configuration */
 	uint64_t interval_ns, escape_ns, genesis_ns, min_drift_ns, max_drift_ns;
-	bool ntp_on, proxy_named;
+	bool ntp_on, proxy_in_config, proxy_named; /* named: by who is in use */
 	char proxy[WEIR_SYNC_NAME_MAX + 1];
 	uint32_t proxy_port;
 
