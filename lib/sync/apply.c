@@ -53,12 +53,13 @@ static void own_settings(struct weir_sync *s, const char *yaml, size_t len)
 	free(c);
 }
 
-static void refuse(struct weir_sync *s, const char *yaml, const struct weir_err *err)
+/* A text with a mistake is the same next time. What else failed may go well then: it is tried again. */
+static void refuse(struct weir_sync *s, const char *yaml, int rc, const struct weir_err *err)
 {
 	s->n.refused++;
 	s->config_refused = true;
 	free(s->refused);
-	s->refused = strdup(yaml);
+	s->refused = rc == -EINVAL || rc == -EFBIG ? strdup(yaml) : NULL;
 	(void)weir_exceptions_set(s->o.exceptions, WEIR_EXCEPTION_INVALID_CONFIGURATION);
 	weir_log_about(WEIR_LOG_ERR, "controller", s->server,
 		       "its configuration is refused, the one before it stays: %s", err->msg);
@@ -88,20 +89,21 @@ static void config(struct weir_sync *s, const char *yaml)
 {
 	struct weir_err err = { 0 };
 	char origin[340], *copy;
+	int rc;
 
 	if (s->refused != NULL && strcmp(yaml, s->refused) == 0)
 		return;
-	if (s->kept.config != NULL && strcmp(yaml, s->kept.config) == 0) {
+	/* after one that was refused, the handler is told of the return to what is in force */
+	if (!s->config_refused && s->kept.config != NULL && strcmp(yaml, s->kept.config) == 0) {
 		accepted(s);
 		return;
 	}
 	snprintf(origin, sizeof(origin), "controller %s", s->server);
 	copy = strdup(yaml);
-	if (copy == NULL)
-		weir_err_set(&err, ENOMEM, "no memory");
-	if (copy == NULL || give(s, yaml, origin, &err) != 0) {
+	rc = copy != NULL ? give(s, yaml, origin, &err) : weir_err_set(&err, ENOMEM, "no memory");
+	if (rc != 0) {
 		free(copy);
-		refuse(s, yaml, &err);
+		refuse(s, yaml, rc, &err);
 		return;
 	}
 	free(s->kept.config);
