@@ -314,17 +314,23 @@ static void host_ips_read(struct weir_sync *s)
 bool weir_sync_identify(struct weir_sync *s)
 {
 	struct weir_sync_identity id = { 0 };
+	struct weir_sync_links links = { 0 };
 	struct weir_err err = { 0 };
 	int rc;
 
 	weir_sync_host_read(&s->host);
 	if (s->boot.host_name[0] != '\0')
 		snprintf(s->host.name, sizeof(s->host.name), "%s", s->boot.host_name);
-	weir_sync_links_free(&s->links);
-	rc = weir_sync_links_read(&s->links, &err);
-	if (rc == 0)
+	rc = weir_sync_links_read(&links, &err);
+	if (rc == 0) {
+		weir_sync_links_free(&s->links);
+		s->links = links;
 		host_ips_read(s);
-	if (s->identified) /* an agent of another address is another one: only when the server moves */
+	} else {
+		weir_sync_links_free(&links);
+	}
+	if (rc == 0 &&
+	    s->identified) /* an agent of another address is another one: only when the server moves */
 		return true;
 	if (rc == 0)
 		rc = weir_sync_identity_find(&id, &s->env, &s->links,

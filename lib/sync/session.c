@@ -235,7 +235,7 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 		failed(s, s->error[0] != '\0' ? "no channel" : "its address is not known yet");
 		return;
 	}
-	if (!weir_sync_identify(s)) {
+	if (!weir_sync_identify(s) && !s->identified) {
 		weir_sync_soon(s, S);
 		return;
 	}

@@ -117,7 +117,8 @@ void weir_sync_server_reset(struct weir_sync *s);
 void weir_sync_resolve_start(struct weir_sync *s);
 void weir_sync_resolve_again(struct weir_sync *s);
 void weir_sync_resolve_stop(struct weir_sync *s);
-bool weir_sync_identify(struct weir_sync *s);
+bool weir_sync_identify(
+	struct weir_sync *s); /* false: what is held is of an earlier time, or none */
 
 /* apply.c */
 void weir_sync_apply(struct weir_sync *s, const ProtobufCMessage *m, bool pushed,
