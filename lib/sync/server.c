@@ -130,8 +130,7 @@ static void resolve(struct weir_sync *s, uint32_t i)
 	struct resolve *q;
 
 	if (is_address(name)) {
-		snprintf(s->address[i], sizeof(s->address[i]), "%.*s", WEIR_SYNC_ADDRESS_MAX - 1,
-			 name);
+		weir_sync_copy(s->address[i], sizeof(s->address[i]), name);
 		return;
 	}
 	if (s->resolves[i] != NULL || s->names == NULL)

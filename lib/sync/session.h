@@ -9,7 +9,6 @@
 #include <weir_rpc.h>
 
 struct event;
-struct event_base;
 struct evdns_base;
 struct evdns_getaddrinfo_request;
 

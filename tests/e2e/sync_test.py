@@ -520,6 +520,23 @@ class SyncTest(unittest.TestCase):
         self.assertEqual(c.wait('group')[3], '1001')
         c.until(lambda v: server.calls('Sync')[-1][3][6] == [0] and server.calls('Sync')[-1][3][2] == [1])
 
+    def test_a_refusal_is_told_at_once(self):
+        server = self.v7(lambda f: Agent.response(config='global: ['))
+        c = self.client(server.port, 'interval=60000')
+        c.until(lambda v: server.calls('Sync') and server.calls('Sync')[-1][3][6] == [256])
+
+    def test_a_refusal_is_no_silence_and_a_return_is_told(self):
+        now = {'config': Agent.group(1000)}
+        server = self.v7(lambda f: Agent.response(config=now['config']))
+        c = self.client(server.port, 'escape=1500')
+        c.wait('group')
+        now['config'] = 'global: ['
+        time.sleep(3.5)
+        self.assertEqual(c.view()['state'], 'in contact')
+        self.assertEqual([line for line in c.all() if line[0] == 'capture'], [])
+        now['config'] = Agent.group(1000)  # exactly what is in force
+        self.assertEqual(c.wait('group')[3], '1000')
+
     def test_configurations_that_flap_lose_nothing(self):
         server = self.v7(lambda f: Agent.response(config=Agent.group(1000), versions=(1, 1, 1)))
         c = self.client(server.port, 'interval=60000')

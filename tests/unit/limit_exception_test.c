@@ -75,6 +75,20 @@ static void test_a_report_clears_what_happened_and_keeps_what_lasts(void)
 	}
 }
 
+static void test_what_is_given_back_is_what_happened(void)
+{
+	struct weir_exceptions e = { 0 };
+	uint64_t once = 0, lasts = 0;
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(spec); i++)
+		*(spec[i].once ? &once : &lasts) |= spec[i].value;
+	weir_exceptions_set(&e, once | lasts);
+	CU_ASSERT_EQUAL(weir_exceptions_take(&e), once | lasts);
+	weir_exceptions_clear(&e, lasts); /* it is over before the report failed */
+	weir_exceptions_give_back(&e, once | lasts);
+	CU_ASSERT_EQUAL(weir_exceptions_get(&e), once);
+}
+
 static void test_words_are_joined_and_cut(void)
 {
 	char text[200], few[12];
@@ -93,6 +107,7 @@ int main(void)
 		{ "a bit is new only once", test_a_bit_is_new_only_once },
 		{ "a report clears what happened and keeps what lasts",
 		  test_a_report_clears_what_happened_and_keeps_what_lasts },
+		{ "what is given back is what happened", test_what_is_given_back_is_what_happened },
 		{ "words are joined and cut", test_words_are_joined_and_cut },
 		CU_TEST_INFO_NULL,
 	};
