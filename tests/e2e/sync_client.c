@@ -154,7 +154,8 @@ int main(int argc, char **argv)
 	}
 	event_base_dispatch(c.base);
 	weir_sync_stop(c.sync);
-	event_base_loop(c.base, EVLOOP_NONBLOCK); /* what it has cancelled ends */
+	for (int i = 0; i < 2; i++) /* what it has cancelled ends, then its name servers */
+		event_base_loop(c.base, EVLOOP_NONBLOCK);
 	event_free(in);
 	event_base_free(c.base);
 	puts("gone");
