@@ -14,6 +14,8 @@
 #define DEFAULT_BUSY_MS       200
 #define DEFAULT_PAUSE_MS      1000
 
+#define READERS_NS            (10 * WEIR_NS_PER_S) /* for those who read what is to be finished */
+
 #define JOURNAL_PAGES         8192 /* 64 MiB */
 #define JOURNAL_PAGES_MAX     (4 * JOURNAL_PAGES)
 
@@ -221,8 +223,11 @@ void weir_store_fault(struct weir_store *s, struct weir_err *err)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* 1 = some file is still to be finished, 0 = none, negative = one cannot be. Under `lock`. */
-static int unfinished(struct weir_store *s, struct weir_err *err)
+/*
+ * 1 = some file is still to be finished, 0 = none, negative = one cannot be. Somebody who reads a file keeps it
+ * from its last step, and is waited for until `until_ns`. Under `lock`.
+ */
+static int unfinished(struct weir_store *s, uint64_t until_ns, struct weir_err *err)
 {
 	int left = 0;
 
@@ -232,6 +237,8 @@ static int unfinished(struct weir_store *s, struct weir_err *err)
 		if (f->state != STORE_UNFINISHED && f->state != STORE_FINISHING)
 			continue;
 		left = 1;
+		if (f->trouble.code == EBUSY && weir_clock_mono_ns() < until_ns)
+			continue;
 		if (f->state == STORE_UNFINISHED && f->trouble.code != 0) {
 			*err = f->trouble;
 			return -err->code;
@@ -242,6 +249,7 @@ static int unfinished(struct weir_store *s, struct weir_err *err)
 
 int weir_store_settle(struct weir_store *s, struct weir_err *err)
 {
+	const uint64_t until_ns = weir_clock_mono_ns() + READERS_NS;
 	struct weir_err own = { 0 };
 	int rc;
 
@@ -259,7 +267,7 @@ int weir_store_settle(struct weir_store *s, struct weir_err *err)
 			s->catalog.files[i].trouble.code = 0;
 		}
 	pthread_cond_broadcast(&s->changed);
-	while ((rc = unfinished(s, err)) > 0)
+	while ((rc = unfinished(s, until_ns, err)) > 0)
 		pthread_cond_wait(&s->changed, &s->lock);
 	pthread_mutex_unlock(&s->lock);
 	return rc;

@@ -65,8 +65,8 @@ int weir_store_write(struct weir_store *s, const struct weir_flow_rec *recs, uin
 int weir_store_flush(struct weir_store *s, struct weir_err *err);
 
 /*
- * End the file being written and wait until every file is finished. 0, or the first error that keeps
- * one from it, with `err` set. The thread that writes; blocks.
+ * End the file being written and wait until every file is finished, up to 10 s for those who read one. 0, or the
+ * first error that keeps one from it, with `err` set. The thread that writes; blocks.
  */
 int weir_store_settle(struct weir_store *s, struct weir_err *err);
 

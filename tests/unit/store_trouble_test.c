@@ -183,6 +183,29 @@ static void test_records_wait_for_somebodys_lock(void)
 	dir_remove();
 }
 
+static void test_a_file_is_finished_when_its_readers_are_gone(void)
+{
+	struct weir_err err = { 0 };
+	struct weir_store *s;
+	char command[256];
+	FILE *reader;
+
+	dir_make();
+	s = store_open(&quick);
+	write_plain(s, 1, 10, FIRST_NS, 1000);
+	snprintf(
+		command, sizeof(command),
+		"(echo 'BEGIN; SELECT count(*) FROM flow_row;'; sleep 2) | sqlite3 %s/flow-*.sqlite",
+		test_dir);
+	reader = popen(command, "r");
+	CU_ASSERT_EQUAL(fgetc(reader), '1');
+	CU_ASSERT_EQUAL(weir_store_settle(s, &err), 0);
+	CU_ASSERT_STRING_EQUAL(SHELL("ls %s/flow-*-wal 2>/dev/null | wc -l", test_dir), "0");
+	pclose(reader);
+	CU_ASSERT_EQUAL(weir_store_close(s, &err), 0);
+	dir_remove();
+}
+
 /* The lock comes when the file is about to change: what follows goes into the old one. */
 static void test_records_wait_for_a_lock_where_a_file_ends(void)
 {
@@ -464,6 +487,8 @@ int main(void)
 		{ "a client that comes and goes takes no rows with it",
 		  test_a_client_that_comes_and_goes_takes_no_rows_with_it },
 		{ "records wait for somebody's lock", test_records_wait_for_somebodys_lock },
+		{ "a file is finished when its readers are gone",
+		  test_a_file_is_finished_when_its_readers_are_gone },
 		{ "records wait for a lock where a file ends",
 		  test_records_wait_for_a_lock_where_a_file_ends },
 		{ "a lock that lasts loses what is counted",
