@@ -37,7 +37,7 @@ static void test_every_key_is_read(void)
 					"controller-port: 30036\n"
 					"controller-tls-port: 30136\n"
 					"controller-cert-file-prefix: \"/etc/x/cert\"\n"
-					"log-file: /tmp/a.log\n"
+					"log-file: /var/log/weir/a.log\n"
 					"kubernetes-cluster-id: d-abcdef0123\n"
 					"kubernetes-cluster-name: prod\n"
 					"vtap-group-id-request: g-1yhIguXABC\n"
@@ -57,7 +57,7 @@ static void test_every_key_is_read(void)
 	CU_ASSERT_EQUAL(b.controller_port, 30036);
 	CU_ASSERT_EQUAL(b.controller_tls_port, 30136);
 	CU_ASSERT_STRING_EQUAL(b.controller_cert_file_prefix, "/etc/x/cert");
-	CU_ASSERT_STRING_EQUAL(b.log_file, "/tmp/a.log");
+	CU_ASSERT_STRING_EQUAL(b.log_file, "/var/log/weir/a.log");
 	CU_ASSERT_STRING_EQUAL(b.kubernetes_cluster_id, "d-abcdef0123");
 	CU_ASSERT_STRING_EQUAL(b.kubernetes_cluster_name, "prod");
 	CU_ASSERT_STRING_EQUAL(b.agent_group_id, "g-1yhIguXABC");
