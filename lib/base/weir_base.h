@@ -78,6 +78,15 @@ void weir_log_limit_set(unsigned int burst, uint64_t window_ns);
 /* Say now what was left out in windows that are over (`all`: and in those that are not). Any thread. */
 void weir_log_flush(bool all);
 
+/* A list that grows, of elements of one size; zeroed at first, `room` elements are there. free(items). */
+struct weir_list {
+	void *items;
+	size_t count, room;
+};
+
+/* One more, zeroed; NULL without memory, and the list is as it was. */
+void *weir_list_add(struct weir_list *l, size_t item_bytes);
+
 /*
  * Map `bytes` of zeroed memory for a table: huge pages where reserved, else transparent ones where
  * offered, else plain. Nothing is touched. NULL when the system refuses. Give it back with the same

@@ -7,24 +7,6 @@
 
 #define VPC_MAX 0xffff
 
-void *weir_meta_list_add(struct list *l, size_t item_bytes)
-{
-	void *item;
-
-	if (l->count == l->room) {
-		const size_t room = l->room > 0 ? 2 * l->room : 64;
-		void *items = reallocarray(l->items, room, item_bytes);
-
-		if (items == NULL)
-			return NULL;
-		l->items = items;
-		l->room = room;
-	}
-	item = (uint8_t *)l->items + l->count++ * item_bytes;
-	memset(item, 0, item_bytes);
-	return item;
-}
-
 struct weir_meta_builder *weir_meta_builder_create(const struct weir_meta_agent *agent)
 {
 	struct weir_meta_builder *b = calloc(1, sizeof(*b));
@@ -111,7 +93,7 @@ static int add_address(struct weir_meta_builder *b, struct interface *itf, const
 
 	if (!weir_prefix_parse(text, &p) || strchr(text, '/') != NULL)
 		return dropped(&b->drops.address);
-	a = weir_meta_list_add(&b->addresses, sizeof(*a));
+	a = weir_list_add(&b->addresses, sizeof(*a));
 	if (a == NULL)
 		return no_memory(b);
 	a->ip = p.ip;
@@ -129,7 +111,7 @@ int weir_meta_add_interface(struct weir_meta_builder *b, const struct weir_meta_
 		return dropped(&b->drops.interface_type);
 	if (row->mac > MAC_MASK)
 		return dropped(&b->drops.interface_mac);
-	itf = weir_meta_list_add(&b->interfaces, sizeof(*itf));
+	itf = weir_list_add(&b->interfaces, sizeof(*itf));
 	if (itf == NULL)
 		return no_memory(b);
 	itf->id = row->id;
@@ -178,7 +160,7 @@ static int add_segment_mac(struct weir_meta_builder *b, enum weir_meta_place pla
 
 	if (!parse_mac(text, &pair.mac) || !parse_mac(vtext, &pair.vmac))
 		return dropped(&b->drops.segment_mac);
-	s = weir_meta_list_add(&b->segments[place], sizeof(*s));
+	s = weir_list_add(&b->segments[place], sizeof(*s));
 	if (s == NULL)
 		return no_memory(b);
 	*s = pair;
@@ -213,7 +195,7 @@ int weir_meta_add_cidr(struct weir_meta_builder *b, const struct weir_meta_cidr 
 		return dropped(&b->drops.cidr_type);
 	if (row->vpc < WEIR_VPC_DEEPFLOW || row->vpc > VPC_MAX)
 		return dropped(&b->drops.cidr_vpc);
-	c = weir_meta_list_add(&b->cidrs, sizeof(*c));
+	c = weir_list_add(&b->cidrs, sizeof(*c));
 	if (c == NULL)
 		return no_memory(b);
 	*c = (struct cidr){ .prefix = prefix,
@@ -231,7 +213,7 @@ int weir_meta_add_peer(struct weir_meta_builder *b, const struct weir_meta_peer 
 	if (row->local_vpc == 0 || row->local_vpc > VPC_MAX || row->remote_vpc == 0 ||
 	    row->remote_vpc > VPC_MAX)
 		return dropped(&b->drops.peer_vpc);
-	p = weir_meta_list_add(&b->peers, sizeof(*p));
+	p = weir_list_add(&b->peers, sizeof(*p));
 	if (p == NULL)
 		return no_memory(b);
 	p->vpc[0] = (int32_t)row->local_vpc;
@@ -246,7 +228,7 @@ static int add_flow_tap_type(struct weir_meta_builder *b, const struct weir_meta
 
 	if (!weir_prefix_parse(row->source_ip, &p) || p.is_ipv6 || p.len != 32)
 		return dropped(&b->drops.tap_type_source);
-	t = weir_meta_list_add(&b->flow_tap_types, sizeof(*t));
+	t = weir_list_add(&b->flow_tap_types, sizeof(*t));
 	if (t == NULL)
 		return no_memory(b);
 	*t = (struct flow_tap_type){ .source_ip = weir_be32(p.ip.b),

@@ -38,7 +38,7 @@ static int cidrs_init(struct base *base, const struct weir_meta_builder *b)
 
 static int local_init(struct table *local, const struct weir_meta_builder *b)
 {
-	const struct list *l = &b->segments[WEIR_META_LOCAL];
+	const struct weir_list *l = &b->segments[WEIR_META_LOCAL];
 	const struct segment_mac *s = l->items;
 
 	if (weir_meta_table_init(local, l->count, sizeof(struct row16)) < 0)
@@ -51,7 +51,7 @@ static int local_init(struct table *local, const struct weir_meta_builder *b)
 /* Analyzers are told of machines elsewhere, others of those on theirs. */
 static int segments_init(struct base *base, const struct weir_meta_builder *b)
 {
-	const struct list *l =
+	const struct weir_list *l =
 		&b->segments[b->agent.mode == MODE_ANALYZER ? WEIR_META_REMOTE : WEIR_META_LOCAL];
 	const struct segment_mac *s = l->items;
 

@@ -13,15 +13,6 @@
 #define MAC_MASK      ((UINT64_C(1) << 48) - 1)
 #define VLAN_IDS      4097
 
-/* A list that grows; `room` elements are there. */
-struct list {
-	void *items;
-	size_t count, room;
-};
-
-/* One more, zeroed; NULL without memory. Its size has to be the same in all calls. */
-void *weir_meta_list_add(struct list *l, size_t item_bytes);
-
 struct address {
 	union weir_ip ip;
 	bool is_ipv6;
@@ -58,12 +49,12 @@ struct flow_tap_type {
 struct weir_meta_builder {
 	struct weir_meta_agent agent;
 	struct weir_meta_drops drops;
-	struct list interfaces;  /* struct interface */
-	struct list addresses;   /* struct address */
-	struct list segments[2]; /* struct segment_mac, by enum weir_meta_place */
-	struct list cidrs;       /* struct cidr */
-	struct list peers;       /* struct peer */
-	struct list flow_tap_types;
+	struct weir_list interfaces;  /* struct interface */
+	struct weir_list addresses;   /* struct address */
+	struct weir_list segments[2]; /* struct segment_mac, by enum weir_meta_place */
+	struct weir_list cidrs;       /* struct cidr */
+	struct weir_list peers;       /* struct peer */
+	struct weir_list flow_tap_types;
 	uint16_t vlan_map[VLAN_IDS];
 	bool out_of_memory;
 };

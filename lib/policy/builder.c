@@ -9,24 +9,6 @@
 #define ID_MASK          0xffff
 #define TUNNEL_IP_ID_MAX 64000
 
-void *weir_policy_list_add(struct list *l, size_t item_bytes)
-{
-	void *item;
-
-	if (l->count == l->room) {
-		const size_t room = l->room > 0 ? 2 * l->room : 64;
-		void *items = reallocarray(l->items, room, item_bytes);
-
-		if (items == NULL)
-			return NULL;
-		l->items = items;
-		l->room = room;
-	}
-	item = (uint8_t *)l->items + l->count++ * item_bytes;
-	memset(item, 0, item_bytes);
-	return item;
-}
-
 struct weir_policy_builder *weir_policy_builder_create(void)
 {
 	return calloc(1, sizeof(struct weir_policy_builder));
@@ -64,7 +46,7 @@ static int no_memory(struct weir_policy_builder *b)
 
 static int add_prefix(struct weir_policy_builder *b, const struct weir_prefix *p)
 {
-	struct weir_prefix *to = weir_policy_list_add(&b->prefixes, sizeof(*to));
+	struct weir_prefix *to = weir_list_add(&b->prefixes, sizeof(*to));
 
 	if (to == NULL)
 		return no_memory(b);
@@ -111,7 +93,7 @@ int weir_policy_add_group(struct weir_policy_builder *b, const struct weir_polic
 		b->prefixes.count = before;
 		return rc == -EINVAL ? dropped(&b->drops.group_address) : rc;
 	}
-	g = weir_policy_list_add(&b->groups, sizeof(*g));
+	g = weir_list_add(&b->groups, sizeof(*g));
 	if (g == NULL)
 		return no_memory(b);
 	b->has_group[id / 8] |= (uint8_t)(1 << id % 8);
@@ -147,7 +129,7 @@ static int add_ports(struct weir_policy_builder *b, const char *text, struct spa
 			text = parse_port(text + 1, &r.last);
 		if (text == NULL || r.last < r.first || (*text != ',' && *text != '\0'))
 			return -EINVAL;
-		to = weir_policy_list_add(&b->ports, sizeof(*to));
+		to = weir_list_add(&b->ports, sizeof(*to));
 		if (to == NULL)
 			return no_memory(b);
 		*to = r;
@@ -182,7 +164,7 @@ static int add_actions(struct weir_policy_builder *b, const struct weir_policy_a
 
 		if (!is_valid(&row->actions[i]))
 			return -EINVAL;
-		a = weir_policy_list_add(&b->actions, sizeof(*a));
+		a = weir_list_add(&b->actions, sizeof(*a));
 		if (a == NULL)
 			return no_memory(b);
 		a->a = row->actions[i];
@@ -199,7 +181,7 @@ static int add_groups(struct weir_policy_builder *b, const int32_t *ids, size_t 
 	span->first = (uint32_t)b->group_ids.count;
 	span->count = (uint32_t)n;
 	for (size_t i = 0; i < n; i++) {
-		uint16_t *id = weir_policy_list_add(&b->group_ids, sizeof(*id));
+		uint16_t *id = weir_list_add(&b->group_ids, sizeof(*id));
 
 		if (id == NULL)
 			return no_memory(b);
@@ -248,7 +230,7 @@ int weir_policy_add_acl(struct weir_policy_builder *b, const struct weir_policy_
 		b->actions.count = actions;
 		return rc == -EINVAL ? dropped(why) : rc;
 	}
-	to = weir_policy_list_add(&b->acls, sizeof(*to));
+	to = weir_list_add(&b->acls, sizeof(*to));
 	if (to == NULL)
 		return no_memory(b);
 	*to = acl;

@@ -12,10 +12,10 @@
 struct compiler {
 	struct weir_policy_builder *b;
 	struct weir_policy *p;
-	uint32_t *acl;          /* those in force by bit: their places in the builder's list */
-	uint32_t *group_of;     /* id -> place in the builder's list + 1 */
-	struct list *asking[2]; /* group -> bits of the ACLs that name it; uint32_t */
-	struct named *named;    /* prefixes of all groups */
+	uint32_t *acl;               /* those in force by bit: their places in the builder's list */
+	uint32_t *group_of;          /* id -> place in the builder's list + 1 */
+	struct weir_list *asking[2]; /* group -> bits of the ACLs that name it; uint32_t */
+	struct named *named;         /* prefixes of all groups */
 	size_t named_count;
 };
 
@@ -123,8 +123,8 @@ static int groups_index(struct compiler *c)
 	c->b->drops.acl_groups = 0;
 	c->group_of = calloc(GROUP_IDS, sizeof(*c->group_of));
 	c->acl = calloc(c->b->acls.count + 1, sizeof(*c->acl));
-	c->asking[WEIR_SRC] = calloc(n + 1, sizeof(struct list));
-	c->asking[WEIR_DST] = calloc(n + 1, sizeof(struct list));
+	c->asking[WEIR_SRC] = calloc(n + 1, sizeof(struct weir_list));
+	c->asking[WEIR_DST] = calloc(n + 1, sizeof(struct weir_list));
 	if (c->group_of == NULL || c->acl == NULL || c->asking[WEIR_SRC] == NULL ||
 	    c->asking[WEIR_DST] == NULL)
 		return -ENOMEM;
@@ -173,7 +173,7 @@ static int groups_ask(struct compiler *c, unsigned int side)
 
 			if (group == 0)
 				continue;
-			to = weir_policy_list_add(&c->asking[side][group - 1], sizeof(*to));
+			to = weir_list_add(&c->asking[side][group - 1], sizeof(*to));
 			if (to == NULL)
 				return -ENOMEM;
 			*to = bit;
@@ -265,7 +265,7 @@ static int prefix_set_make(struct compiler *c, size_t first, size_t last, uint32
 	if (around != WEIR_LPM_NONE)
 		weir_policy_scratch_add_set(sets, c->p->prefix_set[around][side]);
 	for (size_t i = first; i <= last; i++) {
-		const struct list *asking = &c->asking[side][c->named[i].group];
+		const struct weir_list *asking = &c->asking[side][c->named[i].group];
 
 		for (size_t k = 0; k < asking->count; k++)
 			scratch_add(sets, ((const uint32_t *)asking->items)[k]);
@@ -339,15 +339,15 @@ static size_t events_of(struct port_range *r, size_t n, uint32_t bit, struct eve
 }
 
 /* Ports up to `to`, of which the scratch set is asked for, as one class. */
-static int class_add(struct compiler *c, struct list *classes, unsigned int side, uint32_t from,
-		     uint32_t to)
+static int class_add(struct compiler *c, struct weir_list *classes, unsigned int side,
+		     uint32_t from, uint32_t to)
 {
 	set_t set, *kept;
 	const int rc = weir_policy_scratch_keep(&c->p->sets, &set);
 
 	if (rc < 0)
 		return rc;
-	kept = weir_policy_list_add(classes, sizeof(*kept));
+	kept = weir_list_add(classes, sizeof(*kept));
 	if (kept == NULL)
 		return -ENOMEM;
 	*kept = set;
@@ -360,7 +360,7 @@ static int class_add(struct compiler *c, struct list *classes, unsigned int side
 static int classes_make(struct compiler *c, const struct event *events, size_t n, unsigned int side)
 {
 	struct weir_policy *p = c->p;
-	struct list classes = { 0 };
+	struct weir_list classes = { 0 };
 	uint32_t from = 0;
 	int rc = 0;
 
@@ -425,11 +425,11 @@ static int values_make(struct compiler *c, value_fn *value, uint32_t any, set_t 
 		       set_t *any_set)
 {
 	struct arena *sets = &c->p->sets;
-	struct list members[257] = { 0 };
+	struct weir_list members[257] = { 0 };
 	int rc = 0;
 
 	for (uint32_t bit = 0; rc == 0 && bit < c->p->rule_count; bit++) {
-		uint32_t *to = weir_policy_list_add(&members[value(acl_at(c, bit))], sizeof(*to));
+		uint32_t *to = weir_list_add(&members[value(acl_at(c, bit))], sizeof(*to));
 
 		if (to == NULL)
 			rc = -ENOMEM;

@@ -9,15 +9,6 @@
 #define PORTS     65536
 #define IP_TEXT   46
 
-/* A list that grows; `room` elements are there. */
-struct list {
-	void *items;
-	size_t count, room;
-};
-
-/* One more, zeroed; NULL without memory. Its size has to be the same in all calls. */
-void *weir_policy_list_add(struct list *l, size_t item_bytes);
-
 /* Some of a list. */
 struct span {
 	uint32_t first, count;
@@ -50,12 +41,12 @@ struct acl {
 
 struct weir_policy_builder {
 	struct weir_policy_drops drops;
-	struct list groups;    /* struct group */
-	struct list prefixes;  /* struct weir_prefix */
-	struct list acls;      /* struct acl */
-	struct list group_ids; /* uint16_t */
-	struct list ports;     /* struct port_range */
-	struct list actions;   /* struct action */
+	struct weir_list groups;    /* struct group */
+	struct weir_list prefixes;  /* struct weir_prefix */
+	struct weir_list acls;      /* struct acl */
+	struct weir_list group_ids; /* uint16_t */
+	struct weir_list ports;     /* struct port_range */
+	struct weir_list actions;   /* struct action */
 	uint8_t has_group[GROUP_IDS / 8];
 	bool out_of_memory;
 };

@@ -68,6 +68,9 @@ int weir_sync_reply_read(enum weir_sync_dialect dialect, const ProtobufCMessage 
 			 struct weir_sync_reply *to);
 void weir_sync_reply_free(struct weir_sync_reply *r);
 
+/* A table that an answer names with its version; its bytes are borrowed. */
+void weir_sync_reply_table(struct weir_sync_reply *to, enum weir_sync_table v, uint64_t version,
+			   bool has, const ProtobufCBinaryData *bytes);
 int weir_sync_reply_agent(const Agent__SyncResponse *m, struct weir_sync_reply *to);
 int weir_sync_reply_trident(const Trident__SyncResponse *m, struct weir_sync_reply *to);
 

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define EVERY (10 * WEIR_NS_PER_S)
-#define MOST  65536 /* interfaces */
 
 /* A sum of all that is sent, to see a change. */
 static uint64_t fingerprint(const struct weir_sync_links *l, const char *host)

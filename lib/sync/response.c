@@ -48,6 +48,14 @@ int weir_sync_reply_read(enum weir_sync_dialect dialect, const ProtobufCMessage 
 	return rc;
 }
 
+void weir_sync_reply_table(struct weir_sync_reply *to, enum weir_sync_table v, uint64_t version,
+			   bool has, const ProtobufCBinaryData *bytes)
+{
+	to->version[v] = version;
+	to->has_table[v] = has;
+	to->table[v] = (struct weir_sync_bytes){ bytes->data, bytes->len };
+}
+
 void weir_sync_reply_free(struct weir_sync_reply *r)
 {
 	free(r->config);

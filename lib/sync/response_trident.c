@@ -5,14 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void table(struct weir_sync_reply *to, enum weir_sync_table v, uint64_t version, bool has,
-		  const ProtobufCBinaryData *bytes)
-{
-	to->version[v] = version;
-	to->has_table[v] = has;
-	to->table[v] = (struct weir_sync_bytes){ bytes->data, bytes->len };
-}
-
 static void dynamic(const Trident__Config *m, struct weir_sync_dynamic *to)
 {
 	to->enabled = m->enabled;
@@ -52,10 +44,10 @@ int weir_sync_reply_trident(const Trident__SyncResponse *m, struct weir_sync_rep
 		to->revision = m->revision;
 	if (m->self_update_url != NULL)
 		to->update_url = m->self_update_url;
-	table(to, WEIR_SYNC_PLATFORM, m->version_platform_data, m->has_platform_data,
-	      &m->platform_data);
-	table(to, WEIR_SYNC_ACLS, m->version_acls, m->has_flow_acls, &m->flow_acls);
-	table(to, WEIR_SYNC_GROUPS, m->version_groups, m->has_groups, &m->groups);
+	weir_sync_reply_table(to, WEIR_SYNC_PLATFORM, m->version_platform_data,
+			      m->has_platform_data, &m->platform_data);
+	weir_sync_reply_table(to, WEIR_SYNC_ACLS, m->version_acls, m->has_flow_acls, &m->flow_acls);
+	weir_sync_reply_table(to, WEIR_SYNC_GROUPS, m->version_groups, m->has_groups, &m->groups);
 	if (!places(m, &to->places))
 		return -ENOMEM;
 	if (m->config == NULL)

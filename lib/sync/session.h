@@ -38,7 +38,7 @@ struct weir_sync {
 	struct weir_rpc *rpc;
 	struct names *names;
 	bool dns_stale; /* a name was not found: name servers may be others now */
-	struct event *second, *sync_at, *push_at, *genesis_at, *cluster_at;
+	struct event *second, *sync_at, *push_at, *genesis_at;
 
 	/* who we are */
 	struct weir_sync_identity id;
