@@ -8,11 +8,11 @@ uint64_t weir_meta_get_wan(const struct weir_meta *m, const union weir_ip *ip, b
 
 	key_pair(0, ip, is_ipv6, key);
 	if (m->has_over) {
-		value = table_get32(&m->over.wans, key);
+		value = weir_table_get32(&m->over.wans, key);
 		if (value != 0)
 			return found(value);
 	}
-	return table_get32(&m->base->layer.wans, key);
+	return weir_table_get32(&m->base->layer.wans, key);
 }
 
 const struct interface_info *weir_meta_info_of(const struct weir_meta *m, uint64_t mac,
@@ -20,7 +20,7 @@ const struct interface_info *weir_meta_info_of(const struct weir_meta *m, uint64
 {
 	const uint32_t place = (uint32_t)value - 1;
 
-	if (m->has_over && table_get16(&m->over.macs, mac) != 0)
+	if (m->has_over && weir_table_get16(&m->over.macs, mac) != 0)
 		return &m->over.info[place];
 	return &m->base->layer.info[place];
 }
@@ -32,11 +32,11 @@ bool weir_meta_pair_find(const struct weir_meta *m, uint64_t mac, const union we
 
 	key_pair(mac, ip, is_ipv6, key);
 	if (m->has_over) {
-		value = table_get32(&m->over.pairs, key);
+		value = weir_table_get32(&m->over.pairs, key);
 		if (value != 0)
 			return value != GONE;
 	}
-	return m->base->layer.pairs.count > 0 && table_get32(&m->base->layer.pairs, key) != 0;
+	return m->base->layer.pairs.count > 0 && weir_table_get32(&m->base->layer.pairs, key) != 0;
 }
 
 bool weir_meta_by_mac(const struct weir_meta *m, uint64_t mac, struct weir_meta_hit *hit)
@@ -101,7 +101,7 @@ bool weir_meta_by_prefix(const struct weir_meta *m, enum weir_meta_scope scope, 
 size_t weir_meta_peers(const struct weir_meta *m, int32_t vpc, const int32_t **peers)
 {
 	const struct base *base = m->base;
-	const uint64_t place = table_get16(&base->peers, (uint32_t)(vpc + VPC_BIAS));
+	const uint64_t place = weir_table_get16(&base->peers, (uint32_t)(vpc + VPC_BIAS));
 
 	if (place == 0)
 		return 0;
@@ -111,7 +111,7 @@ size_t weir_meta_peers(const struct weir_meta *m, int32_t vpc, const int32_t **p
 
 bool weir_meta_in_segment(const struct weir_meta *m, uint32_t mac_low, uint64_t *vmac)
 {
-	const uint64_t value = table_get16(&m->base->segments, mac_low);
+	const uint64_t value = weir_table_get16(&m->base->segments, mac_low);
 
 	if (value != 0 && vmac != NULL)
 		*vmac = value & MAC_MASK;
@@ -130,8 +130,8 @@ const uint16_t *weir_meta_vlan_map(const struct weir_meta *m)
 
 uint16_t weir_meta_flow_tap_type(const struct weir_meta *m, uint32_t source_ip, uint32_t tap_port)
 {
-	return (uint16_t)table_get16(&m->base->flow_tap_types,
-				     (uint64_t)source_ip << 32 | tap_port);
+	return (uint16_t)weir_table_get16(&m->base->flow_tap_types,
+					  (uint64_t)source_ip << 32 | tap_port);
 }
 
 const struct weir_meta_agent *weir_meta_agent_of(const struct weir_meta *m)

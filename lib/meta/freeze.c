@@ -36,15 +36,15 @@ static int cidrs_init(struct base *base, const struct weir_meta_builder *b)
 	return base->lpm == NULL ? -ENOMEM : 0;
 }
 
-static int local_init(struct table *local, const struct weir_meta_builder *b)
+static int local_init(struct weir_table *local, const struct weir_meta_builder *b)
 {
 	const struct weir_list *l = &b->segments[WEIR_META_LOCAL];
 	const struct segment_mac *s = l->items;
 
-	if (weir_meta_table_init(local, l->count, sizeof(struct row16)) < 0)
+	if (weir_table_init(local, l->count, sizeof(struct weir_row16)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < l->count; i++)
-		weir_meta_table_put16(local, s[i].mac, 1);
+		weir_table_put16(local, s[i].mac, 1);
 	return 0;
 }
 
@@ -55,10 +55,10 @@ static int segments_init(struct base *base, const struct weir_meta_builder *b)
 		&b->segments[b->agent.mode == MODE_ANALYZER ? WEIR_META_REMOTE : WEIR_META_LOCAL];
 	const struct segment_mac *s = l->items;
 
-	if (weir_meta_table_init(&base->segments, l->count, sizeof(struct row16)) < 0)
+	if (weir_table_init(&base->segments, l->count, sizeof(struct weir_row16)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < l->count; i++)
-		weir_meta_table_put16(&base->segments, (uint32_t)s[i].mac, s[i].vmac | THERE);
+		weir_table_put16(&base->segments, (uint32_t)s[i].mac, s[i].vmac | THERE);
 	return 0;
 }
 
@@ -98,7 +98,7 @@ static void peers_put(struct base *base, const struct peer *both, size_t n)
 
 		if (i == 0 || both[i].vpc[0] != both[i - 1].vpc[0]) {
 			base->peer_range[base->peer_range_count++].first = (uint32_t)i;
-			weir_meta_table_put16(&base->peers, key, base->peer_range_count);
+			weir_table_put16(&base->peers, key, base->peer_range_count);
 		}
 		base->peer_range[base->peer_range_count - 1].count++;
 		base->peer[base->peer_count++] = both[i].vpc[1];
@@ -116,7 +116,7 @@ static int peers_init(struct base *base, const struct weir_meta_builder *b)
 	base->peer = calloc(n + 1, sizeof(*base->peer));
 	base->peer_range = calloc(n + 1, sizeof(*base->peer_range));
 	if (base->peer == NULL || base->peer_range == NULL ||
-	    weir_meta_table_init(&base->peers, n, sizeof(struct row16)) < 0) {
+	    weir_table_init(&base->peers, n, sizeof(struct weir_row16)) < 0) {
 		free(both);
 		return -ENOMEM;
 	}
@@ -130,13 +130,12 @@ static int tap_types_init(struct base *base, const struct weir_meta_builder *b)
 	const struct flow_tap_type *t = b->flow_tap_types.items;
 
 	memcpy(base->vlan_map, b->vlan_map, sizeof(base->vlan_map));
-	if (weir_meta_table_init(&base->flow_tap_types, b->flow_tap_types.count,
-				 sizeof(struct row16)) < 0)
+	if (weir_table_init(&base->flow_tap_types, b->flow_tap_types.count,
+			    sizeof(struct weir_row16)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->flow_tap_types.count; i++)
-		weir_meta_table_put16(&base->flow_tap_types,
-				      (uint64_t)t[i].source_ip << 32 | t[i].tap_port,
-				      t[i].tap_type);
+		weir_table_put16(&base->flow_tap_types,
+				 (uint64_t)t[i].source_ip << 32 | t[i].tap_port, t[i].tap_type);
 	return 0;
 }
 
@@ -146,10 +145,10 @@ static void base_put(struct base *base)
 		return;
 	weir_meta_layer_fini(&base->layer);
 	weir_lpm_destroy(base->lpm);
-	weir_meta_table_fini(&base->local);
-	weir_meta_table_fini(&base->segments);
-	weir_meta_table_fini(&base->peers);
-	weir_meta_table_fini(&base->flow_tap_types);
+	weir_table_fini(&base->local);
+	weir_table_fini(&base->segments);
+	weir_table_fini(&base->peers);
+	weir_table_fini(&base->flow_tap_types);
 	free(base->peer);
 	free(base->peer_range);
 	free(base);

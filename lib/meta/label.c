@@ -290,9 +290,9 @@ static inline uint64_t line_of(const struct weir_meta *m, int32_t vpc, const uni
 	uint64_t key[3];
 
 	if (!is_ipv6)
-		return table_line16(&m->base->layer.v4, key4(vpc, ip));
+		return weir_table_line16(&m->base->layer.v4, key4(vpc, ip));
 	key6(vpc, ip, key);
-	return table_line32(&m->base->layer.v6, key);
+	return weir_table_line32(&m->base->layer.v6, key);
 }
 
 static inline const void *line_at(const struct weir_meta *m, uint64_t line, bool is_ipv6)
@@ -314,9 +314,9 @@ static inline uint64_t address_row(const struct work *w, unsigned int side)
 	if (weir_unlikely(w->m->has_over))
 		return get_address(w->m, vpc, &q->ip[side], q->is_ipv6);
 	if (!q->is_ipv6)
-		return table_get16_from(&base->v4, w->line[side], key4(vpc, &q->ip[side]));
+		return weir_table_get16_from(&base->v4, w->line[side], key4(vpc, &q->ip[side]));
 	key6(vpc, &q->ip[side], key);
-	return table_get32_from(&base->v6, w->line[side], key);
+	return weir_table_get32_from(&base->v6, w->line[side], key);
 }
 
 /* An interface with its own address, which is all there is to say of most ends in a cloud. */
@@ -389,7 +389,7 @@ void weir_meta_label_burst(const struct weir_meta *m, const struct weir_meta_que
 
 	for (unsigned int i = 0; i < n; i++)
 		for (unsigned int side = 0; side < 2; side++)
-			weir_prefetch(table_at16(&m->base->layer.macs, queries[i].mac[side]));
+			weir_prefetch(weir_table_at16(&m->base->layer.macs, queries[i].mac[side]));
 	for (unsigned int i = 0; i < n; i++) {
 		const struct weir_meta_query *q = &queries[i];
 		struct work *w = &work[i];
@@ -422,20 +422,20 @@ static uint64_t key_of(const struct weir_pkt *p, unsigned int side)
 void weir_meta_l2_ends_burst(const struct weir_meta *m, const struct weir_pkt *pkts,
 			     uint8_t *l2_end, unsigned int n)
 {
-	const struct table *t = &m->base->segments;
+	const struct weir_table *t = &m->base->segments;
 
 	for (unsigned int i = 0; i < n; i++) {
-		weir_prefetch(table_at16(t, key_of(&pkts[i], WEIR_SRC)));
-		weir_prefetch(table_at16(t, key_of(&pkts[i], WEIR_DST)));
+		weir_prefetch(weir_table_at16(t, key_of(&pkts[i], WEIR_SRC)));
+		weir_prefetch(weir_table_at16(t, key_of(&pkts[i], WEIR_DST)));
 	}
 	for (unsigned int i = 0; i < n; i++) {
 		const struct weir_pkt *p = &pkts[i];
 		const bool unicast = p->tunnel.tier > 0 || (p->mac[WEIR_DST][0] & 1) == 0;
 
 		l2_end[i] = 0;
-		if (table_get16(t, key_of(p, WEIR_SRC)) != 0)
+		if (weir_table_get16(t, key_of(p, WEIR_SRC)) != 0)
 			l2_end[i] |= WEIR_META_SRC_END;
-		if (unicast && table_get16(t, key_of(p, WEIR_DST)) != 0)
+		if (unicast && weir_table_get16(t, key_of(p, WEIR_DST)) != 0)
 			l2_end[i] |= WEIR_META_DST_END;
 	}
 }

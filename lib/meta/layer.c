@@ -34,11 +34,11 @@ static void put_address(struct layer *l, const struct interface *itf, const stru
 	uint64_t key[3];
 
 	if (!a->is_ipv6) {
-		weir_meta_table_put16(&l->v4, key4(itf->vpc, &a->ip), value);
+		weir_table_put16(&l->v4, key4(itf->vpc, &a->ip), value);
 		return;
 	}
 	key6(itf->vpc, &a->ip, key);
-	weir_meta_table_put32(&l->v6, key, value);
+	weir_table_put32(&l->v6, key, value);
 }
 
 void weir_meta_layer_put(struct layer *l, const struct interface *itf, const struct address *a,
@@ -50,7 +50,7 @@ void weir_meta_layer_put(struct layer *l, const struct interface *itf, const str
 	put_info(l, itf, a);
 	value = l->info_count | (uint64_t)flags << 32 | (uint64_t)(itf->vpc + VPC_BIAS) << 44;
 	if (itf->mac != 0 && !(flags & WEIR_META_SKIP_MAC))
-		weir_meta_table_put16(&l->macs, itf->mac, value);
+		weir_table_put16(&l->macs, itf->mac, value);
 	for (uint32_t i = 0; i < itf->count; i++) {
 		uint64_t key[3];
 
@@ -59,23 +59,23 @@ void weir_meta_layer_put(struct layer *l, const struct interface *itf, const str
 			continue;
 		}
 		key_pair(0, &a[i].ip, a[i].is_ipv6, key);
-		weir_meta_table_put32(&l->wans, key, value);
+		weir_table_put32(&l->wans, key, value);
 	}
 }
 
 /* Do the other tables show it: the MAC's VPC, and in that VPC the address's MAC? */
 static bool shows_pair(const struct layer *l, const struct interface *itf, const struct address *a)
 {
-	const uint64_t value = table_get16(&l->macs, itf->mac);
+	const uint64_t value = weir_table_get16(&l->macs, itf->mac);
 	uint64_t key[3], row;
 
 	if (value == 0)
 		return false;
 	if (a->is_ipv6) {
 		key6(vpc_of_value(value), &a->ip, key);
-		row = table_get32(&l->v6, key);
+		row = weir_table_get32(&l->v6, key);
 	} else {
-		row = table_get16(&l->v4, key4(vpc_of_value(value), &a->ip));
+		row = weir_table_get16(&l->v4, key4(vpc_of_value(value), &a->ip));
 	}
 	return row != 0 && (row & MAC_MASK) == itf->mac;
 }
@@ -97,7 +97,7 @@ static size_t pairs(struct layer *l, const struct weir_meta_builder *b, bool put
 			n++;
 			key_pair(itf[i].mac, &a[k].ip, a[k].is_ipv6, key);
 			if (put)
-				weir_meta_table_put32(&l->pairs, key, 1);
+				weir_table_put32(&l->pairs, key, 1);
 		}
 	}
 	return n;
@@ -129,22 +129,22 @@ static struct counts count(const struct weir_meta_builder *b)
 }
 
 int weir_meta_layer_init(struct layer *l, const struct weir_meta_builder *b,
-			 const struct table *local)
+			 const struct weir_table *local)
 {
 	const struct interface *itf = interfaces_of(b);
 	const size_t n = b->interfaces.count;
 	const struct counts c = count(b);
 
 	l->info = calloc(n + 1, sizeof(*l->info));
-	if (l->info == NULL || weir_meta_table_init(&l->macs, n, sizeof(struct row16)) < 0 ||
-	    weir_meta_table_init(&l->v4, c.v4, sizeof(struct row16)) < 0 ||
-	    weir_meta_table_init(&l->v6, c.v6, sizeof(struct row32)) < 0 ||
-	    weir_meta_table_init(&l->wans, c.wan, sizeof(struct row32)) < 0)
+	if (l->info == NULL || weir_table_init(&l->macs, n, sizeof(struct weir_row16)) < 0 ||
+	    weir_table_init(&l->v4, c.v4, sizeof(struct weir_row16)) < 0 ||
+	    weir_table_init(&l->v6, c.v6, sizeof(struct weir_row32)) < 0 ||
+	    weir_table_init(&l->wans, c.wan, sizeof(struct weir_row32)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		weir_meta_layer_put(l, &itf[i], addresses_of(b, &itf[i]),
-				    itf[i].mac != 0 && table_get16(local, itf[i].mac) != 0);
-	if (weir_meta_table_init(&l->pairs, pairs(l, b, false), sizeof(struct row32)) < 0)
+				    itf[i].mac != 0 && weir_table_get16(local, itf[i].mac) != 0);
+	if (weir_table_init(&l->pairs, pairs(l, b, false), sizeof(struct weir_row32)) < 0)
 		return -ENOMEM;
 	pairs(l, b, true);
 	return 0;
@@ -152,11 +152,11 @@ int weir_meta_layer_init(struct layer *l, const struct weir_meta_builder *b,
 
 void weir_meta_layer_fini(struct layer *l)
 {
-	weir_meta_table_fini(&l->macs);
-	weir_meta_table_fini(&l->v4);
-	weir_meta_table_fini(&l->v6);
-	weir_meta_table_fini(&l->wans);
-	weir_meta_table_fini(&l->pairs);
+	weir_table_fini(&l->macs);
+	weir_table_fini(&l->v4);
+	weir_table_fini(&l->v6);
+	weir_table_fini(&l->wans);
+	weir_table_fini(&l->pairs);
 	free(l->info);
 }
 

@@ -2,10 +2,9 @@
 #ifndef META_PRIV_H
 #define META_PRIV_H
 
-#include "table.h"
-
 #include <weir_lpm.h>
 #include <weir_meta.h>
+#include <weir_table.h>
 
 #include <stdatomic.h>
 
@@ -74,11 +73,11 @@ struct interface_info {
  * In a layer over a base a row can also say that there is none: GONE.
  */
 struct layer {
-	struct table macs; /* MAC */
-	struct table v4;   /* VPC, address */
-	struct table v6;
-	struct table wans; /* address, both families */
-	struct table
+	struct weir_table macs; /* MAC */
+	struct weir_table v4;   /* VPC, address */
+	struct weir_table v6;
+	struct weir_table wans; /* address, both families */
+	struct weir_table
 		pairs; /* MAC and address, where the tables above do not show that they belong together */
 	struct interface_info *info;
 	size_t info_count;
@@ -129,15 +128,15 @@ struct base {
 	struct weir_meta_agent agent;
 	struct layer layer;
 	struct observe_table observe;
-	struct weir_lpm *lpm;  /* value: VPC + VPC_BIAS << 1 | is_vip */
-	struct table local;    /* MACs of the local segments */
-	struct table segments; /* low 32 bits of the MAC -> virtual MAC | THERE */
-	struct table peers;    /* VPC + VPC_BIAS -> place in peer_range[] + 1 */
+	struct weir_lpm *lpm;       /* value: VPC + VPC_BIAS << 1 | is_vip */
+	struct weir_table local;    /* MACs of the local segments */
+	struct weir_table segments; /* low 32 bits of the MAC -> virtual MAC | THERE */
+	struct weir_table peers;    /* VPC + VPC_BIAS -> place in peer_range[] + 1 */
 	struct peer_range *peer_range;
 	size_t peer_range_count;
 	int32_t *peer;
 	size_t peer_count;
-	struct table flow_tap_types; /* address, port -> type */
+	struct weir_table flow_tap_types; /* address, port -> type */
 	uint16_t vlan_map[VLAN_IDS];
 };
 
@@ -192,12 +191,12 @@ static inline uint64_t found(uint64_t value)
 static inline uint64_t get_mac(const struct weir_meta *m, uint64_t mac)
 {
 	if (weir_unlikely(m->has_over)) {
-		const uint64_t value = table_get16(&m->over.macs, mac);
+		const uint64_t value = weir_table_get16(&m->over.macs, mac);
 
 		if (value != 0)
 			return found(value);
 	}
-	return table_get16(&m->base->layer.macs, mac);
+	return weir_table_get16(&m->base->layer.macs, mac);
 }
 
 static inline uint64_t get_address(const struct weir_meta *m, int32_t vpc, const union weir_ip *ip,
@@ -207,19 +206,19 @@ static inline uint64_t get_address(const struct weir_meta *m, int32_t vpc, const
 
 	if (!is_ipv6) {
 		if (weir_unlikely(m->has_over)) {
-			value = table_get16(&m->over.v4, key4(vpc, ip));
+			value = weir_table_get16(&m->over.v4, key4(vpc, ip));
 			if (value != 0)
 				return found(value);
 		}
-		return table_get16(&m->base->layer.v4, key4(vpc, ip));
+		return weir_table_get16(&m->base->layer.v4, key4(vpc, ip));
 	}
 	key6(vpc, ip, key);
 	if (weir_unlikely(m->has_over)) {
-		value = table_get32(&m->over.v6, key);
+		value = weir_table_get32(&m->over.v6, key);
 		if (value != 0)
 			return found(value);
 	}
-	return table_get32(&m->base->layer.v6, key);
+	return weir_table_get32(&m->base->layer.v6, key);
 }
 
 uint64_t weir_meta_get_wan(const struct weir_meta *m, const union weir_ip *ip, bool is_ipv6);
@@ -242,7 +241,7 @@ static inline bool has_pair(const struct weir_meta *m, uint64_t mac, const union
 
 /* Fill a layer with a builder's interfaces; `local` are the MACs of this machine. -ENOMEM. */
 int weir_meta_layer_init(struct layer *l, const struct weir_meta_builder *b,
-			 const struct table *local);
+			 const struct weir_table *local);
 
 /* One interface and its addresses, but for its pairs. */
 void weir_meta_layer_put(struct layer *l, const struct interface *itf, const struct address *a,

@@ -23,16 +23,16 @@ static const struct address *address_at(const struct weir_meta_builder *b,
 }
 
 /* Add to `to` every row of `from`. */
-static void copy(struct table *to, const struct table *from, size_t row_bytes)
+static void copy(struct weir_table *to, const struct weir_table *from, size_t row_bytes)
 {
-	const struct row16 *r16 = from->lines;
-	const struct row32 *r32 = from->lines;
+	const struct weir_row16 *r16 = from->lines;
+	const struct weir_row32 *r32 = from->lines;
 
 	for (size_t i = 0; i < from->bytes / row_bytes; i++) {
 		if (row_bytes == sizeof(*r16) && r16[i].value != 0)
-			weir_meta_table_put16(to, r16[i].key, r16[i].value);
+			weir_table_put16(to, r16[i].key, r16[i].value);
 		else if (row_bytes == sizeof(*r32) && r32[i].value != 0)
-			weir_meta_table_put32(to, r32[i].key, r32[i].value);
+			weir_table_put32(to, r32[i].key, r32[i].value);
 	}
 }
 
@@ -42,15 +42,15 @@ static void hide_address(struct layer *l, const struct interface *itf, const str
 
 	key_pair(itf->mac, &a->ip, a->is_ipv6, key);
 	if (itf->mac != 0)
-		weir_meta_table_put32(&l->pairs, key, GONE);
+		weir_table_put32(&l->pairs, key, GONE);
 	if (itf->flags & WEIR_META_IS_WAN) {
 		key_pair(0, &a->ip, a->is_ipv6, key);
-		weir_meta_table_put32(&l->wans, key, GONE);
+		weir_table_put32(&l->wans, key, GONE);
 	} else if (a->is_ipv6) {
 		key6(itf->vpc, &a->ip, key);
-		weir_meta_table_put32(&l->v6, key, GONE);
+		weir_table_put32(&l->v6, key, GONE);
 	} else {
-		weir_meta_table_put16(&l->v4, key4(itf->vpc, &a->ip), GONE);
+		weir_table_put16(&l->v4, key4(itf->vpc, &a->ip), GONE);
 	}
 }
 
@@ -60,7 +60,7 @@ static void hide(struct layer *l, const struct weir_meta_builder *gone)
 		const struct interface *itf = interface_at(gone, i);
 
 		if (itf->mac != 0)
-			weir_meta_table_put16(&l->macs, itf->mac, GONE);
+			weir_table_put16(&l->macs, itf->mac, GONE);
 		for (uint32_t k = 0; k < itf->count; k++)
 			hide_address(l, itf, address_at(gone, itf, k));
 	}
@@ -69,7 +69,7 @@ static void hide(struct layer *l, const struct weir_meta_builder *gone)
 /* Which MACs are of this machine, the base knows. */
 static bool is_local(const struct base *base, uint64_t mac)
 {
-	return mac != 0 && table_get16(&base->local, mac) != 0;
+	return mac != 0 && weir_table_get16(&base->local, mac) != 0;
 }
 
 /* Another interface's address, which its row no longer shows: keep that they belong together. */
@@ -82,8 +82,8 @@ static void keep_pair(struct layer *l, const struct weir_meta *old, const struct
 	if (row == 0 || (row & MAC_MASK) == 0 || (row & MAC_MASK) == itf->mac)
 		return;
 	key_pair(row & MAC_MASK, &a->ip, a->is_ipv6, key);
-	if (table_get32(&l->pairs, key) == 0)
-		weir_meta_table_put32(&l->pairs, key, 1);
+	if (weir_table_get32(&l->pairs, key) == 0)
+		weir_table_put32(&l->pairs, key, 1);
 }
 
 static void change(struct layer *l, const struct weir_meta *old,
@@ -106,7 +106,7 @@ static void change(struct layer *l, const struct weir_meta *old,
 			uint64_t key[3];
 
 			key_pair(itf->mac, &a->ip, a->is_ipv6, key);
-			weir_meta_table_put32(&l->pairs, key, 1); /* all of them: they are few */
+			weir_table_put32(&l->pairs, key, 1); /* all of them: they are few */
 		}
 	}
 }
@@ -116,13 +116,13 @@ static int tables_init(struct layer *l, const struct layer *old, size_t interfac
 {
 	l->info = calloc(old->info_count + interfaces + 1, sizeof(*l->info));
 	if (l->info == NULL ||
-	    weir_meta_table_init(&l->macs, old->macs.count + interfaces, sizeof(struct row16)) <
+	    weir_table_init(&l->macs, old->macs.count + interfaces, sizeof(struct weir_row16)) <
 		    0 ||
-	    weir_meta_table_init(&l->v4, old->v4.count + addresses, sizeof(struct row16)) < 0 ||
-	    weir_meta_table_init(&l->v6, old->v6.count + addresses, sizeof(struct row32)) < 0 ||
-	    weir_meta_table_init(&l->wans, old->wans.count + addresses, sizeof(struct row32)) < 0 ||
-	    weir_meta_table_init(&l->pairs, old->pairs.count + 2 * addresses,
-				 sizeof(struct row32)) < 0)
+	    weir_table_init(&l->v4, old->v4.count + addresses, sizeof(struct weir_row16)) < 0 ||
+	    weir_table_init(&l->v6, old->v6.count + addresses, sizeof(struct weir_row32)) < 0 ||
+	    weir_table_init(&l->wans, old->wans.count + addresses, sizeof(struct weir_row32)) < 0 ||
+	    weir_table_init(&l->pairs, old->pairs.count + 2 * addresses,
+			    sizeof(struct weir_row32)) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -132,11 +132,11 @@ static void keep(struct layer *l, const struct layer *old)
 	if (old->info_count > 0)
 		memcpy(l->info, old->info, old->info_count * sizeof(*l->info));
 	l->info_count = old->info_count;
-	copy(&l->macs, &old->macs, sizeof(struct row16));
-	copy(&l->v4, &old->v4, sizeof(struct row16));
-	copy(&l->v6, &old->v6, sizeof(struct row32));
-	copy(&l->wans, &old->wans, sizeof(struct row32));
-	copy(&l->pairs, &old->pairs, sizeof(struct row32));
+	copy(&l->macs, &old->macs, sizeof(struct weir_row16));
+	copy(&l->v4, &old->v4, sizeof(struct weir_row16));
+	copy(&l->v6, &old->v6, sizeof(struct weir_row32));
+	copy(&l->wans, &old->wans, sizeof(struct weir_row32));
+	copy(&l->pairs, &old->pairs, sizeof(struct weir_row32));
 }
 
 static size_t interfaces_of(const struct weir_meta_builder *b)

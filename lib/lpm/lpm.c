@@ -4,9 +4,8 @@
  * scopes. Where IPv4 prefixes of a scope have several lengths of one byte (17 to 24, 25 to 32), a row of
  * the network before that byte says which of them there are in it, so that most are not looked for.
  */
-#include "table.h"
-
 #include <weir_lpm.h>
+#include <weir_table.h>
 
 #include <stdlib.h>
 
@@ -21,9 +20,9 @@ struct scope {
 };
 
 struct weir_lpm {
-	struct table scopes; /* scope -> its place in scope[] + 1 */
-	struct table v4;     /* place, length, address -> value + 1 */
-	struct table v6;
+	struct weir_table scopes; /* scope -> its place in scope[] + 1 */
+	struct weir_table v4;     /* place, length, address -> value + 1 */
+	struct weir_table v6;
 	struct scope *scope;
 	uint32_t scope_count;
 };
@@ -73,12 +72,12 @@ static bool has_hints(const struct scope *s, unsigned int net)
 
 static uint32_t scope_take(struct weir_lpm *lpm, uint64_t id)
 {
-	const uint64_t there = table_get16(&lpm->scopes, id);
+	const uint64_t there = weir_table_get16(&lpm->scopes, id);
 
 	if (there != 0)
 		return (uint32_t)there - 1;
 	lpm->scope[lpm->scope_count] = (struct scope){ 0 };
-	weir_meta_table_put16(&lpm->scopes, id, lpm->scope_count + 1);
+	weir_table_put16(&lpm->scopes, id, lpm->scope_count + 1);
 	return lpm->scope_count++;
 }
 
@@ -91,27 +90,26 @@ static void put(struct weir_lpm *lpm, const struct weir_lpm_row *row)
 
 	if (!p->is_ipv6) {
 		s->len4 |= UINT64_C(1) << p->len;
-		weir_meta_table_put16(&lpm->v4, key4(place, p->len, &p->ip),
-				      (uint64_t)row->value + 1);
+		weir_table_put16(&lpm->v4, key4(place, p->len, &p->ip), (uint64_t)row->value + 1);
 		return;
 	}
 	s->len6[p->len / 64] |= UINT64_C(1) << p->len % 64;
 	key6(place, p->len, &p->ip, key);
-	weir_meta_table_put32(&lpm->v6, key, (uint64_t)row->value + 1);
+	weir_table_put32(&lpm->v6, key, (uint64_t)row->value + 1);
 }
 
 /* When the lengths of all scopes are known. */
 static void put_hint(struct weir_lpm *lpm, const struct weir_lpm_row *row)
 {
 	const struct weir_prefix *p = &row->prefix;
-	const uint32_t place = (uint32_t)table_get16(&lpm->scopes, row->scope) - 1;
+	const uint32_t place = (uint32_t)weir_table_get16(&lpm->scopes, row->scope) - 1;
 	const unsigned int net = p->len > 24 ? 24 : 16;
 	uint64_t key;
 
 	if (p->is_ipv6 || p->len <= net || !has_hints(&lpm->scope[place], net))
 		return;
 	key = key_of_hint(place, weir_be32(p->ip.b), net);
-	weir_meta_table_put16(&lpm->v4, key, table_get16(&lpm->v4, key) | UINT64_C(1) << p->len);
+	weir_table_put16(&lpm->v4, key, weir_table_get16(&lpm->v4, key) | UINT64_C(1) << p->len);
 }
 
 static size_t count6(const struct weir_lpm_row *rows, size_t n)
@@ -131,9 +129,9 @@ struct weir_lpm *weir_lpm_create(const struct weir_lpm_row *rows, size_t n)
 	if (lpm == NULL)
 		return NULL;
 	lpm->scope = calloc(n + 1, sizeof(*lpm->scope));
-	if (lpm->scope == NULL || weir_meta_table_init(&lpm->scopes, n, sizeof(struct row16)) < 0 ||
-	    weir_meta_table_init(&lpm->v4, 2 * (n - n6), sizeof(struct row16)) < 0 ||
-	    weir_meta_table_init(&lpm->v6, n6, sizeof(struct row32)) < 0) {
+	if (lpm->scope == NULL || weir_table_init(&lpm->scopes, n, sizeof(struct weir_row16)) < 0 ||
+	    weir_table_init(&lpm->v4, 2 * (n - n6), sizeof(struct weir_row16)) < 0 ||
+	    weir_table_init(&lpm->v6, n6, sizeof(struct weir_row32)) < 0) {
 		weir_lpm_destroy(lpm);
 		return NULL;
 	}
@@ -148,9 +146,9 @@ void weir_lpm_destroy(struct weir_lpm *lpm)
 {
 	if (lpm == NULL)
 		return;
-	weir_meta_table_fini(&lpm->scopes);
-	weir_meta_table_fini(&lpm->v4);
-	weir_meta_table_fini(&lpm->v6);
+	weir_table_fini(&lpm->scopes);
+	weir_table_fini(&lpm->v4);
+	weir_table_fini(&lpm->v6);
 	free(lpm->scope);
 	free(lpm);
 }
@@ -163,14 +161,14 @@ size_t weir_lpm_bytes(const struct weir_lpm *lpm)
 
 uint32_t weir_lpm_scope(const struct weir_lpm *lpm, uint64_t scope)
 {
-	return (uint32_t)table_get16(&lpm->scopes, scope) - 1;
+	return (uint32_t)weir_table_get16(&lpm->scopes, scope) - 1;
 }
 
 static uint32_t probe4(const struct weir_lpm *lpm, uint32_t scope, uint32_t host, uint64_t lens)
 {
 	while (lens != 0) {
 		const unsigned int len = top_bit(lens);
-		const uint64_t value = table_get16(&lpm->v4, key_of4(scope, host, len));
+		const uint64_t value = weir_table_get16(&lpm->v4, key_of4(scope, host, len));
 
 		if (value != 0)
 			return (uint32_t)(value - 1);
@@ -194,7 +192,7 @@ static uint32_t find4(const struct weir_lpm *lpm, uint32_t scope, const union we
 		if ((lens & below) == 0)
 			continue;
 		if (has_hints(s, net))
-			lens &= ~below | table_get16(&lpm->v4, key_of_hint(scope, host, net));
+			lens &= ~below | weir_table_get16(&lpm->v4, key_of_hint(scope, host, net));
 		value = probe4(lpm, scope, host, lens & below);
 		if (value != WEIR_LPM_NONE)
 			return value;
@@ -213,12 +211,13 @@ void weir_lpm_prefetch(const struct weir_lpm *lpm, uint32_t scope, const union w
 	for (unsigned int net = 24; net >= 16; net -= 8) {
 		if (!has_hints(&lpm->scope[scope], net))
 			continue;
-		weir_prefetch(table_at16(&lpm->v4, key_of_hint(scope, host, net)));
+		weir_prefetch(weir_table_at16(&lpm->v4, key_of_hint(scope, host, net)));
 		lens &= ~lengths_below(net);
 	}
 	for (; lens != 0; lens &= lens - 1)
-		weir_prefetch(table_at16(&lpm->v4, key_of4(scope, host,
-							   (unsigned int)__builtin_ctzll(lens))));
+		weir_prefetch(
+			weir_table_at16(&lpm->v4,
+					key_of4(scope, host, (unsigned int)__builtin_ctzll(lens))));
 }
 
 static uint32_t find6(const struct weir_lpm *lpm, uint32_t scope, const union weir_ip *ip,
@@ -235,7 +234,7 @@ static uint32_t find6(const struct weir_lpm *lpm, uint32_t scope, const union we
 			uint64_t key[3], value;
 
 			key6(scope, word * 64 + bit, &masked, key);
-			value = table_get32(&lpm->v6, key);
+			value = weir_table_get32(&lpm->v6, key);
 			if (value != 0)
 				return (uint32_t)(value - 1);
 			left ^= UINT64_C(1) << bit % 64;

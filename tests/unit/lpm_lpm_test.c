@@ -188,5 +188,5 @@ int main(int argc, char **argv)
 	};
 
 	vectors = argc > 1 ? argv[1] : "tests/data/lpm.txt";
-	return weir_test_main("meta/lpm", tests);
+	return weir_test_main("lpm/lpm", tests);
 }
