@@ -162,7 +162,7 @@ static struct base *base_create(const struct weir_meta_builder *b)
 		return NULL;
 	atomic_init(&base->users, 1);
 	base->agent = b->agent;
-	weir_meta_observe_table_init(&base->observe, b->agent.type);
+	weir_meta_observe_table_init(&base->observe, &b->agent);
 	if (b->out_of_memory || local_init(&base->local, b) < 0 ||
 	    weir_meta_layer_init(&base->layer, b, &base->local) < 0 || cidrs_init(base, b) < 0 ||
 	    segments_init(base, b) < 0 || peers_init(base, b) < 0 || tap_types_init(base, b) < 0) {

@@ -8,9 +8,6 @@
  */
 #include "meta_priv.h"
 
-#define CLOUD_NETWORK 3
-#define MAC_MULTICAST (UINT64_C(1) << 40)
-
 static bool is_zero(const union weir_ip *ip)
 {
 	return (ip->q[0] | ip->q[1]) == 0;
@@ -257,29 +254,6 @@ static void real_ip(const struct work *w, unsigned int side)
 	e->real_ip = info->ip[family];
 }
 
-static void point(const struct work *w)
-{
-	const struct weir_meta_query *q = w->q;
-	const uint16_t shared = weir_meta_observe_shared(w->is_cloud,
-							 w->m->base->agent.gateway_traffic, q->tier,
-							 q->tunnel_type);
-	uint16_t is[2];
-
-	for (unsigned int side = 0; side < 2; side++) {
-		const struct weir_meta_end *e = &w->label->end[side];
-
-		is[side] = (uint16_t)(shared | (e->l2_end ? L2 : 0) | (e->l3_end ? L3 : 0) |
-				      (e->is_local_mac ? LOCAL_MAC : 0) |
-				      (e->is_local_ip ? LOCAL_IP : 0) |
-				      (e->l3_vpc == WEIR_VPC_INTERNET ? INTERNET : 0));
-	}
-	is[WEIR_SRC] |= UNICAST;
-	is[WEIR_DST] |= (q->mac[WEIR_DST] & MAC_MULTICAST) == 0 ? UNICAST : 0;
-	w->label->observation_point = weir_meta_observe(&w->m->base->observe, is,
-							q->mac[WEIR_SRC] == q->mac[WEIR_DST],
-							w->label->observation);
-}
-
 /*
  * Where the row of an address is. (A function that does nothing but prefetch is one without effect to
  * GCC, which leaves its calls out.)
@@ -341,10 +315,10 @@ static inline void usual_end(const struct work *w, unsigned int side)
 static inline void begin(struct work *w)
 {
 	const struct weir_meta_query *q = w->q;
-	const bool is_plain = q->network_type == CLOUD_NETWORK && q->tunnel_id == 0 &&
+	const bool is_plain = q->network_type == NETWORK_CLOUD && q->tunnel_id == 0 &&
 			      q->mac[WEIR_SRC] != q->mac[WEIR_DST];
 
-	w->is_cloud = q->network_type == CLOUD_NETWORK;
+	w->is_cloud = q->network_type == NETWORK_CLOUD;
 	w->is_loopback = is_loopback(&q->ip[WEIR_SRC], q->is_ipv6);
 	for (unsigned int side = 0; side < 2; side++) {
 		w->address[side] = address_row(w, side);
@@ -379,7 +353,7 @@ static void finish(const struct work *w)
 	for (unsigned int side = 0; w->q->has_ip && side < 2; side++)
 		if (w->label->end[side].is_vip)
 			real_ip(w, side);
-	point(w);
+	weir_meta_observe(&w->m->base->observe, w->q, w->label);
 }
 
 void weir_meta_label_burst(const struct weir_meta *m, const struct weir_meta_query *queries,

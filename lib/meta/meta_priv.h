@@ -9,7 +9,9 @@
 #include <stdatomic.h>
 
 #define MODE_ANALYZER 2
+#define NETWORK_CLOUD 3
 #define MAC_MASK      ((UINT64_C(1) << 48) - 1)
+#define MAC_MULTICAST (UINT64_C(1) << 40)
 #define VLAN_IDS      4097
 
 struct address {
@@ -103,21 +105,18 @@ enum condition {
 };
 #define CONDITIONS (1 << 11)
 
-/* The rows for one type of agent, by condition: as source, as destination. */
+/* The rows for one agent, by condition: as source, as destination. */
 struct observe_table {
 	uint8_t point[CONDITIONS][2];
+	uint16_t always;  /* conditions of every side */
 	bool knows_local; /* workloads and pods see traffic of a machine with itself */
 };
 
-void weir_meta_observe_table_init(struct observe_table *t, uint8_t agent_type);
+void weir_meta_observe_table_init(struct observe_table *t, const struct weir_meta_agent *a);
 
-/* `is` are the sides' conditions; see weir_observation_point(). */
-uint8_t weir_meta_observe(const struct observe_table *t, const uint16_t is[2], bool is_same_mac,
-			  uint8_t by[2]);
-
-/* Conditions both sides share. */
-uint16_t weir_meta_observe_shared(bool is_cloud, bool gateway_traffic, uint8_t tier,
-				  uint8_t tunnel_type);
+/* Where the flow of these ends was seen: the label's points. Spec: data plane, 1.8. */
+void weir_meta_observe(const struct observe_table *t, const struct weir_meta_query *q,
+		       struct weir_meta_label *label);
 
 struct peer_range {
 	uint32_t first, count;

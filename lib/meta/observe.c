@@ -47,23 +47,33 @@ static uint8_t seen_by(unsigned int agent, unsigned int is, unsigned int side)
 	return NONE;
 }
 
-static unsigned int agent_bit(uint8_t type)
+void weir_meta_observe_table_init(struct observe_table *t, const struct weir_meta_agent *a)
 {
-	return type < 16 ? 1u << type : 0;
-}
+	const unsigned int agent = a->type < 16 ? 1u << a->type : 0;
 
-void weir_meta_observe_table_init(struct observe_table *t, uint8_t agent_type)
-{
-	const unsigned int agent = agent_bit(agent_type);
-
+	t->always = a->gateway_traffic ? GATEWAY : 0;
 	t->knows_local = (agent & (WORKLOAD | POD)) != 0;
 	for (unsigned int is = 0; is < CONDITIONS; is++)
 		for (unsigned int side = 0; side < 2; side++)
 			t->point[is][side] = seen_by(agent, is, side);
 }
 
+/* Conditions both sides share. */
+static unsigned int shared(const struct observe_table *t, const struct weir_meta_query *q)
+{
+	return t->always | (q->network_type == NETWORK_CLOUD ? CLOUD : 0) |
+	       (q->tier > 0 ? TIER : 0) | (q->tunnel_type == WEIR_TUNNEL_IPIP ? IPIP : 0) |
+	       (q->tunnel_type == WEIR_TUNNEL_TENCENT_GRE ? TENCENT : 0);
+}
+
+static unsigned int own(const struct weir_meta_end *e)
+{
+	return (e->l2_end ? L2 : 0) | (e->l3_end ? L3 : 0) | (e->is_local_mac ? LOCAL_MAC : 0) |
+	       (e->is_local_ip ? LOCAL_IP : 0) | (e->l3_vpc == WEIR_VPC_INTERNET ? INTERNET : 0);
+}
+
 /* Of two in the cloud one holds: the interface's own, the near one, the local machine's. */
-static void settle(const uint16_t is[2], uint8_t by[2])
+static void settle(const unsigned int is[2], uint8_t by[2])
 {
 	const bool src_own = by[WEIR_SRC] == C, dst_own = by[WEIR_DST] == S;
 	const bool src_near = src_own || (is[WEIR_SRC] & L2) != 0;
@@ -80,7 +90,7 @@ static void settle(const uint16_t is[2], uint8_t by[2])
 		by[WEIR_SRC] = NONE;
 }
 
-static uint8_t choose(const uint16_t is[2], uint8_t by[2])
+static uint8_t choose(const unsigned int is[2], uint8_t by[2])
 {
 	if (by[WEIR_SRC] == NONE || by[WEIR_DST] == NONE)
 		return by[WEIR_SRC] | by[WEIR_DST];
@@ -96,44 +106,21 @@ static uint8_t local(uint8_t by[2])
 	return LOCAL;
 }
 
-uint8_t weir_meta_observe(const struct observe_table *t, const uint16_t is[2], bool is_same_mac,
-			  uint8_t by[2])
+void weir_meta_observe(const struct observe_table *t, const struct weir_meta_query *q,
+		       struct weir_meta_label *label)
 {
-	if (weir_unlikely(is_same_mac) && t->knows_local)
-		return local(by);
+	const bool is_unicast = (q->mac[WEIR_DST] & MAC_MULTICAST) == 0;
+	const unsigned int both = shared(t, q);
+	const unsigned int is[2] = { both | own(&label->end[WEIR_SRC]) | UNICAST,
+				     both | own(&label->end[WEIR_DST]) |
+					     (is_unicast ? UNICAST : 0) };
+	uint8_t *by = label->observation;
+
+	if (weir_unlikely(q->mac[WEIR_SRC] == q->mac[WEIR_DST]) && t->knows_local) {
+		label->observation_point = local(by);
+		return;
+	}
 	by[WEIR_SRC] = t->point[is[WEIR_SRC]][WEIR_SRC];
 	by[WEIR_DST] = t->point[is[WEIR_DST]][WEIR_DST];
-	return choose(is, by);
-}
-
-uint16_t weir_meta_observe_shared(bool is_cloud, bool gateway_traffic, uint8_t tier,
-				  uint8_t tunnel_type)
-{
-	return (uint16_t)((is_cloud ? CLOUD : 0) | (gateway_traffic ? GATEWAY : 0) |
-			  (tier > 0 ? TIER : 0) | (tunnel_type == WEIR_TUNNEL_IPIP ? IPIP : 0) |
-			  (tunnel_type == WEIR_TUNNEL_TENCENT_GRE ? TENCENT : 0));
-}
-
-uint8_t weir_observation_point(const struct weir_observer *o, uint8_t by[2])
-{
-	const unsigned int agent = agent_bit(o->agent_type);
-	uint16_t is[2];
-
-	for (unsigned int side = 0; side < 2; side++) {
-		const bool unicast = side == WEIR_SRC || o->is_dst_unicast;
-
-		is[side] = (uint16_t)((o->end[side].l2_end ? L2 : 0) |
-				      (o->end[side].l3_end ? L3 : 0) |
-				      (o->end[side].is_local_mac ? LOCAL_MAC : 0) |
-				      (o->end[side].is_local_ip ? LOCAL_IP : 0) |
-				      (o->end[side].is_internet ? INTERNET : 0) |
-				      (unicast ? UNICAST : 0) |
-				      weir_meta_observe_shared(o->is_cloud, o->gateway_traffic,
-							       o->tier, o->tunnel_type));
-	}
-	if (o->is_same_mac && (agent & (WORKLOAD | POD)))
-		return local(by);
-	for (unsigned int side = 0; side < 2; side++)
-		by[side] = seen_by(agent, is[side], side);
-	return choose(is, by);
+	label->observation_point = choose(is, by);
 }

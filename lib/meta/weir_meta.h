@@ -259,21 +259,4 @@ enum { WEIR_META_SRC_END = 1, WEIR_META_DST_END = 2 };
 void weir_meta_l2_ends_burst(const struct weir_meta *m, const struct weir_pkt *pkts,
 			     uint8_t *l2_end, unsigned int n);
 
-/* What the observation point rules look at: data plane, 1.8. */
-struct weir_observer {
-	uint8_t agent_type; /* enum weir_agent_type */
-	bool gateway_traffic;
-	bool is_cloud;    /* network_type 3 */
-	bool is_same_mac; /* source and destination */
-	bool is_dst_unicast;
-	uint8_t tier;
-	uint8_t tunnel_type; /* enum weir_tunnel_type */
-	struct {
-		bool l2_end, l3_end, is_local_mac, is_local_ip, is_internet;
-	} end[2];
-};
-
-/* `by` as in struct weir_meta_label; returns the point that holds. Pure. */
-uint8_t weir_observation_point(const struct weir_observer *o, uint8_t by[2]);
-
 #endif

@@ -287,12 +287,62 @@ static void test_the_ends_of_an_analyzer(void)
 	weir_meta_destroy(m);
 }
 
+/* Data plane, 1.8: rows of KVM. A machine that is here speaks to one that nobody knows. */
+static void test_a_label_says_where_the_flow_was_seen(void)
+{
+	static const struct {
+		bool turned; /* the machine is the destination */
+		uint8_t tier;
+		uint8_t point;
+	} cases[] = { { false, 0, 1 }, { true, 0, 2 }, { false, 1, 17 }, { true, 1, 18 } };
+	static const char *const macs[] = { "02:00:00:00:00:01" };
+	const struct weir_meta_agent agent = { .type = 1 };
+	struct weir_meta_builder *b = weir_meta_builder_create(&agent);
+	struct weir_meta *m;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+	weir_meta_add_segment(b, WEIR_META_LOCAL,
+			      &(struct weir_meta_segment){ .macs = macs, .mac_count = 1 });
+	weir_meta_add_interface(b, &(struct weir_meta_interface){
+					   .if_type = WEIR_IF_LAN,
+					   .vpc = 5,
+					   .mac = 0x020000000001,
+					   .addresses = &(
+						   struct weir_meta_address){ .ip = "10.0.0.1" },
+					   .address_count = 1 });
+	m = weir_meta_freeze(b, NULL);
+	weir_meta_builder_destroy(b);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	for (unsigned int i = 0; i < WEIR_ARRAY_SIZE(cases); i++) {
+		const unsigned int own = cases[i].turned ? WEIR_DST : WEIR_SRC;
+		struct weir_meta_query q = { .network_type = 3,
+					     .has_ip = true,
+					     .tier = cases[i].tier,
+					     .tunnel_type = cases[i].tier > 0 ? WEIR_TUNNEL_VXLAN
+									      : 0 };
+		struct weir_meta_label label;
+
+		q.mac[own] = 0x020000000001;
+		q.mac[own ^ 1] = 0x020000000009;
+		q.l2_end[own] = 1;
+		memcpy(q.ip[own].b, (const uint8_t[4]){ 10, 0, 0, 1 }, 4);
+		memcpy(q.ip[own ^ 1].b, (const uint8_t[4]){ 10, 0, 0, 9 }, 4);
+		weir_meta_label_burst(m, &q, &label, 1);
+		CU_ASSERT_EQUAL(label.observation_point, cases[i].point);
+		CU_ASSERT_EQUAL(label.observation[own], cases[i].point);
+		CU_ASSERT_EQUAL(label.observation[own ^ 1], 0);
+	}
+	weir_meta_destroy(m);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
 		{ "labels are those of the specification",
 		  test_labels_are_those_of_the_specification },
 		{ "the ends of an analyzer", test_the_ends_of_an_analyzer },
+		{ "a label says where the flow was seen",
+		  test_a_label_says_where_the_flow_was_seen },
 		CU_TEST_INFO_NULL,
 	};
 

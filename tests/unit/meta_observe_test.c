@@ -3,10 +3,23 @@
  * Every combination of conditions, for every type of agent, against the table of data plane 1.8 written
  * as sentences instead of rows.
  */
+#include "meta_priv.h"
 #include "weir_test.h"
 
-#include <weir_meta.h>
+/* What a flow is, whoever of its ends is asked. */
+struct observer {
+	uint8_t agent_type; /* enum weir_agent_type */
+	bool gateway_traffic;
+	bool is_cloud; /* network_type 3 */
+	bool is_dst_unicast;
+	uint8_t tier;
+	uint8_t tunnel_type; /* enum weir_tunnel_type */
+	struct {
+		bool l2_end, l3_end, is_local_mac, is_local_ip, is_internet;
+	} end[2];
+};
 
+/* One of them. */
 struct seen {
 	bool l2, l3, local_mac, local_ip, internet, unicast;
 };
@@ -18,7 +31,7 @@ static const char *text(const char *const pair[2], unsigned int side)
 
 #define BOTH(src, dst) text((const char *const[2]){ src, dst }, side)
 
-static const char *analyzer(const struct weir_observer *o, const struct seen *s, unsigned int side)
+static const char *analyzer(const struct observer *o, const struct seen *s, unsigned int side)
 {
 	if (!o->is_cloud)
 		return s->internet ? "" : BOTH("c", "s");
@@ -27,7 +40,7 @@ static const char *analyzer(const struct weir_observer *o, const struct seen *s,
 	return o->gateway_traffic ? BOTH("s-gw", "c-gw") : BOTH("c", "s");
 }
 
-static const char *pod(const struct weir_observer *o, const struct seen *s, unsigned int side)
+static const char *pod(const struct observer *o, const struct seen *s, unsigned int side)
 {
 	const bool inside = s->local_ip || o->tier > 0;
 
@@ -40,7 +53,7 @@ static const char *pod(const struct weir_observer *o, const struct seen *s, unsi
 	return s->l3 || inside ? BOTH("c-nd", "s-nd") : "";
 }
 
-static const char *kvm_l2(const struct weir_observer *o, const struct seen *s, unsigned int side)
+static const char *kvm_l2(const struct observer *o, const struct seen *s, unsigned int side)
 {
 	const bool tunnel = o->tier > 0;
 
@@ -57,7 +70,7 @@ static const char *kvm_l2(const struct weir_observer *o, const struct seen *s, u
 	return tunnel && o->tunnel_type == WEIR_TUNNEL_TENCENT_GRE ? BOTH("c-hv", "s-hv") : "";
 }
 
-static const char *kvm(const struct weir_observer *o, const struct seen *s, unsigned int side)
+static const char *kvm(const struct observer *o, const struct seen *s, unsigned int side)
 {
 	if (o->gateway_traffic)
 		return s->l2 ? BOTH("s-gw", "c-gw") : "";
@@ -70,7 +83,7 @@ static const char *kvm(const struct weir_observer *o, const struct seen *s, unsi
 	return BOTH("s-gw-hv", "c-gw-hv");
 }
 
-static const char *expected(const struct weir_observer *o, const struct seen *s, unsigned int side)
+static const char *expected(const struct observer *o, const struct seen *s, unsigned int side)
 {
 	switch (o->agent_type) {
 	case 6:
@@ -116,19 +129,19 @@ static uint8_t number(const char *name)
 	return UINT8_MAX;
 }
 
-static struct weir_observer observer(unsigned int agent, unsigned int bits)
+static struct observer observer(unsigned int agent, bool gateway_traffic, unsigned int bits)
 {
 	static const uint8_t tunnels[] = { WEIR_TUNNEL_NONE, WEIR_TUNNEL_VXLAN, WEIR_TUNNEL_IPIP,
 					   WEIR_TUNNEL_TENCENT_GRE };
-	struct weir_observer o = { .agent_type = (uint8_t)agent,
-				   .gateway_traffic = bits & 1,
-				   .is_cloud = bits >> 1 & 1,
-				   .is_dst_unicast = bits >> 2 & 1,
-				   .tunnel_type = tunnels[bits >> 3 & 3] };
+	struct observer o = { .agent_type = (uint8_t)agent,
+			      .gateway_traffic = gateway_traffic,
+			      .is_cloud = bits & 1,
+			      .is_dst_unicast = bits >> 1 & 1,
+			      .tunnel_type = tunnels[bits >> 2 & 3] };
 
 	o.tier = o.tunnel_type != WEIR_TUNNEL_NONE;
 	for (unsigned int side = 0; side < 2; side++) {
-		const unsigned int own = bits >> (5 + 5 * side);
+		const unsigned int own = bits >> (4 + 5 * side);
 
 		o.end[side].l2_end = own & 1;
 		o.end[side].l3_end = own >> 1 & 1;
@@ -139,8 +152,44 @@ static struct weir_observer observer(unsigned int agent, unsigned int bits)
 	return o;
 }
 
+static struct observe_table table_of(unsigned int agent, bool gateway_traffic)
+{
+	const struct weir_meta_agent a = { .type = (uint8_t)agent,
+					   .gateway_traffic = gateway_traffic };
+	struct observe_table t;
+
+	weir_meta_observe_table_init(&t, &a);
+	return t;
+}
+
+/* The point of a flow labelled so. */
+static uint8_t point_of(const struct observe_table *t, const struct observer *o, bool is_same_mac,
+			uint8_t by[2])
+{
+	const uint64_t multicast = o->is_dst_unicast ? 0 : UINT64_C(0x010000000000);
+	const struct weir_meta_query q = {
+		.mac = { 1, multicast | (is_same_mac ? 1 : 2) },
+		.network_type = o->is_cloud ? 3 : 4,
+		.tier = o->tier,
+		.tunnel_type = o->tunnel_type,
+	};
+	struct weir_meta_label label = { 0 };
+
+	for (unsigned int side = 0; side < 2; side++)
+		label.end[side] = (struct weir_meta_end){
+			.l2_end = o->end[side].l2_end,
+			.l3_end = o->end[side].l3_end,
+			.is_local_mac = o->end[side].is_local_mac,
+			.is_local_ip = o->end[side].is_local_ip,
+			.l3_vpc = o->end[side].is_internet ? WEIR_VPC_INTERNET : 5,
+		};
+	weir_meta_observe(t, &q, &label);
+	memcpy(by, label.observation, 2);
+	return label.observation_point;
+}
+
 /* The notes below the table. */
-static void choose(const struct weir_observer *o, const char *by[2])
+static void choose(const struct observer *o, const char *by[2])
 {
 	if (by[0][0] == '\0' || by[1][0] == '\0' || !o->is_cloud)
 		return;
@@ -154,29 +203,39 @@ static void choose(const struct weir_observer *o, const char *by[2])
 		by[0] = "";
 }
 
+static void check(const struct observe_table *t, const struct observer *o)
+{
+	const char *want[2];
+	uint8_t got[2], one;
+
+	for (unsigned int side = 0; side < 2; side++) {
+		const struct seen s = { .l2 = o->end[side].l2_end,
+					.l3 = o->end[side].l3_end,
+					.local_mac = o->end[side].is_local_mac,
+					.local_ip = o->end[side].is_local_ip,
+					.internet = o->end[side].is_internet,
+					.unicast = side == 0 || o->is_dst_unicast };
+
+		want[side] = expected(o, &s, side);
+	}
+	choose(o, want);
+	one = point_of(t, o, false, got);
+	if (got[0] != number(want[0]) || got[1] != number(want[1]) ||
+	    one != (got[0] != 0 && got[1] != 0 ? 0 : got[0] + got[1]))
+		CU_FAIL_FATAL("another point");
+}
+
 static void test_every_combination_is_as_the_table_says(void)
 {
 	for (unsigned int agent = 0; agent < 20; agent++)
-		for (unsigned int bits = 0; bits < 1u << 15; bits++) {
-			const struct weir_observer o = observer(agent, bits);
-			const char *want[2];
-			uint8_t got[2], one;
+		for (unsigned int gateway = 0; gateway < 2; gateway++) {
+			const struct observe_table t = table_of(agent, gateway);
 
-			for (unsigned int side = 0; side < 2; side++) {
-				const struct seen s = { .l2 = o.end[side].l2_end,
-							.l3 = o.end[side].l3_end,
-							.local_mac = o.end[side].is_local_mac,
-							.local_ip = o.end[side].is_local_ip,
-							.internet = o.end[side].is_internet,
-							.unicast = side == 0 || o.is_dst_unicast };
+			for (unsigned int bits = 0; bits < 1u << 14; bits++) {
+				const struct observer o = observer(agent, gateway, bits);
 
-				want[side] = expected(&o, &s, side);
+				check(&t, &o);
 			}
-			choose(&o, want);
-			one = weir_observation_point(&o, got);
-			if (got[0] != number(want[0]) || got[1] != number(want[1]) ||
-			    one != (got[0] != 0 && got[1] != 0 ? 0 : got[0] + got[1]))
-				CU_FAIL_FATAL("another point");
 		}
 }
 
@@ -187,10 +246,11 @@ static void test_traffic_to_itself_is_local_to_workloads(void)
 	for (unsigned int agent = 0; agent < 20; agent++) {
 		const bool is_workload = agent == 3 || agent == 5 || agent == 7 || agent == 8 ||
 					 agent == 12;
-		struct weir_observer o = observer(agent, 0);
+		const struct observe_table t = table_of(agent, false);
+		struct observer o = observer(agent, false, 0);
 
-		o.is_same_mac = true;
-		CU_ASSERT_EQUAL(weir_observation_point(&o, by), is_workload ? 4 : 0);
+		o.is_dst_unicast = true;
+		CU_ASSERT_EQUAL(point_of(&t, &o, true, by), is_workload ? 4 : 0);
 		if (is_workload) {
 			CU_ASSERT_EQUAL(by[0], 0);
 			CU_ASSERT_EQUAL(by[1], 4);
@@ -200,14 +260,15 @@ static void test_traffic_to_itself_is_local_to_workloads(void)
 
 static void test_both_sides_of_a_physical_network_stay(void)
 {
-	struct weir_observer o = { .agent_type = WEIR_AGENT_DEDICATED_PHYSICAL_MACHINE };
+	const struct observe_table t = table_of(WEIR_AGENT_DEDICATED_PHYSICAL_MACHINE, false);
+	struct observer o = { 0 };
 	uint8_t by[2];
 
-	CU_ASSERT_EQUAL(weir_observation_point(&o, by), 0);
+	CU_ASSERT_EQUAL(point_of(&t, &o, false, by), 0);
 	CU_ASSERT_EQUAL(by[0], 1);
 	CU_ASSERT_EQUAL(by[1], 2);
 	o.end[1].is_internet = true;
-	CU_ASSERT_EQUAL(weir_observation_point(&o, by), 1);
+	CU_ASSERT_EQUAL(point_of(&t, &o, false, by), 1);
 }
 
 int main(void)
