@@ -116,6 +116,20 @@ bool rpc_target_is_whole(const char *target);                     /* has a port,
 int rpc_address_check(const char *address, struct weir_err *err); /* one to listen at? */
 int rpc_address_why(const char *address, struct weir_err *err);   /* why it cannot be listened at */
 
+/* peers.c: who has how many calls open */
+struct rpc_peer {
+	LIST_ENTRY(rpc_peer) entry;
+	unsigned int calls;
+	char address[]; /* as gRPC writes it, without the port */
+};
+LIST_HEAD(rpc_peers, rpc_peer);
+#define RPC_PEERS 1024 /* lists, by a hash of the address */
+
+/* One more call of `peer` (gRPC's name of the other end), unless it has `most`: NULL. */
+struct rpc_peer *rpc_peer_get(struct rpc_peers peers[RPC_PEERS], const char *peer,
+			      unsigned int most);
+void rpc_peer_put(struct rpc_peer *p); /* one less; NULL is fine */
+
 /* server.c, for stream.c */
 struct weir_rpc_server {
 	struct weir_rpc *rpc;
@@ -129,6 +143,9 @@ struct weir_rpc_server {
 	void (*gone)(void *user);
 	void *gone_user;
 	void *user;
+	unsigned int calls_max, peer_calls_max;
+	struct weir_rpc_counts n;
+	struct rpc_peers peers[RPC_PEERS];
 	unsigned int n_listens;
 	struct rpc_identity **ids; /* one a listen; NULL: cleartext */
 	uint16_t *ports;
@@ -139,6 +156,7 @@ void rpc_server_cancel(struct weir_rpc_server *s);
 struct weir_rpc_stream {
 	struct weir_rpc_server *server;
 	LIST_ENTRY(weir_rpc_stream) entry;
+	struct rpc_peer *peer;                /* NULL: it was not admitted */
 	const struct weir_rpc_method *method; /* NULL: of no method we know */
 	grpc_call *call;
 	grpc_metadata_array head;

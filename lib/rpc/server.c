@@ -17,6 +17,8 @@
 #define RECEIVE_MAX_BYTES ((size_t)100 << 20)
 #define QUOTA_BYTES       ((size_t)512 << 20)
 #define STREAMS_MAX       200
+#define CALLS_MAX         20000
+#define PEER_CALLS_MAX    5000
 #define KEEPALIVE_MS      30000
 #define KEEPALIVE_WAIT_MS 10000
 #define PING_MIN_MS       500 /* of clients: ours may be told to ping every second */
@@ -211,6 +213,8 @@ struct weir_rpc_server *weir_rpc_server_start(struct weir_rpc *rpc,
 		return NULL;
 	}
 	s->user = serve->user;
+	s->calls_max = serve->calls_max != 0 ? serve->calls_max : CALLS_MAX;
+	s->peer_calls_max = serve->peer_calls_max != 0 ? serve->peer_calls_max : PEER_CALLS_MAX;
 	s->down.run = on_down;
 	s->pending = 1; /* `down` */
 	s->server = create(serve);
@@ -241,6 +245,11 @@ struct weir_rpc_server *weir_rpc_server_start(struct weir_rpc *rpc,
 uint16_t weir_rpc_server_port(const struct weir_rpc_server *s, unsigned int i)
 {
 	return s->ports[i];
+}
+
+void weir_rpc_server_counts(const struct weir_rpc_server *s, struct weir_rpc_counts *to)
+{
+	*to = s->n;
 }
 
 void rpc_server_cancel(struct weir_rpc_server *s)

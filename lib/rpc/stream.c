@@ -5,6 +5,8 @@
  */
 #include "rpc_priv.h"
 
+#include <stdio.h>
+
 static void batch(struct weir_rpc_stream *st, const grpc_op *ops, size_t n, struct rpc_tag *tag)
 {
 	grpc_call_error rc = grpc_call_start_batch(st->call, ops, n, tag, NULL);
@@ -33,6 +35,8 @@ static void put(struct weir_rpc_stream *st)
 	if (--st->flying > 0)
 		return;
 	LIST_REMOVE(st, entry);
+	s->n.calls -= st->peer != NULL;
+	rpc_peer_put(st->peer);
 	rpc_stream_destroy(st);
 	rpc_server_put(s);
 }
@@ -129,6 +133,12 @@ static void on_close(struct rpc_tag *tag, bool ok)
 	put(st);
 }
 
+static void refuse(struct weir_rpc_stream *st, uint64_t *count, int status, const char *why)
+{
+	++*count;
+	weir_rpc_stream_finish(st, status, why);
+}
+
 static ProtobufCMessage *unpack(struct weir_rpc_stream *st)
 {
 	struct rpc_refusal refusal;
@@ -138,7 +148,7 @@ static ProtobufCMessage *unpack(struct weir_rpc_stream *st)
 	grpc_byte_buffer_destroy(st->in);
 	st->in = NULL;
 	if (m == NULL)
-		weir_rpc_stream_finish(st, refusal.status, refusal.why);
+		refuse(st, &st->server->n.refused_message, refusal.status, refusal.why);
 	return m;
 }
 
@@ -187,10 +197,51 @@ static void open(struct weir_rpc_stream *st)
 			return;
 	}
 	st->opened = true;
+	st->server->n.served++;
 	st->method->open(st, m);
 	weir_rpc_message_free(m);
 	if (st->method->sends)
 		read_next(st);
+}
+
+/* Is there a place for one more call, and one of this peer? */
+static bool admit(struct weir_rpc_stream *st)
+{
+	struct weir_rpc_server *s = st->server;
+	char why[128], *peer;
+
+	if (s->n.calls == s->calls_max) {
+		snprintf(why, sizeof(why), "%u calls are open here, no more are taken", s->n.calls);
+		refuse(st, &s->n.refused_full, WEIR_RPC_RESOURCE_EXHAUSTED, why);
+		return false;
+	}
+	peer = grpc_call_get_peer(st->call);
+	st->peer = rpc_peer_get(s->peers, peer, s->peer_calls_max);
+	gpr_free(peer);
+	if (st->peer == NULL) {
+		snprintf(why, sizeof(why),
+			 "%u calls of your address are open here, no more are taken",
+			 s->peer_calls_max);
+		refuse(st, &s->n.refused_peer, WEIR_RPC_RESOURCE_EXHAUSTED, why);
+		return false;
+	}
+	s->n.calls++;
+	return true;
+}
+
+/* A call came. */
+static void begin(struct weir_rpc_stream *st)
+{
+	struct weir_rpc_counts *n = &st->server->n;
+
+	if (st->method == NULL)
+		refuse(st, &n->unknown, WEIR_RPC_UNIMPLEMENTED, "no such method");
+	else if (st->server->stopping)
+		weir_rpc_stream_finish(st, WEIR_RPC_UNAVAILABLE, "the server stops");
+	else if (!st->method->sends && st->in == NULL) /* none, cut short, or over the limit */
+		refuse(st, &n->refused_message, WEIR_RPC_INVALID_ARGUMENT, "no request");
+	else if (admit(st))
+		open(st);
 }
 
 void rpc_stream_serve(struct weir_rpc_stream *st)
@@ -202,14 +253,7 @@ void rpc_stream_serve(struct weir_rpc_stream *st)
 	LIST_INSERT_HEAD(&st->server->streams, st, entry);
 	st->flying++; /* this function's */
 	batch(st, &over, 1, &st->close);
-	if (st->method == NULL)
-		weir_rpc_stream_finish(st, WEIR_RPC_UNIMPLEMENTED, "no such method");
-	else if (st->server->stopping)
-		weir_rpc_stream_finish(st, WEIR_RPC_UNAVAILABLE, "the server stops");
-	else if (!st->method->sends && st->in == NULL) /* none, cut short, or over the limit */
-		weir_rpc_stream_finish(st, WEIR_RPC_INVALID_ARGUMENT, "no request");
-	else
-		open(st);
+	begin(st);
 	put(st);
 }
 

@@ -106,7 +106,7 @@ struct weir_rpc_request {
 	const ProtobufCMessage
 		*message; /* packed before start returns; NULL: none yet (`sends` only) */
 	const ProtobufCMessageDescriptor *answer;
-	size_t budget_bytes; /* memory an unpacked answer may take; 0 = 64 MiB */
+	size_t budget_bytes; /* memory for unpacking an answer: weir_rpc_message_unpack(); 0 = 64 MiB */
 	int timeout_ms;      /* of the whole call; negative: no end (a Push) */
 	bool streams;        /* any number of answers come; else it is one, and OK means it came */
 	bool sends;          /* we go on sending: weir_rpc_call_send() */
@@ -141,7 +141,7 @@ void weir_rpc_call_cancel(struct weir_rpc_call *call);
 struct weir_rpc_method {
 	const char *path; /* "/agent.Synchronizer/Sync" */
 	const ProtobufCMessageDescriptor *request;
-	size_t budget_bytes; /* memory an unpacked request may take; 0 = 64 MiB */
+	size_t budget_bytes; /* memory for unpacking a request: weir_rpc_message_unpack(); 0 = 64 MiB */
 	bool sends;          /* the client sends any number of messages: `message_in` has them */
 	bool endless; /* has no end of its own (a Push): a server that stops ends it at once */
 
@@ -177,12 +177,17 @@ struct weir_rpc_serve {
 	size_t receive_max_bytes;       /* of a message; 0 = 100 MiB */
 	size_t quota_bytes;             /* memory of all connections together, about; 0 = 512 MiB */
 	unsigned int streams_max;       /* calls at once on one connection, others wait; 0 = 200 */
+	unsigned int calls_max;         /* calls at once, of all; 0 = 20000 */
+	unsigned int peer_calls_max;    /* of them, of one address, whatever its port; 0 = 5000 */
 	unsigned int keepalive_ms;      /* a ping after this long without a byte; 0 = 30 s */
 	unsigned int keepalive_wait_ms; /* for its answer; 0 = 10 s */
 };
 
 /*
- * Listen and serve. NULL with `err` set: EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL for an address that is none,
+ * Listen and serve. A call over `calls_max` or `peer_calls_max` never comes to `open`: it is ended with
+ * RESOURCE_EXHAUSTED, which names the number, and counted; those that are open go on.
+ *
+ * NULL with `err` set: EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL for an address that is none,
  * or a certificate that is refused; then nothing was started.
  */
 struct weir_rpc_server *weir_rpc_server_start(struct weir_rpc *rpc,
@@ -191,6 +196,17 @@ struct weir_rpc_server *weir_rpc_server_start(struct weir_rpc *rpc,
 
 /* The port of `listens[i]`: of use when port 0 was asked for. */
 uint16_t weir_rpc_server_port(const struct weir_rpc_server *server, unsigned int i);
+
+/* How a server does. */
+struct weir_rpc_counts {
+	unsigned int calls;       /* now */
+	uint64_t served;          /* came to `open` */
+	uint64_t refused_full;    /* for `calls_max` */
+	uint64_t refused_peer;    /* for `peer_calls_max` */
+	uint64_t refused_message; /* none, not decodable, over its budget, compressed */
+	uint64_t unknown;         /* of no method in the table */
+};
+void weir_rpc_server_counts(const struct weir_rpc_server *server, struct weir_rpc_counts *to);
 
 /*
  * Take no more calls, end `endless` ones with UNAVAILABLE, give the others `grace_ms`, cancel what is left.
@@ -226,7 +242,9 @@ const char *weir_rpc_stream_identity(struct weir_rpc_stream *st);
 /* ---- messages in bytes ---- */
 
 /*
- * Unpack `n` bytes, taking `budget_bytes` of memory at most. Free it with weir_rpc_message_free(). NULL with
+ * Unpack `n` bytes, taking `budget_bytes` of memory at most. That is all that is held at any time: the message, 16
+ * bytes for each of its parts, and lists of fields that are needed only meanwhile, so that one which would just fit
+ * afterwards is refused; none that takes more is ever taken. Free it with weir_rpc_message_free(). NULL with
  * `err` set: EBADMSG, it is no such message; ENOMEM, it is over the budget. Any thread.
  */
 ProtobufCMessage *weir_rpc_message_unpack(const ProtobufCMessageDescriptor *type,

@@ -128,6 +128,104 @@ static void test_calls_over_the_number_of_a_connection_wait_and_none_fails(void)
 	end();
 }
 
+static unsigned int over_here(const struct went *w, unsigned int n, const char *why)
+{
+	unsigned int found = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		found += w[i].ends == 1 && w[i].status == WEIR_RPC_RESOURCE_EXHAUSTED &&
+			 strstr(w[i].why, why) != NULL;
+	return found;
+}
+
+static void begin_limited(unsigned int calls_max, unsigned int peer_calls_max)
+{
+	const struct weir_rpc_listen at[] = { { .address = "127.0.0.1:0" },
+					      { .address = "[::1]:0" } };
+	const struct weir_rpc_serve conf = {
+		.listens = at,
+		.n_listens = WEIR_ARRAY_SIZE(at),
+		.methods = table,
+		.n_methods = WEIR_ARRAY_SIZE(table),
+		.calls_max = calls_max,
+		.peer_calls_max = peer_calls_max,
+	};
+	struct weir_err err = { 0 };
+
+	n_all = 0;
+	begin();
+	server = weir_rpc_server_start(rpc, &conf, &err);
+	if (server == NULL)
+		printf("%s\n", err.msg);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(server);
+}
+
+static void wait_refused(const struct went *w, unsigned int n, unsigned int wanted, const char *why)
+{
+	for (int i = 0; i < 100 && over_here(w, n, why) < wanted; i++)
+		run_ms(50);
+	CU_ASSERT_EQUAL(over_here(w, n, why), wanted);
+}
+
+/* From two connections: the number is of the server. */
+static void
+test_calls_over_the_number_of_a_server_are_refused_and_a_place_that_is_free_again_is_given(void)
+{
+	Agent__SyncRequest rq = AGENT__SYNC_REQUEST__INIT;
+	struct weir_rpc_call *calls[12];
+	struct weir_rpc_counts n;
+	struct weir_rpc_channel *ch[2];
+	struct went w[12] = { 0 };
+
+	begin_limited(8, 100);
+	ch[0] = dial();
+	ch[1] = dial();
+	for (int i = 0; i < 12; i++)
+		calls[i] = call(ch[i % 2], PUSH, &rq.base, -1, &w[i]);
+	wait_refused(w, 12, 4, "8 calls are open here, no more are taken");
+	weir_rpc_server_counts(server, &n);
+	CU_ASSERT_EQUAL(n_all, 8);
+	CU_ASSERT_EQUAL(n.calls, 8);
+	CU_ASSERT_EQUAL(n.served, 8);
+	CU_ASSERT_EQUAL(n.refused_full, 4);
+	CU_ASSERT_EQUAL(n.refused_peer, 0);
+	for (int i = 0; i < 12; i++) /* one leaves */
+		if (w[i].ends == 0) {
+			weir_rpc_call_cancel(calls[i]);
+			break;
+		}
+	CU_ASSERT_TRUE(run_until(&closed, 1));
+	run_ms(50);
+	CU_ASSERT_EQUAL(sync_once(ch[0], 0).status, WEIR_RPC_OK);
+	end();
+}
+
+static void test_who_has_too_many_calls_takes_no_place_of_another_address(void)
+{
+	Agent__SyncRequest rq = AGENT__SYNC_REQUEST__INIT;
+	struct weir_rpc_channel *ch[3], *other;
+	struct weir_rpc_peer peer = { 0 };
+	struct weir_rpc_counts n;
+	struct went w[30] = { 0 };
+	char target[64];
+
+	begin_limited(100, 5);
+	for (int i = 0; i < 3; i++)
+		ch[i] = dial();
+	for (int i = 0; i < 30; i++)
+		call(ch[i % 3], PUSH, &rq.base, -1, &w[i]);
+	wait_refused(w, 30, 25, "5 calls of your address are open here");
+	snprintf(target, sizeof(target), "[::1]:%u", weir_rpc_server_port(server, 1));
+	peer.target = target;
+	other = weir_rpc_channel_open(rpc, &peer, NULL);
+	CU_ASSERT_EQUAL(sync_once(other, 0).status, WEIR_RPC_OK);
+	CU_ASSERT_EQUAL(sync_once(ch[0], 0).status, WEIR_RPC_RESOURCE_EXHAUSTED);
+	weir_rpc_server_counts(server, &n);
+	CU_ASSERT_EQUAL(n.refused_peer, 26);
+	CU_ASSERT_EQUAL(n.refused_full, 0);
+	end();
+}
+
 /* Its limit lets 100 MiB through: a message is looked at when it is whole, and it never gets so far. */
 static void test_a_message_larger_than_the_quota_is_refused_and_others_are_served(void)
 {
@@ -159,6 +257,10 @@ int main(void)
 		  test_a_broadcast_reaches_two_thousand_streams_and_a_stop_ends_them },
 		{ "calls over the number of a connection wait, and none fails",
 		  test_calls_over_the_number_of_a_connection_wait_and_none_fails },
+		{ "calls over the number of a server are refused, and a place that is free again is given",
+		  test_calls_over_the_number_of_a_server_are_refused_and_a_place_that_is_free_again_is_given },
+		{ "who has too many calls takes no place of another address",
+		  test_who_has_too_many_calls_takes_no_place_of_another_address },
 		{ "a message larger than the quota is refused, and others are served",
 		  test_a_message_larger_than_the_quota_is_refused_and_others_are_served },
 		CU_TEST_INFO_NULL,

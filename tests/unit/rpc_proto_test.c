@@ -266,6 +266,38 @@ static void test_memory_is_bounded_by_the_budget(void)
 	free(bytes);
 }
 
+/* By one byte: below it nothing is taken, from it on all is, and what is held stays within it. */
+static void test_the_budget_is_exact(void)
+{
+	uint8_t bytes[400];
+	size_t low = 0, high = 1 << 20;
+	struct weir_err err = { 0 };
+
+	for (size_t i = 0; i < sizeof(bytes); i += 4)
+		memcpy(bytes + i, "\x42\x02\x08\x01", 4);
+	while (high - low > 1) {
+		const size_t at = (low + high) / 2;
+		ProtobufCMessage *m = weir_rpc_message_unpack(&agent__sync_response__descriptor,
+							      bytes, sizeof(bytes), at, &err);
+
+		*(m != NULL ? &high : &low) = at;
+		CU_ASSERT_TRUE(m != NULL || err.code == ENOMEM);
+		weir_rpc_message_free(m);
+	}
+	/* 100 containers, the list of them, and the answer itself; then what each block and the decoding take */
+	CU_ASSERT_TRUE(high >= sizeof(Agent__SyncResponse) +
+				       100 * (sizeof(Agent__Container) + sizeof(void *)));
+	CU_ASSERT_TRUE(high <= 100 * 200);
+	for (size_t more = 0; more < 5000; more++) {
+		ProtobufCMessage *m = weir_rpc_message_unpack(&agent__sync_response__descriptor,
+							      bytes, sizeof(bytes), high + more,
+							      &err);
+
+		CU_ASSERT_PTR_NOT_NULL(m);
+		weir_rpc_message_free(m);
+	}
+}
+
 static bool is_cyclic(const ProtobufCMessageDescriptor *type,
 		      const ProtobufCMessageDescriptor *up[64], unsigned int depth)
 {
@@ -318,6 +350,7 @@ int main(void)
 		{ "what nobody knows is skipped", test_what_nobody_knows_is_skipped },
 		{ "every cut is refused, or a message", test_every_cut_is_refused_or_a_message },
 		{ "memory is bounded by the budget", test_memory_is_bounded_by_the_budget },
+		{ "the budget is exact", test_the_budget_is_exact },
 		{ "no message of a service contains itself",
 		  test_no_message_of_a_service_contains_itself },
 		CU_TEST_INFO_NULL,
