@@ -36,7 +36,7 @@ struct weir_collector {
 	struct weir_batch *batch;                 /* being filled; NULL = none */
 	uint64_t batch_since_ns; /* `batch` is known to wait since; 0 = not yet known */
 	uint64_t idle_since_ns;  /* all rings are empty; 0 = not yet known */
-	_Atomic uint64_t taken, handed, held, early, split, throttled; /* collector thread: wo */
+	_Atomic uint64_t taken, held, folded, early, split, throttled; /* collector thread: wo */
 	struct weir_outlet outlets[];
 };
 
@@ -54,7 +54,6 @@ static void hand_over(struct weir_collector *c)
 	c->batch_since_ns = 0;
 	if (b == NULL)
 		return;
-	weir_count(&c->handed, b->n);
 	/* One is our own, until all have it. Relaxed: the queue's lock publishes it. */
 	atomic_store_explicit(&b->refs, c->n_outlets + 1, memory_order_relaxed);
 	for (uint32_t i = 0; i < c->n_outlets; i++)
@@ -166,6 +165,7 @@ static uint32_t drain(struct weir_collector *c, bool *over)
 	weir_count(&c->taken, total);
 	throttle_follow(c);
 	set(&c->held, held(c));
+	set(&c->folded, weir_folder_folded(c->folder));
 	set(&c->early, weir_folder_early(c->folder));
 	set(&c->split, weir_splits_found(c->splits));
 	return total;
@@ -315,8 +315,7 @@ void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 	stats->held = atomic_load_explicit(&c->held, memory_order_relaxed);
 	stats->early = atomic_load_explicit(&c->early, memory_order_relaxed);
 	stats->throttled = atomic_load_explicit(&c->throttled, memory_order_relaxed);
-	stats->folded = stats->taken - stats->held - stats->throttled -
-			atomic_load_explicit(&c->handed, memory_order_relaxed);
+	stats->folded = atomic_load_explicit(&c->folded, memory_order_relaxed);
 	stats->merged = atomic_load_explicit(&o->merged, memory_order_relaxed);
 	stats->dropped = atomic_load_explicit(&o->dropped, memory_order_relaxed);
 	stats->failed = atomic_load_explicit(&o->failed, memory_order_relaxed);

@@ -41,7 +41,7 @@ struct weir_folder {
 	struct group *oldest, *newest;
 	struct group **buckets;
 	uint32_t n_buckets; /* a power of two */
-	uint64_t held, early;
+	uint64_t held, folded, early;
 };
 
 struct weir_folder *weir_folder_create(uint32_t groups, uint32_t kept, weir_emit_fn emit, void *ctx)
@@ -226,6 +226,7 @@ static void fold(struct weir_folder *f, struct group *g, const struct weir_flow_
 {
 	if (g->sum.flow_count > 0) {
 		weir_flow_rec_fold(&g->sum, r);
+		f->folded++;
 		return;
 	}
 	g->sum = *r;
@@ -303,6 +304,11 @@ void weir_folder_end(struct weir_folder *f)
 uint64_t weir_folder_held(const struct weir_folder *f)
 {
 	return f->held;
+}
+
+uint64_t weir_folder_folded(const struct weir_folder *f)
+{
+	return f->folded;
 }
 
 uint64_t weir_folder_early(const struct weir_folder *f)

@@ -34,7 +34,8 @@ void weir_folder_advance(struct weir_folder *f, uint64_t now_ns);
 /* End of input: pass on all. */
 void weir_folder_end(struct weir_folder *f);
 
-uint64_t weir_folder_held(const struct weir_folder *f);  /* records that will come out of it */
-uint64_t weir_folder_early(const struct weir_folder *f); /* groups passed on for want of memory */
+uint64_t weir_folder_held(const struct weir_folder *f);   /* records that will come out of it */
+uint64_t weir_folder_folded(const struct weir_folder *f); /* those that became part of others */
+uint64_t weir_folder_early(const struct weir_folder *f);  /* groups passed on for want of memory */
 
 #endif
