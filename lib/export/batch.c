@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* A waiting sink is woken when this many batches are there; what is less waits for its timeout. */
+/* A waiting sink is woken when so many batches are there, or half its queue; what is less waits for its timeout. */
 #define WAKE 4
 
 int weir_batch_pool_init(struct weir_batch_pool *p, uint32_t n)
@@ -89,6 +89,7 @@ void weir_queue_fini(struct weir_queue *q)
 
 bool weir_queue_push(struct weir_queue *q, struct weir_batch *b, bool wait)
 {
+	const uint32_t wake = q->n_slots / 2 < WAKE ? q->n_slots / 2 : WAKE;
 	bool room;
 
 	pthread_mutex_lock(&q->lock);
@@ -97,7 +98,7 @@ bool weir_queue_push(struct weir_queue *q, struct weir_batch *b, bool wait)
 	room = q->head - q->tail < q->n_slots;
 	if (room) {
 		q->slots[q->head++ % q->n_slots] = b;
-		if (q->head - q->tail >= WAKE)
+		if (q->head - q->tail >= wake)
 			pthread_cond_signal(&q->filled);
 	}
 	pthread_mutex_unlock(&q->lock);
