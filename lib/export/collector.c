@@ -18,6 +18,7 @@
 #define FOLD_GROUPS 16384 /* 8 MB */
 #define FOLD_FLOWS  65536 /* 30 MB; touched only as far as a flood needs it */
 #define HOLD_NS     (100 * WEIR_NS_PER_MS)
+#define SLICE_NS    (5 * WEIR_NS_PER_MS) /* between two parts of a throttle's sample */
 
 struct weir_collector {
 	struct weir_ring *const *rings;
@@ -81,7 +82,7 @@ static void put(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
 	}
 }
 
-/* Time passes for a window of the throttle. Without one, or once the limit is gone, nothing stays in it. */
+/* Time passes for the windows of the throttle, also once the limit is gone. */
 static void throttle_follow(struct weir_collector *c)
 {
 	/* Acquire: pairs with weir_collector_throttle(). */
@@ -89,7 +90,7 @@ static void throttle_follow(struct weir_collector *c)
 
 	if (t == NULL)
 		return;
-	if (c->over || atomic_load_explicit(&c->rate, memory_order_relaxed) == 0)
+	if (c->over)
 		weir_throttle_end(t);
 	else
 		weir_throttle_advance(t, weir_clock_mono_ns());
@@ -171,6 +172,13 @@ static uint32_t drain(struct weir_collector *c, bool *over)
 	return total;
 }
 
+static uint64_t idle_for(const struct weir_collector *c)
+{
+	const struct weir_throttle *t = atomic_load_explicit(&c->throttle, memory_order_acquire);
+
+	return t != NULL && weir_throttle_leaves(t) ? SLICE_NS : IDLE_NS;
+}
+
 static void idle(struct weir_collector *c)
 {
 	uint64_t now_ns = weir_clock_mono_ns();
@@ -184,7 +192,7 @@ static void idle(struct weir_collector *c)
 		c->batch_since_ns = now_ns;
 	if (now_ns - c->batch_since_ns >= HOLD_NS)
 		hand_over(c);
-	weir_rings_wait(c->rings, c->n_rings, IDLE_NS);
+	weir_rings_wait(c->rings, c->n_rings, idle_for(c));
 }
 
 static void *collector_main(void *arg)
@@ -280,7 +288,9 @@ int weir_collector_throttle(struct weir_collector *c, uint32_t rate)
 	struct weir_throttle *t = atomic_load_explicit(&c->throttle, memory_order_relaxed);
 
 	if (rate > 0 && t == NULL) {
-		t = weir_throttle_create(weir_random_u64(), put, c);
+		/* Half a queue: no part of a sample fills one that was empty. */
+		t = weir_throttle_create(weir_random_u64(), c->queue_batches * WEIR_BATCH_RECS / 2,
+					 put, c);
 		if (t == NULL)
 			return -ENOMEM;
 		/* Release: who sees it sees what it points to. */

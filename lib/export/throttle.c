@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reservoir sampling: the i-th record of a window takes a random place among the first i, if that is one of those kept. */
+/*
+ * Reservoir sampling: the i-th record of a window takes a random place among the first i, if that is one of those kept.
+ *
+ * The sample of a window leaves evenly while the next one fills: all at once it would be more than the queues before
+ * the sinks hold. A window that is over lasts on until the sample before it has left.
+ */
 #include "throttle.h"
 
 #include <stdlib.h>
 
-struct weir_throttle {
-	weir_emit_fn emit;
-	void *ctx;
-	uint64_t random;
-	uint64_t end_ns; /* of the window; 0 = none has begun */
-	uint64_t seen;   /* in the window */
-	uint32_t n, most;
-	uint64_t left_out;
+struct sample {
+	uint32_t n;
 	struct weir_flow_rec recs[THROTTLE_RECS];
 };
 
-struct weir_throttle *weir_throttle_create(uint64_t seed, weir_emit_fn emit, void *ctx)
+struct weir_throttle {
+	weir_emit_fn emit;
+	void *ctx;
+	uint32_t slice; /* most that leaves at once */
+	uint64_t random;
+	uint64_t begin_ns, end_ns; /* of the window; 0 = none has begun */
+	uint64_t seen;             /* in the window */
+	uint32_t most;             /* that the window keeps */
+	uint64_t left_out;
+	uint64_t leaves_ns, leaves_for_ns; /* what leaves: since when, and for how long */
+	uint32_t gone;                     /* of what leaves */
+	struct sample samples[2], *fills, *leaves;
+};
+
+struct weir_throttle *weir_throttle_create(uint64_t seed, uint32_t slice, weir_emit_fn emit,
+					   void *ctx)
 {
 	struct weir_throttle *t = weir_mem_map(sizeof(*t));
 
@@ -23,7 +37,10 @@ struct weir_throttle *weir_throttle_create(uint64_t seed, weir_emit_fn emit, voi
 		return NULL;
 	t->emit = emit;
 	t->ctx = ctx;
+	t->slice = slice;
 	t->random = seed;
+	t->fills = &t->samples[0];
+	t->leaves = &t->samples[1];
 	return t;
 }
 
@@ -50,18 +67,20 @@ static void begin(struct weir_throttle *t, uint32_t rate, uint64_t now_ns)
 
 	t->most = (uint32_t)weir_min_u64(weir_max_u64(rate * window_ns / WEIR_NS_PER_S, 1),
 					 THROTTLE_RECS);
+	t->begin_ns = now_ns;
 	t->end_ns = now_ns + window_ns;
 }
 
 static void keep(struct weir_throttle *t, const struct weir_flow_rec *r)
 {
-	const uint64_t place = t->n < t->most ? t->n : random_below(t, t->seen + 1);
+	struct sample *s = t->fills;
+	const uint64_t place = s->n < t->most ? s->n : random_below(t, t->seen + 1);
 
 	t->seen++;
 	if (place < t->most)
-		t->recs[place] = *r;
-	if (t->n < t->most)
-		t->n++;
+		s->recs[place] = *r;
+	if (s->n < t->most)
+		s->n++;
 	else
 		t->left_out++;
 }
@@ -76,26 +95,61 @@ void weir_throttle_take(struct weir_throttle *t, uint32_t rate, const struct wei
 		keep(t, &recs[i]);
 }
 
+/* What filled leaves from now on, and no window has begun. */
+static void turn(struct weir_throttle *t, uint64_t now_ns)
+{
+	struct sample *full = t->fills;
+
+	t->fills = t->leaves;
+	t->fills->n = 0;
+	t->leaves = full;
+	t->gone = 0;
+	t->leaves_ns = now_ns;
+	t->leaves_for_ns = t->end_ns - t->begin_ns;
+	t->seen = 0;
+	t->end_ns = 0;
+}
+
+static void leave(struct weir_throttle *t, uint64_t n)
+{
+	const struct weir_flow_rec *from = &t->leaves->recs[t->gone];
+
+	t->gone += (uint32_t)n;
+	if (n > 0)
+		t->emit(t->ctx, from, (uint32_t)n);
+}
+
+static void leave_due(struct weir_throttle *t, uint64_t now_ns)
+{
+	const uint64_t past_ns = weir_min_u64(now_ns - t->leaves_ns, t->leaves_for_ns);
+	const uint64_t due = t->leaves->n * past_ns / t->leaves_for_ns;
+
+	leave(t, weir_min_u64(due - t->gone, t->slice));
+}
+
 void weir_throttle_advance(struct weir_throttle *t, uint64_t now_ns)
 {
-	if (now_ns >= t->end_ns)
-		weir_throttle_end(t);
+	if (weir_throttle_leaves(t))
+		leave_due(t, now_ns);
+	if (t->end_ns != 0 && now_ns >= t->end_ns && !weir_throttle_leaves(t))
+		turn(t, now_ns);
 }
 
 void weir_throttle_end(struct weir_throttle *t)
 {
-	const uint32_t n = t->n;
+	leave(t, t->leaves->n - t->gone);
+	turn(t, 0);
+	leave(t, t->leaves->n);
+}
 
-	t->n = 0;
-	t->seen = 0;
-	t->end_ns = 0;
-	if (n > 0)
-		t->emit(t->ctx, t->recs, n);
+bool weir_throttle_leaves(const struct weir_throttle *t)
+{
+	return t->gone < t->leaves->n;
 }
 
 uint64_t weir_throttle_held(const struct weir_throttle *t)
 {
-	return t->n;
+	return t->fills->n + t->leaves->n - t->gone;
 }
 
 uint64_t weir_throttle_left_out(const struct weir_throttle *t)

@@ -100,8 +100,8 @@ struct weir_collector *weir_collector_start(const struct weir_collector_conf *co
 
 /*
  * Of live sources: from now on pass on at most `rate` records a second, a fair sample of each 4 s (less, where that are
- * more than 65,536 records); what is sampled comes when its 4 s are over. 0 = no limit. 0, or -ENOMEM with nothing
- * changed. Control thread.
+ * more than 65,536 records); what is sampled leaves evenly during the next 4 s. 0 = no limit; what was sampled before
+ * leaves as it would. 0, or -ENOMEM with nothing changed. Control thread.
  */
 int weir_collector_throttle(struct weir_collector *c, uint32_t rate);
 

@@ -10,20 +10,24 @@
 struct out {
 	uint64_t *ids;
 	uint64_t n;
+	uint32_t most; /* at once */
 };
 
 static void collect(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
 {
 	struct out *o = ctx;
 
+	o->most = n > o->most ? n : o->most;
 	for (uint32_t i = 0; i < n; i++)
 		o->ids[o->n++] = recs[i].flow_id;
 }
 
+#define SLICE THROTTLE_RECS /* no less than is due at once */
+
 static void setup(struct weir_throttle **t, struct out *o, uint64_t room)
 {
 	*o = (struct out){ .ids = calloc(room, sizeof(*o->ids)) };
-	*t = weir_throttle_create(7, collect, o);
+	*t = weir_throttle_create(7, SLICE, collect, o);
 	CU_ASSERT_FATAL(*t != NULL && o->ids != NULL);
 }
 
@@ -53,9 +57,71 @@ static void test_as_many_as_the_rate_allows_pass_in_order(void)
 	CU_ASSERT_EQUAL(o.n, 0);
 	CU_ASSERT_EQUAL(weir_throttle_held(t), 400);
 	weir_throttle_advance(t, T0 + 4 * S);
+	weir_throttle_advance(t, T0 + 8 * S);
 	CU_ASSERT_EQUAL(o.n, 400);
 	for (uint64_t i = 0; i < o.n; i++)
 		CU_ASSERT_EQUAL(o.ids[i], i);
+	CU_ASSERT_EQUAL(weir_throttle_left_out(t), 0);
+	teardown(t, &o);
+}
+
+static void test_a_sample_leaves_evenly_while_the_next_one_fills(void)
+{
+	struct weir_throttle *t;
+	struct out o;
+
+	setup(&t, &o, 1000);
+	for (uint64_t i = 0; i < 1000; i++)
+		take(t, 100, i, T0);
+	weir_throttle_advance(t, T0 + 4 * S);
+	for (uint64_t i = 1; i <= 400; i++) { /* one each 10 ms */
+		take(t, 100, 1000 + i, T0 + 4 * S + i * 10 * WEIR_NS_PER_MS - 1);
+		CU_ASSERT_EQUAL(o.n, i - 1);
+		weir_throttle_advance(t, T0 + 4 * S + i * 10 * WEIR_NS_PER_MS);
+		CU_ASSERT_EQUAL(o.n, i);
+		CU_ASSERT_EQUAL(weir_throttle_held(t), 400);
+	}
+	CU_ASSERT_EQUAL(o.most, 1);
+	teardown(t, &o);
+}
+
+/* Whoever turns up late finds much due: the queue that it goes to is as small as before. */
+static void test_no_more_than_a_slice_leaves_at_once(void)
+{
+	struct out o = { .ids = calloc(1000, sizeof(*o.ids)) };
+	struct weir_throttle *t = weir_throttle_create(7, 64, collect, &o);
+
+	CU_ASSERT_FATAL(t != NULL && o.ids != NULL);
+	for (uint64_t i = 0; i < 1000; i++)
+		take(t, 100, i, T0);
+	weir_throttle_advance(t, T0 + 4 * S);
+	for (uint64_t late = 60; late < 67; late++) {
+		CU_ASSERT_TRUE(weir_throttle_leaves(t));
+		weir_throttle_advance(t, T0 + late * S);
+	}
+	CU_ASSERT_EQUAL(o.most, 64);
+	CU_ASSERT_EQUAL(o.n, 400);
+	CU_ASSERT_FALSE(weir_throttle_leaves(t));
+	teardown(t, &o);
+}
+
+static void test_a_window_lasts_until_the_sample_before_it_has_left(void)
+{
+	struct out o = { .ids = calloc(2000, sizeof(*o.ids)) };
+	struct weir_throttle *t = weir_throttle_create(7, 300, collect, &o);
+
+	CU_ASSERT_FATAL(t != NULL && o.ids != NULL);
+	for (uint64_t i = 0; i < 400; i++)
+		take(t, 100, i, T0);
+	take(t, 100, 400, T0 + 4 * S);     /* the next window begins */
+	take(t, 100, 401, T0 + 8 * S);     /* it is over, and 300 of 400 have left: it goes on */
+	take(t, 100, 402, T0 + 8 * S + 1); /* all have left; this is the first of a third one */
+	CU_ASSERT_EQUAL(o.n, 400);
+	weir_throttle_advance(t, T0 + 12 * S + 1);
+	CU_ASSERT_EQUAL(o.n, 402);
+	CU_ASSERT_EQUAL(weir_throttle_held(t), 1);
+	weir_throttle_end(t);
+	CU_ASSERT_EQUAL(o.n, 403);
 	CU_ASSERT_EQUAL(weir_throttle_left_out(t), 0);
 	teardown(t, &o);
 }
@@ -88,6 +154,7 @@ static void test_each_record_of_a_window_has_the_same_chance(void)
 			take(t, 100, i, T0 + w * 4 * S + i);
 		weir_throttle_advance(t, T0 + (w + 1) * 4 * S);
 	}
+	weir_throttle_end(t);
 	CU_ASSERT_EQUAL_FATAL(o.n, 500 * 400);
 	for (uint64_t i = 0; i < o.n; i++)
 		tenths[o.ids[i] / 400]++;
@@ -129,8 +196,10 @@ static void test_a_high_rate_has_a_shorter_window(void)
 		take(t, 1000000, i, T0);
 	CU_ASSERT_EQUAL(weir_throttle_held(t), THROTTLE_RECS);
 	weir_throttle_advance(t, T0 + THROTTLE_RECS * 1000 - 1); /* a microsecond each */
-	CU_ASSERT_EQUAL(o.n, 0);
+	CU_ASSERT_FALSE(weir_throttle_leaves(t));
 	weir_throttle_advance(t, T0 + THROTTLE_RECS * 1000);
+	CU_ASSERT_TRUE(weir_throttle_leaves(t));
+	weir_throttle_advance(t, T0 + 2 * THROTTLE_RECS * 1000);
 	CU_ASSERT_EQUAL(o.n, THROTTLE_RECS);
 	CU_ASSERT_EQUAL(weir_throttle_left_out(t), 100000 - THROTTLE_RECS);
 	teardown(t, &o);
@@ -147,9 +216,10 @@ static void test_another_rate_holds_from_the_next_window_on(void)
 	for (uint64_t i = 0; i < 1000; i++)
 		take(t, 100, i, T0 + 1);
 	weir_throttle_advance(t, T0 + 4 * S);
+	weir_throttle_advance(t, T0 + 8 * S);
 	CU_ASSERT_EQUAL(o.n, 40);
 	for (uint64_t i = 0; i < 1000; i++)
-		take(t, 100, i, T0 + 5 * S);
+		take(t, 100, i, T0 + 9 * S);
 	weir_throttle_end(t);
 	CU_ASSERT_EQUAL(o.n, 440);
 	teardown(t, &o);
@@ -160,6 +230,11 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		{ "as many as the rate allows pass, in order",
 		  test_as_many_as_the_rate_allows_pass_in_order },
+		{ "a sample leaves evenly while the next one fills",
+		  test_a_sample_leaves_evenly_while_the_next_one_fills },
+		{ "no more than a slice leaves at once", test_no_more_than_a_slice_leaves_at_once },
+		{ "a window lasts until the sample before it has left",
+		  test_a_window_lasts_until_the_sample_before_it_has_left },
 		{ "what is beyond it is left out and counted",
 		  test_what_is_beyond_it_is_left_out_and_counted },
 		{ "each record of a window has the same chance",
