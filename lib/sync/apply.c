@@ -28,29 +28,20 @@ void weir_sync_capture_look(struct weir_sync *s)
 
 /* ---- the group's configuration ---- */
 
-/* What of it is for the session itself. It is valid. */
-static void own_settings(struct weir_sync *s, const char *yaml, size_t len)
+/* What of it is for the session itself. */
+static void own_settings(struct weir_sync *s, const struct weir_group_conf *c)
 {
-	static struct weir_err_list errs; /* large */
-	struct weir_group_conf *c = calloc(1, sizeof(*c));
+	const __typeof__(c->global.communication) *own = &c->global.communication;
 
-	memset(&errs, 0, sizeof(errs));
-	if (c != NULL && weir_group_conf_take(yaml, len, "controller", c, &errs) == 0) {
-		const __typeof__(c->global.communication) *own = &c->global.communication;
-
-		s->interval_ns = own->proactive_request_interval;
-		s->escape_ns = own->max_escape_duration;
-		s->genesis_ns = c->inputs.resources.push_interval;
-		s->ntp_on = c->global.ntp.enabled;
-		s->min_drift_ns = c->global.ntp.min_drift;
-		s->max_drift_ns = c->global.ntp.max_drift;
-		s->proxy_in_config = weir_group_conf_from(c, &own->proxy_controller_ip) ==
-				     WEIR_CONF_FILE;
-		weir_sync_copy(s->proxy, sizeof(s->proxy), own->proxy_controller_ip);
-		s->proxy_port = own->proxy_controller_port;
-		weir_group_conf_free(c);
-	}
-	free(c);
+	s->interval_ns = own->proactive_request_interval;
+	s->escape_ns = own->max_escape_duration;
+	s->genesis_ns = c->inputs.resources.push_interval;
+	s->ntp_on = c->global.ntp.enabled;
+	s->min_drift_ns = c->global.ntp.min_drift;
+	s->max_drift_ns = c->global.ntp.max_drift;
+	s->proxy_in_config = weir_group_conf_from(c, &own->proxy_controller_ip) == WEIR_CONF_FILE;
+	weir_sync_copy(s->proxy, sizeof(s->proxy), own->proxy_controller_ip);
+	s->proxy_port = own->proxy_controller_port;
 }
 
 /* A text with a mistake is the same next time. What else failed may go well then: it is tried again. */
@@ -68,11 +59,16 @@ static void refuse(struct weir_sync *s, const char *yaml, int rc, const struct w
 static int give(struct weir_sync *s, const char *yaml, const char *origin, struct weir_err *err)
 {
 	const size_t len = strlen(yaml);
+	const struct weir_group_conf *taken = NULL;
+	int rc;
 
 	if (len > WEIR_CONF_BYTES_MAX)
 		return weir_err_set(err, EFBIG, "it has %zu bytes; allowed are %d", len,
 				    WEIR_CONF_BYTES_MAX);
-	return s->o.to->group(s->o.user, yaml, len, origin, ++s->revision, err);
+	rc = s->o.to->group(s->o.user, yaml, len, origin, ++s->revision, &taken, err);
+	if (rc == 0)
+		own_settings(s, taken);
+	return rc;
 }
 
 /* It is in force, newly or still. */
@@ -110,7 +106,6 @@ static void config(struct weir_sync *s, const char *yaml)
 	s->kept.config = copy;
 	s->kept_dirty = true;
 	s->n.accepted++;
-	own_settings(s, yaml, strlen(yaml));
 	accepted(s);
 }
 
@@ -153,7 +148,7 @@ static void tables(struct weir_sync *s, const struct weir_sync_reply *r)
 	unsigned int changed = 0;
 
 	for (enum weir_sync_table t = 0; t < WEIR_SYNC_VERSIONS; t++) {
-		const uint64_t held = s->synced ? s->kept.tables.part[t].version : 0;
+		const uint64_t held = s->heard_ns != 0 ? s->kept.tables.part[t].version : 0;
 		const enum weir_sync_rule rule =
 			weir_sync_version_rule(held, r->version[t], r->has_table[t], r->partial);
 
@@ -248,23 +243,22 @@ void weir_sync_kept_store(struct weir_sync *s, bool now)
 	const uint64_t clock = weir_clock_mono_ns();
 	char *bytes;
 	size_t n = 0;
-	int rc;
 
-	if (!s->kept_dirty || s->o.kept_path == NULL || s->kept.config == NULL ||
+	if (s->keeper == NULL || s->kept.config == NULL ||
+	    (!s->kept_dirty && !weir_sync_keeper_failed(s->keeper)) ||
 	    (!now && s->kept_ns != 0 && clock - s->kept_ns < KEEP_EVERY))
 		return;
 	s->kept_ns = clock;
 	s->kept.saved_s = weir_clock_wall_ns() / WEIR_NS_PER_S;
 	weir_sync_copy(s->kept.server, sizeof(s->kept.server), s->server);
 	bytes = weir_sync_kept_pack(&s->kept, &n);
-	rc = bytes != NULL ? weir_sync_file_write(s->o.kept_path, bytes, n) : -ENOMEM;
-	free(bytes);
-	if (rc == 0)
-		s->kept_dirty = false;
-	else
-		weir_log(WEIR_LOG_WARN,
-			 "%s: the controller's configuration is not kept for the next start: %s",
-			 s->o.kept_path, strerror(-rc));
+	if (bytes == NULL) {
+		weir_log(WEIR_LOG_WARN, "%s: not kept for the next start: no memory",
+			 s->o.kept_path);
+		return;
+	}
+	s->kept_dirty = false;
+	weir_sync_keeper_put(s->keeper, bytes, n);
 }
 
 static unsigned int not_empty(const struct weir_sync_tables *t)
@@ -289,8 +283,6 @@ static void kept_use(struct weir_sync *s)
 		free(s->kept.config);
 		s->kept.config = NULL;
 	}
-	if (s->kept.config != NULL)
-		own_settings(s, s->kept.config, strlen(s->kept.config));
 	s->proxy_named = false; /* a controller is asked first */
 	s->from_disk = s->kept.config != NULL;
 	if (s->kept.has_dynamic && s->o.to->dynamic != NULL)

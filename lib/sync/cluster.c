@@ -62,13 +62,9 @@ static void on_end(struct weir_rpc_call *call, int status, const char *why, void
 		weir_sync_soon(s, 0);
 		return;
 	}
-	if (status == WEIR_RPC_UNIMPLEMENTED && !s->probed) {
-		s->probed = true;
-		s->dialect = s->dialect == WEIR_SYNC_AGENT ? WEIR_SYNC_TRIDENT : WEIR_SYNC_AGENT;
-		weir_sync_soon(s, 0);
+	if (status == WEIR_RPC_UNIMPLEMENTED && weir_sync_unspoken(s))
 		return;
-	}
-	s->probed = s->last_ok = false;
+	weir_sync_event(s, WEIR_SYNC_ON_FAILED);
 	if (status != WEIR_RPC_OK)
 		weir_sync_say(s, "controller %s: id of the cluster: %s: %s", s->server,
 			      weir_rpc_status_name(status), why);

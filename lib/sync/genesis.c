@@ -40,7 +40,8 @@ void weir_sync_genesis_send(struct weir_sync *s)
 	uint64_t print;
 
 	weir_sync_at(s->genesis_at, weir_sync_or(s->genesis_ns, EVERY));
-	if (s->genesis != NULL || s->channel == NULL || !s->heard || !weir_sync_identify(s))
+	if (s->genesis != NULL || s->channel == NULL || s->state != WEIR_SYNC_IN_CONTACT ||
+	    !weir_sync_identify(s))
 		return;
 	print = fingerprint(&s->links, s->host.name);
 	if (print != s->genesis_print) {

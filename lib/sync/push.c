@@ -35,7 +35,7 @@ static void on_push_end(struct weir_rpc_call *call, int status, const char *why,
 	s->push = NULL;
 	if (status == WEIR_RPC_UNIMPLEMENTED || s->push_failed)
 		wait = weir_sync_or(s->o.push_again_ns, AGAIN_FAILED);
-	if (status != WEIR_RPC_OK && !s->push_failed && s->last_ok)
+	if (status != WEIR_RPC_OK && !s->push_failed && s->state == WEIR_SYNC_IN_CONTACT)
 		weir_log_about(WEIR_LOG_INFO, "controller", s->server, "Push ended: %s: %s",
 			       weir_rpc_status_name(status), why);
 	weir_sync_at(s->push_at, weir_sync_backoff(wait, wait, 1, weir_random_u64()));

@@ -225,7 +225,7 @@ void weir_sync_server_reset(struct weir_sync *s)
 	weir_sync_untold(s);
 	weir_rpc_channel_close(s->channel);
 	s->channel = NULL;
-	s->probed = false; /* without a channel a server is to be chosen */
+	weir_sync_event(s, WEIR_SYNC_ON_MOVED); /* without a channel a server is to be chosen */
 }
 
 static bool channel_open(struct weir_sync *s, const char *address)
@@ -258,12 +258,11 @@ static uint32_t controller_port(const struct weir_sync *s)
 
 bool weir_sync_server_choose(struct weir_sync *s)
 {
-	const bool was_heard = s->heard;
 	char before[sizeof(s->server)], address[WEIR_SYNC_NAME_MAX + 1];
 	uint32_t at;
 
 	memcpy(before, s->server, sizeof(before));
-	(void)weir_sync_choose(&s->choice, s->last_ok, s->proxy_named);
+	(void)weir_sync_choose(&s->choice, weir_sync_state_is_good(s->state), s->proxy_named);
 	at = s->choice.at;
 	if (s->choice.on == WEIR_SYNC_ON_PROXY) {
 		snprintf(address, sizeof(address), "%s",
@@ -279,8 +278,6 @@ bool weir_sync_server_choose(struct weir_sync *s)
 	}
 	if (s->channel != NULL && strcmp(before, s->server) == 0)
 		return true;
-	s->heard = was_heard && s->choice.on == WEIR_SYNC_ON_PROXY;
-	s->probed = false;
 	return channel_open(s, address);
 }
 

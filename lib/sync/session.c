@@ -71,9 +71,9 @@ const ProtobufCMessage *weir_sync_ask_make(struct weir_sync *s, union weir_sync_
 		.exceptions = s->taken_exceptions,
 		.exception_text = weir_exceptions_text(s->taken_exceptions, words, sizeof(words)),
 		/* after a start all is asked for, whatever was kept: a server may count anew */
-		.version = { s->synced ? s->kept.tables.part[0].version : 0,
-			     s->synced ? s->kept.tables.part[1].version : 0,
-			     s->synced ? s->kept.tables.part[2].version : 0 },
+		.version = { s->heard_ns != 0 ? s->kept.tables.part[0].version : 0,
+			     s->heard_ns != 0 ? s->kept.tables.part[1].version : 0,
+			     s->heard_ns != 0 ? s->kept.tables.part[2].version : 0 },
 		.revision = s->o.revision,
 		.process_name = s->o.process_name,
 		.ctrl_ip = s->id.ip,
@@ -102,15 +102,20 @@ const ProtobufCMessage *weir_sync_ask_make(struct weir_sync *s, union weir_sync_
 
 /* ---- a Sync ---- */
 
+void weir_sync_event(struct weir_sync *s, enum weir_sync_event what)
+{
+	s->state = weir_sync_state_next(s->state, what);
+}
+
 void weir_sync_untold(struct weir_sync *s)
 {
 	weir_exceptions_give_back(s->o.exceptions, s->taken_exceptions);
 	s->taken_exceptions = 0;
 }
 
-static void failed(struct weir_sync *s, const char *why)
+static void failed(struct weir_sync *s, enum weir_sync_event what, const char *why)
 {
-	s->last_ok = s->probed = false;
+	weir_sync_event(s, what);
 	s->failures++;
 	s->n.failures++;
 	(void)weir_exceptions_set(s->o.exceptions, WEIR_EXCEPTION_CONTROLLER_SOCKET_ERROR);
@@ -121,13 +126,11 @@ static void failed(struct weir_sync *s, const char *why)
 					    s->failures, weir_random_u64()));
 }
 
-/* This server seems to speak the other dialect. False: that was tried. */
-static bool other_dialect(struct weir_sync *s)
+bool weir_sync_unspoken(struct weir_sync *s)
 {
-	if (s->probed)
+	weir_sync_event(s, WEIR_SYNC_ON_UNSPOKEN);
+	if (s->state != WEIR_SYNC_PROBING)
 		return false;
-	s->probed = true;
-	s->heard = false;
 	s->dialect = s->dialect == WEIR_SYNC_AGENT ? WEIR_SYNC_TRIDENT : WEIR_SYNC_AGENT;
 	for (int i = 0; i < WEIR_SYNC_VERSIONS; i++) /* what is held is of no use to compare with */
 		s->kept.tables.part[i].version = 0;
@@ -139,14 +142,13 @@ static bool other_dialect(struct weir_sync *s)
 
 static void succeeded(struct weir_sync *s)
 {
-	if (!s->heard) {
+	if (s->state != WEIR_SYNC_IN_CONTACT) {
 		weir_log_about(WEIR_LOG_INFO, "controller", s->server,
 			       "in contact (%s.Synchronizer)", weir_sync_dialect_name(s->dialect));
 		s->genesis_theirs = 0;
 		weir_sync_at(s->genesis_at, 0); /* by its interfaces a new agent is registered */
 	}
-	s->heard = s->last_ok = s->synced = true;
-	s->probed = false;
+	weir_sync_event(s, WEIR_SYNC_ON_ANSWERED);
 	s->failures = 0;
 	s->error[0] = '\0';
 	s->heard_ns = weir_clock_mono_ns();
@@ -172,8 +174,9 @@ static void on_sync(struct weir_rpc_call *call, const ProtobufCMessage *m, void 
 static void answered(struct weir_sync *s)
 {
 	if (s->sync_status == WEIR_SYNC_FAILED && !s->sync_config) {
-		if (!other_dialect(s))
-			failed(s, "it answers FAILED, without a configuration");
+		if (!weir_sync_unspoken(s))
+			failed(s, WEIR_SYNC_ON_FAILED,
+			       "it answers FAILED, without a configuration");
 		return;
 	}
 	if (s->sync_status == WEIR_SYNC_FAILED)
@@ -194,10 +197,10 @@ static void on_sync_end(struct weir_rpc_call *call, int status, const char *why,
 		answered(s);
 		return;
 	}
-	if (status == WEIR_RPC_UNIMPLEMENTED && other_dialect(s))
+	if (status == WEIR_RPC_UNIMPLEMENTED && weir_sync_unspoken(s))
 		return;
 	snprintf(text, sizeof(text), "Sync: %s: %s", weir_rpc_status_name(status), why);
-	failed(s, text);
+	failed(s, WEIR_SYNC_ON_FAILED, text);
 }
 
 static void sync_now(struct weir_sync *s)
@@ -231,8 +234,11 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 	if (s->sync != NULL)
 		return;
 	/* Who spoke another dialect is asked again, not left. */
-	if (!s->probed && !weir_sync_server_choose(s)) {
-		failed(s, s->error[0] != '\0' ? "no channel" : "its address is not known yet");
+	if (s->state != WEIR_SYNC_PROBING && !weir_sync_server_choose(s)) {
+		const bool known = s->address[s->choice.at][0] != '\0';
+
+		failed(s, known ? WEIR_SYNC_ON_FAILED : WEIR_SYNC_ON_UNKNOWN,
+		       known ? "no channel" : "its address is not known yet");
 		return;
 	}
 	if (!weir_sync_identify(s) && !s->identified) {
@@ -268,7 +274,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	weir_sync_resolve_again(s);
 	escape_look(s);
 	weir_sync_kept_store(s, false);
-	if (s->sync == NULL && s->last_ok && s->heard &&
+	if (s->sync == NULL && s->state == WEIR_SYNC_IN_CONTACT &&
 	    weir_exceptions_get(s->o.exceptions) != s->reported_exceptions) {
 		s->reported_exceptions = weir_exceptions_get(s->o.exceptions);
 		weir_sync_soon(s, 0);
@@ -281,7 +287,7 @@ static void on_push_time(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (s->push == NULL && s->heard && s->channel != NULL)
+	if (s->push == NULL && s->state == WEIR_SYNC_IN_CONTACT && s->channel != NULL)
 		weir_sync_push_open(s);
 }
 
@@ -328,6 +334,11 @@ struct weir_sync *weir_sync_start(const struct weir_sync_options *o, struct weir
 		goto err_stop;
 	if (!events_make(s))
 		goto err_memory;
+	if (o->kept_path != NULL) {
+		s->keeper = weir_sync_keeper_open(o->kept_path, o->aside, o->user);
+		if (s->keeper == NULL)
+			goto err_memory;
+	}
 	weir_sync_kept_load(s);
 	weir_sync_escape_arm(&s->escape, weir_clock_mono_ns(),
 			     weir_sync_or(s->o.escape_ns, s->escape_ns));
@@ -349,7 +360,9 @@ void weir_sync_stop(struct weir_sync *s)
 	if (s == NULL)
 		return;
 	weir_sync_resolve_stop(s);
+	weir_sync_untold(s); /* who asks for them next is told */
 	weir_sync_kept_store(s, true);
+	weir_sync_keeper_close(s->keeper);
 	all[0] = s->second;
 	all[1] = s->sync_at;
 	all[2] = s->push_at;
@@ -371,22 +384,11 @@ void weir_sync_stop(struct weir_sync *s)
 	free(s);
 }
 
-static const char *state(const struct weir_sync *s)
-{
-	if (s->escape.over)
-		return "escaped";
-	if (s->last_ok)
-		return "in contact";
-	if (s->address[s->choice.at][0] == '\0')
-		return "resolving";
-	return s->failures > 0 ? "no contact" : "connecting";
-}
-
 void weir_sync_view(const struct weir_sync *s, struct weir_sync_view *v)
 {
 	memset(v, 0, sizeof(*v));
-	v->state = state(s);
-	v->dialect = s->synced ? weir_sync_dialect_name(s->dialect) : "";
+	v->state = s->escape.over ? "escaped" : weir_sync_state_name(s->state);
+	v->dialect = s->heard_ns != 0 ? weir_sync_dialect_name(s->dialect) : "";
 	memcpy(v->server, s->server, sizeof(v->server));
 	v->by_proxy = s->choice.on == WEIR_SYNC_ON_PROXY;
 	v->kept = s->from_disk;

@@ -62,11 +62,9 @@ struct weir_sync {
 	struct weir_rpc_channel *channel;
 	size_t buffer_bytes;
 	enum weir_sync_dialect dialect;
-	bool heard;   /* by this dialect, of this server */
-	bool probed;  /* the other dialect was tried since */
-	bool last_ok; /* the last Sync was answered */
-	unsigned int failures;
-	uint64_t heard_ns;
+	enum weir_sync_state state;
+	unsigned int failures; /* in a row */
+	uint64_t heard_ns;     /* monotonic; 0 = never */
 	char error[400];
 
 	/* calls under way */
@@ -78,8 +76,9 @@ struct weir_sync {
 	uint64_t taken_exceptions, reported_exceptions;
 
 	/* what holds */
-	struct weir_sync_kept kept; /* what is in force, as it is kept */
-	bool kept_dirty, from_disk, config_refused, synced;
+	struct weir_sync_kept kept;      /* what is in force, as it is kept */
+	struct weir_sync_keeper *keeper; /* NULL: it is not kept */
+	bool kept_dirty, from_disk, config_refused;
 	uint64_t kept_ns; /* written last */
 	char *refused;    /* the text that was */
 	uint64_t revision;
@@ -109,6 +108,9 @@ const ProtobufCMessage *weir_sync_ask_make(struct weir_sync *s, union weir_sync_
 /* session.c: have a Sync in `in_ns`; what the one under way was to tell is not told. */
 void weir_sync_soon(struct weir_sync *s, uint64_t in_ns);
 void weir_sync_untold(struct weir_sync *s);
+void weir_sync_event(struct weir_sync *s, enum weir_sync_event what); /* the state is another */
+/* The server does not speak our dialect: it is asked in the other one at once. False: that was tried. */
+bool weir_sync_unspoken(struct weir_sync *s);
 
 /* server.c */
 bool weir_sync_server_choose(struct weir_sync *s); /* false: there is none to call now */

@@ -3,7 +3,7 @@
 #ifndef SYNC_PRIV_H
 #define SYNC_PRIV_H
 
-#include "weir_sync_boot.h"
+#include "weir_sync.h"
 
 /* --- file.c --- */
 
@@ -18,6 +18,44 @@ int weir_sync_file_read(const char *path, size_t most, char **text, size_t *len)
  * was before. -errno.
  */
 int weir_sync_file_write(const char *path, const void *bytes, size_t len);
+
+/* --- keeper.c: that file written beside the loop; the loop's thread --- */
+
+struct weir_sync_keeper;
+/* NULL: no memory. `path` is copied; `aside` as in weir_sync.h. */
+struct weir_sync_keeper *weir_sync_keeper_open(const char *path, weir_sync_aside_fn aside,
+					       void *user);
+/* Have `bytes` (taken; malloc) in the file, soon. What waits and was not begun is forgotten for it. */
+void weir_sync_keeper_put(struct weir_sync_keeper *k, char *bytes, size_t n);
+/* The last one did not come to the disk, and none was put since. */
+bool weir_sync_keeper_failed(const struct weir_sync_keeper *k);
+/* What was put is still written, nobody waits for it. NULL is fine. */
+void weir_sync_keeper_close(struct weir_sync_keeper *k);
+
+/* --- state.c: where the session stands with its controllers --- */
+
+enum weir_sync_state {
+	WEIR_SYNC_CONNECTING, /* at first, or as the server is another now: no answer yet */
+	WEIR_SYNC_RESOLVING,  /* the one whose turn it is has no address yet */
+	WEIR_SYNC_PROBING,    /* it did not speak our dialect: it is asked in the other one */
+	WEIR_SYNC_IN_CONTACT, /* the last Sync was answered */
+	WEIR_SYNC_NO_CONTACT, /* it was not: after a wait the next server is asked */
+	WEIR_SYNC_STATES
+};
+
+enum weir_sync_event {
+	WEIR_SYNC_ON_UNKNOWN,  /* no address is known of who is to be asked */
+	WEIR_SYNC_ON_ANSWERED, /* a Sync, with what counts as an answer */
+	WEIR_SYNC_ON_UNSPOKEN, /* it does not speak this dialect */
+	WEIR_SYNC_ON_FAILED,
+	WEIR_SYNC_ON_MOVED, /* the channel is another: proxy, another address, another controller */
+	WEIR_SYNC_EVENTS
+};
+
+enum weir_sync_state weir_sync_state_next(enum weir_sync_state is, enum weir_sync_event what);
+/* The server that was asked last is to be asked again; else the next one. */
+bool weir_sync_state_is_good(enum weir_sync_state is);
+const char *weir_sync_state_name(enum weir_sync_state is); /* for people */
 
 /* --- select.c: which server is asked next --- */
 

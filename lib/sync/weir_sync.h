@@ -8,6 +8,7 @@
 
 #include "weir_sync_boot.h"
 
+#include <weir_conf.h>
 #include <weir_exception.h>
 #include <weir_meta.h>
 #include <weir_policy.h>
@@ -75,11 +76,12 @@ struct weir_sync;
 /* What the session tells its user, from the loop. All but `group` may be NULL; what is given is borrowed. */
 struct weir_sync_handlers {
 	/*
-	 * Have this group configuration (YAML) in force. `origin` says for people who gave it. Not 0, with
-	 * `err`: it is refused, the one before it stays, and the controller is told.
+	 * Have this group configuration (YAML) in force. `origin` says for people who gave it. `taken`: it, as it was
+	 * read; the session looks at it before it does anything else. Not 0, with `err`: it is refused, the one
+	 * before it stays, and the controller is told.
 	 */
 	int (*group)(void *user, const char *yaml, size_t len, const char *origin,
-		     uint64_t revision, struct weir_err *err);
+		     uint64_t revision, const struct weir_group_conf **taken, struct weir_err *err);
 	void (*dynamic)(void *user, const struct weir_sync_dynamic *d);
 	/* Bits of `changed`: 1 << enum weir_sync_table. What cannot be built: weir_sync_table_refuse(). */
 	void (*tables)(void *user, const struct weir_sync_tables *t, unsigned int changed);
@@ -89,6 +91,13 @@ struct weir_sync_handlers {
 	void (*clock)(void *user, int64_t offset_s);
 };
 
+/*
+ * Call work(arg) in another thread, then done(arg) on the loop. 0; -errno: there is none to be had, and
+ * neither is called. Both may come after weir_sync_stop(), and done() not at all.
+ */
+typedef int (*weir_sync_aside_fn)(void *user, void (*work)(void *arg), void (*done)(void *arg),
+				  void *arg);
+
 struct weir_sync_options {
 	struct event_base *base;
 	const struct weir_sync_boot *boot;   /* copied; controller_ips has one at least */
@@ -97,6 +106,7 @@ struct weir_sync_options {
 	const struct weir_sync_handlers *to; /* borrowed till the end */
 	void *user;
 	const char *kept_path;    /* file of the last good configuration; NULL = not kept */
+	weir_sync_aside_fn aside; /* writes it; NULL: the loop waits for the disk */
 	const char *revision;     /* "BRANCH COUNT-COMMIT" */
 	const char *process_name; /* of the edition, as servers know it */
 	/* 0 = as the protocol says; else for tests */
@@ -112,7 +122,10 @@ struct weir_sync_options {
  */
 struct weir_sync *weir_sync_start(const struct weir_sync_options *o, struct weir_err *err);
 
-/* Ends calls and writes what is not yet kept. NULL is fine. Not from a handler. */
+/*
+ * Ends calls and has written what is not yet kept. Exceptions that were not told stay raised, for whoever asks for
+ * them next. NULL is fine. Not from a handler.
+ */
 void weir_sync_stop(struct weir_sync *s);
 
 /* A table could not be built; it is asked for again, and the one before it is to stay. */

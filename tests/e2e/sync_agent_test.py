@@ -38,7 +38,9 @@ def group(memory, more=ANALYZER):
     return Agent.group(memory, more)
 
 
-class SyncAgentTest(live.LiveCase):
+class SyncAgentCase(live.LiveCase):
+    """An agent whose box configuration names a controller of 127.0.0.1."""
+
     def controller(self, dialects, sync):
         c = Controller(dialects, PORT, sync, netns=self.here)
         self.addCleanup(c.stop)
@@ -47,11 +49,12 @@ class SyncAgentTest(live.LiveCase):
     def v7(self, sync):
         return self.controller(('agent', 'trident'), lambda d, f, c: sync(f) if d == 'agent' else Trident.response(FAILED))
 
-    def start(self):
+    def start(self, env=None, more=''):
         state = os.path.join(self.dir, 'state')
-        conf = self.conf(TAP, f'controller = {{ address = "127.0.0.1"; port = {PORT}; }};')
+        conf = self.conf(TAP, f'controller = {{ address = "127.0.0.1"; port = {PORT}; }};{more}')
         command = self.machine({'/proc/loadavg': b'0.01 0.01 0.01 1/100 1\n'})  # the group has a breaker of load
-        return self.agent(conf, command=('env', f'STATE_DIRECTORY={state}', *command))
+        names = [f'{name}={value}' for name, value in {'STATE_DIRECTORY': state, **(env or {})}.items()]
+        return self.agent(conf, command=(*command, 'env', *names))
 
     def in_force(self, agent, **want):
         def is_so():
@@ -68,6 +71,8 @@ class SyncAgentTest(live.LiveCase):
     def hop(self, agent):
         return next((h for h in agent.data('status')['hops'] if h['hop'] == 'controller'), None)
 
+
+class SyncAgentTest(SyncAgentCase):
     def test_a_push_is_in_force_while_packets_flow(self):
         server = self.v7(lambda f: Agent.response(config=group(2048), versions=(1, 1, 1)))
         agent = self.start()

@@ -4,7 +4,7 @@
  * as lines. For sync_test.py.
  *
  *   sync_client BOOT_FILE KEPT_FILE [NAME=MS...]    retry_first retry_most push_again interval escape call
- *   in: raise BIT | view | quit
+ *   in: raise BIT | view | again (the session ends, and a new one begins) | quit
  */
 #include <weir_sync.h>
 
@@ -17,24 +17,27 @@
 
 struct client {
 	struct event_base *base;
+	struct weir_sync_options o;
 	struct weir_sync *sync;
 	struct weir_exceptions exceptions;
 };
 
 static int on_group(void *user, const char *yaml, size_t len, const char *origin, uint64_t revision,
-		    struct weir_err *err)
+		    const struct weir_group_conf **taken, struct weir_err *err)
 {
 	static struct weir_err_list errs;
 	static struct weir_group_conf conf;
 
 	(void)user;
 	memset(&errs, 0, sizeof(errs));
+	weir_group_conf_free(&conf);
+	memset(&conf, 0, sizeof(conf));
 	if (weir_group_conf_take(yaml, len, "controller", &conf, &errs) != 0) {
 		printf("refused\t%s\t%s\n", origin, errs.items[0].msg);
 		return weir_err_set(err, 22, "%s", errs.items[0].msg);
 	}
 	printf("group\t%s\t%" PRIu64 "\t%u\n", origin, revision, conf.global.limits.max_memory);
-	weir_group_conf_free(&conf);
+	*taken = &conf;
 	return 0;
 }
 
@@ -75,6 +78,16 @@ static void view(const struct client *c)
 	       v.pushes);
 }
 
+static void again(struct client *c)
+{
+	struct weir_err err = { 0 };
+
+	weir_sync_stop(c->sync);
+	c->sync = weir_sync_start(&c->o, &err);
+	if (c->sync == NULL)
+		event_base_loopbreak(c->base);
+}
+
 static void on_line(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *c = arg;
@@ -91,6 +104,8 @@ static void on_line(evutil_socket_t fd, short what, void *arg)
 		(void)weir_exceptions_set(&c->exceptions, strtoull(text + 6, NULL, 0));
 	else if (strncmp(text, "view", 4) == 0)
 		view(c);
+	else if (strncmp(text, "again", 5) == 0)
+		again(c);
 	else
 		event_base_loopbreak(c->base);
 }
@@ -147,6 +162,7 @@ int main(int argc, char **argv)
 	o.base = c.base = event_base_new();
 	in = event_new(c.base, 0, EV_READ | EV_PERSIST, on_line, &c);
 	event_add(in, NULL);
+	c.o = o;
 	c.sync = weir_sync_start(&o, &err);
 	if (c.sync == NULL) {
 		fprintf(stderr, "%s\n", err.msg);

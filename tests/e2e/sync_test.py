@@ -288,6 +288,25 @@ class SyncTest(unittest.TestCase):
             time.sleep(0.02)
         self.assertEqual(server.calls('Sync')[2][3][6], [8])  # 64 was gone with its report
 
+    def test_an_exception_that_was_not_told_is_told_by_the_next_session(self):
+        silent = {'yes': False}
+        server = self.v7(lambda f: (silent['yes'] and time.sleep(30)) or Agent.response(config=Agent.group(1000)))
+        c = self.client(server.port, 'interval=60000', 'call=60000')
+        c.until(lambda v: v['state'] == 'in contact')
+        silent['yes'] = True
+        c.say('raise 64')
+        self.until(lambda: len(server.calls('Sync')) == 2)  # it was asked, and does not answer
+        self.assertEqual(server.calls('Sync')[1][3][6], [64])
+        silent['yes'] = False
+        c.say('again')
+        self.until(lambda: len(server.calls('Sync')) == 3)
+        self.assertEqual(server.calls('Sync')[2][3][6], [64])
+
+    def until(self, check, seconds=8):
+        end = time.monotonic() + seconds
+        while not check() and time.monotonic() < end:
+            time.sleep(0.02)
+
     def test_time_comes_through_the_controller(self):
         config = Agent.group(1000, '  ntp: {enabled: true}\n')
         server = self.v7(lambda f: Agent.response(config=config), query=lambda p: ntp_server(p, 3600))

@@ -158,6 +158,113 @@ static void test_a_file_is_replaced_as_a_whole(void)
 	CU_ASSERT_EQUAL(weir_sync_file_write(path, "x", 1), -ENOENT);
 }
 
+/* The way of an agent through a day with its controllers, event by event. */
+static void test_each_event_leads_on_from_each_state(void)
+{
+	static const struct {
+		enum weir_sync_event what;
+		enum weir_sync_state then;
+		const char *word;
+	} day[] = {
+		{ WEIR_SYNC_ON_UNKNOWN, WEIR_SYNC_RESOLVING, "resolving" },
+		{ WEIR_SYNC_ON_MOVED, WEIR_SYNC_RESOLVING, "resolving" },
+		{ WEIR_SYNC_ON_UNSPOKEN, WEIR_SYNC_PROBING, "connecting" },
+		{ WEIR_SYNC_ON_ANSWERED, WEIR_SYNC_IN_CONTACT, "in contact" },
+		{ WEIR_SYNC_ON_MOVED, WEIR_SYNC_IN_CONTACT, "in contact" }, /* to its proxy */
+		{ WEIR_SYNC_ON_FAILED, WEIR_SYNC_NO_CONTACT, "no contact" },
+		{ WEIR_SYNC_ON_MOVED, WEIR_SYNC_NO_CONTACT, "no contact" }, /* to the next one */
+		{ WEIR_SYNC_ON_UNSPOKEN, WEIR_SYNC_PROBING, "connecting" },
+		{ WEIR_SYNC_ON_UNSPOKEN, WEIR_SYNC_NO_CONTACT, "no contact" }, /* in neither */
+		{ WEIR_SYNC_ON_UNSPOKEN, WEIR_SYNC_PROBING, "connecting" },
+		{ WEIR_SYNC_ON_MOVED, WEIR_SYNC_CONNECTING, "connecting" },
+		{ WEIR_SYNC_ON_ANSWERED, WEIR_SYNC_IN_CONTACT, "in contact" },
+		{ WEIR_SYNC_ON_ANSWERED, WEIR_SYNC_IN_CONTACT, "in contact" },
+		{ WEIR_SYNC_ON_UNKNOWN, WEIR_SYNC_RESOLVING, "resolving" },
+	};
+	enum weir_sync_state is = WEIR_SYNC_CONNECTING;
+
+	CU_ASSERT_TRUE(weir_sync_state_is_good(is)); /* none has failed */
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(day); i++) {
+		is = weir_sync_state_next(is, day[i].what);
+		CU_ASSERT_EQUAL(is, day[i].then);
+		CU_ASSERT_STRING_EQUAL(weir_sync_state_name(is), day[i].word);
+		CU_ASSERT_EQUAL(weir_sync_state_is_good(is),
+				is != WEIR_SYNC_RESOLVING && is != WEIR_SYNC_NO_CONTACT);
+	}
+}
+
+/* A thread that is run by hand: what it is given, and when it ends. */
+static struct {
+	unsigned int asked;
+	void (*work)(void *);
+	void (*done)(void *);
+	void *arg;
+} other;
+
+static int aside(void *user, void (*work)(void *), void (*done)(void *), void *arg)
+{
+	(void)user;
+	other.asked++;
+	other.work = work;
+	other.done = done;
+	other.arg = arg;
+	return 0;
+}
+
+static bool holds(const char *path, const char *wanted)
+{
+	char *text = NULL;
+	size_t len = 0;
+	const bool same = weir_sync_file_read(path, 100, &text, &len) == 0 &&
+			  strcmp(text, wanted) == 0;
+
+	free(text);
+	return same;
+}
+
+static void put(struct weir_sync_keeper *k, const char *text)
+{
+	weir_sync_keeper_put(k, strdup(text), strlen(text));
+}
+
+static void test_a_file_is_kept_beside_the_loop_the_newest_of_what_waits(void)
+{
+	char dir[] = P_tmpdir "/weir-sync-XXXXXX", path[64];
+	struct weir_sync_keeper *k;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/kept", dir);
+	memset(&other, 0, sizeof(other));
+	k = weir_sync_keeper_open(path, aside, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+	put(k, "first");
+	CU_ASSERT_EQUAL(access(path, F_OK), -1); /* the caller waited for nothing */
+	put(k, "second");
+	put(k, "third");
+	CU_ASSERT_EQUAL(other.asked, 1); /* one at a time */
+	other.work(other.arg);
+	CU_ASSERT_TRUE(holds(path, "third"));
+	put(k, "fourth"); /* before the loop heard that it is over */
+	CU_ASSERT_EQUAL(other.asked, 2);
+	other.done(other.arg);
+	other.work(other.arg);
+	weir_sync_keeper_close(k); /* and it is heard of afterwards */
+	CU_ASSERT_TRUE(holds(path, "fourth"));
+	other.done(other.arg);
+	unlink(path);
+	CU_ASSERT_EQUAL(rmdir(dir), 0);
+}
+
+static void test_what_cannot_be_kept_is_said_and_known(void)
+{
+	struct weir_sync_keeper *k = weir_sync_keeper_open("/nowhere/kept", NULL, NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+	put(k, "text"); /* without anybody else it is written here */
+	CU_ASSERT_TRUE(weir_sync_keeper_failed(k));
+	weir_sync_keeper_close(k);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -170,6 +277,11 @@ int main(void)
 		  test_an_ntp_answer_that_is_none_is_refused },
 		{ "small drifts are left", test_small_drifts_are_left },
 		{ "a file is replaced as a whole", test_a_file_is_replaced_as_a_whole },
+		{ "each event leads on from each state", test_each_event_leads_on_from_each_state },
+		{ "a file is kept beside the loop, the newest of what waits",
+		  test_a_file_is_kept_beside_the_loop_the_newest_of_what_waits },
+		{ "what cannot be kept is said, and known",
+		  test_what_cannot_be_kept_is_said_and_known },
 		CU_TEST_INFO_NULL,
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sync.h"
 
+#include "helper.h"
 #include "run.h"
 #include "tables.h"
 
@@ -26,11 +27,21 @@ static struct weir_err_list errs; /* large */
 /* ---- what comes of it ---- */
 
 static int on_group(void *user, const char *yaml, size_t len, const char *origin, uint64_t revision,
-		    struct weir_err *err)
+		    const struct weir_group_conf **taken, struct weir_err *err)
 {
 	struct sync *s = user;
+	const int rc = group_apply(s->r, yaml, len, origin, revision, NULL, NULL, err);
 
-	return group_apply(s->r, yaml, len, origin, revision, NULL, NULL, err);
+	*taken = &s->r->conf->group;
+	return rc;
+}
+
+/* By its run, and not the session: it may be over before the work is. */
+static int aside(void *user, void (*work)(void *), void (*done)(void *), void *arg)
+{
+	const struct sync *s = user;
+
+	return helpers_start(s->r->helpers, "weir-keep", work, done, arg);
 }
 
 static void on_dynamic(void *user, const struct weir_sync_dynamic *d)
@@ -129,6 +140,7 @@ struct sync *sync_open(struct run *r)
 		.user = s,
 		.revision = REVISION,
 		.process_name = "weir-agent",
+		.aside = aside,
 	};
 
 	bool wanted = false;
