@@ -85,12 +85,6 @@ static bool fill_ext(struct weir_flow_table *t, struct weir_flow *f, struct weir
 	return true;
 }
 
-static void fill_vpcs(const struct weir_flow_table *t, uint32_t flow, const struct probe *probe)
-{
-	t->label(t->label_of, probe->p, probe->a, t->vpcs[flow].of);
-	flow_at(t, flow)->ends |= VPC_KNOWN;
-}
-
 uint32_t flow_create(struct weir_flow_table *t, const struct probe *probe)
 {
 	const uint32_t flow = entry_take(t);
@@ -108,7 +102,7 @@ uint32_t flow_create(struct weir_flow_table *t, const struct probe *probe)
 	if (!index_insert(&t->index, probe->hash, flow))
 		goto err_ext;
 	if (weir_unlikely(t->label != NULL))
-		fill_vpcs(t, flow, probe);
+		news_add(t, flow, probe);
 	t->size++;
 	t->counters.created++;
 	return flow;

@@ -61,7 +61,8 @@ enum flow_flag {
 };
 
 #define TUNNEL_KNOWN (1 << 4) /* in `ends`: the tunnel of this side's packets is noted */
-#define VPC_KNOWN    (1 << 6) /* in `ends`: struct flow_vpcs was filled */
+#define LABELLED     (1 << 6) /* in `ends`: the flow has a label */
+#define LABEL_COMING (1 << 7) /* it will have one by the end of this burst */
 
 enum tcp_side_bit {
 	TCP_ISN = 1 << 0,           /* seq_threshold is known */
@@ -130,7 +131,7 @@ struct weir_flow {
 		};
 	};
 	uint8_t flags; /* enum flow_flag */
-	uint8_t ends; /* bits: l2_end of side 0, 1, l3_end of side 0, 1; TUNNEL_KNOWN << side; VPC_KNOWN */
+	uint8_t ends; /* bits: l2_end of side 0, 1, l3_end of side 0, 1; TUNNEL_KNOWN << side; LABELLED ... */
 	uint8_t queue;   /* expiry queue its valid reference is in */
 	uint8_t gen;     /* of that reference */
 	uint32_t second; /* epoch, of `sec`; 0 = nothing yet */
@@ -210,9 +211,12 @@ struct flow_entry {
 };
 
 /* Apart from the entry, as without an inventory nobody looks here. */
-struct flow_vpcs {
-	int32_t of[2]; /* by side */
+struct flow_label {
+	int32_t l3_vpc[2]; /* by side, as all of it: struct weir_flow_label */
+	uint8_t point[2];
+	uint8_t ends; /* bits: l2_end of side 0, 1, l3_end of side 0, 1 */
 };
+static_assert(sizeof(struct flow_label) == 12, "there is a bound for the bytes of a flow");
 
 /*
  * Extensions: what few flows have, in chained blocks of one cache line. A kind occurs once in a

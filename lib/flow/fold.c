@@ -82,10 +82,14 @@ static void share_ends(const struct weir_flow_table *t, uint32_t flow, struct we
 	const struct weir_flow *f = flow_at(t, flow);
 	const struct weir_flow_cold *c = cold_at(t, flow);
 
+	struct weir_flow_label label;
+
+	flow_label(t, flow, &label);
+	SHARED(observation_point, label.point[0]);
 	for (unsigned int side = 0; side < 2; side++) {
-		SHARED(l2_end[side], f->ends >> side & 1);
-		SHARED(l3_end[side], f->ends >> (2 + side) & 1);
-		SHARED(l3_epc_id[side], flow_vpc(t, flow, side));
+		SHARED(l2_end[side], label.l2_end[side]);
+		SHARED(l3_end[side], label.l3_end[side]);
+		SHARED(l3_epc_id[side], label.l3_vpc[side]);
 		if (memcmp(sum->mac[side], c->mac[side], 6) != 0)
 			memset(sum->mac[side], 0, 6);
 	}
@@ -126,6 +130,7 @@ bool fold_take(struct weir_flow_table *t, uint32_t flow)
 
 	if (!is_plain(flow_at(t, flow), cold_at(t, flow)))
 		return false;
+	flow_settle(t, flow);
 	if (t->hooks.on_second != NULL)
 		second_end(t, flow);
 	sum = sum_of(t, flow_at(t, flow), cold_at(t, flow));

@@ -47,7 +47,9 @@ static void fill_ends(const struct weir_flow_table *t, uint32_t flow, struct wei
 	const struct weir_flow_cold *c = cold_at(t, flow);
 	const unsigned int client = flow_client(f);
 	const struct ext *x = f->flags & FLOW_IPV6 ? ext_find(&t->ext, c->ext, EXT_IPV6) : NULL;
+	struct weir_flow_label label;
 
+	flow_label(t, flow, &label);
 	for (unsigned int role = 0; role < 2; role++) {
 		const unsigned int side = client ^ role;
 
@@ -57,10 +59,11 @@ static void fill_ends(const struct weir_flow_table *t, uint32_t flow, struct wei
 			rec->ip[role].w[0] = f->ip[side];
 		rec->port[role] = f->flags & FLOW_NOT_IP ? 0 : f->port[side];
 		memcpy(rec->mac[role], c->mac[side], 6);
-		rec->l2_end[role] = f->ends >> side & 1;
-		rec->l3_end[role] = f->ends >> (2 + side) & 1;
-		rec->l3_epc_id[role] = flow_vpc(t, flow, side);
+		rec->l2_end[role] = label.l2_end[side];
+		rec->l3_end[role] = label.l3_end[side];
+		rec->l3_epc_id[role] = label.l3_vpc[side];
 	}
+	rec->observation_point = label.point[client];
 	rec->direction_score = c->score[client ^ 1];
 	if (rec->direction_score == UINT8_MAX)
 		rec->flags |= WEIR_REC_ACTIVE_SERVICE;
@@ -154,8 +157,10 @@ static void report_forced(struct weir_flow_table *t, uint32_t flow)
 {
 	const struct weir_flow *f = flow_at(t, flow);
 	const uint64_t index = flow_report_index(f, flow_last_ns(f));
-	struct weir_flow_rec *rec = reserve(t);
+	struct weir_flow_rec *rec;
 
+	flow_settle(t, flow);
+	rec = reserve(t);
 	if (rec != NULL) {
 		fill(t, flow, rec);
 		rec->start_ns = f->start_ns + index * WEIR_REPORT_NS;
@@ -261,6 +266,7 @@ void report_close(struct weir_flow_table *t, uint32_t flow, uint8_t close_type, 
 {
 	struct weir_flow_rec *rec;
 
+	flow_settle(t, flow);
 	second_end(t, flow);
 	rec = reserve(t);
 	if (rec == NULL)

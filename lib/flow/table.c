@@ -16,7 +16,7 @@
 
 /* Where the parts lie in the one mapping of a table. */
 struct layout {
-	size_t self, buckets, chunks, entries, vpcs, ext, total;
+	size_t self, buckets, chunks, entries, labels, ext, total;
 };
 
 static size_t part(size_t *total, size_t bytes)
@@ -35,7 +35,7 @@ static struct layout layout_of(const struct weir_flow_budget *b)
 	l.buckets = part(&l.total, (size_t)index_bucket_count(b->flows) * sizeof(struct bucket));
 	l.chunks = part(&l.total, (size_t)queue_chunk_count(b->flows) * sizeof(struct chunk));
 	l.entries = part(&l.total, (size_t)b->flows * sizeof(struct flow_entry));
-	l.vpcs = part(&l.total, (size_t)b->flows * sizeof(struct flow_vpcs));
+	l.labels = part(&l.total, (size_t)b->flows * sizeof(struct flow_label));
 	l.ext = part(&l.total, (size_t)b->ext_blocks * sizeof(struct ext));
 	return l;
 }
@@ -59,7 +59,7 @@ struct weir_flow_table *weir_flow_table_create(const struct weir_flow_budget *bu
 		return NULL;
 	t = (struct weir_flow_table *)(mem + l.self);
 	t->entries = (struct flow_entry *)(mem + l.entries);
-	t->vpcs = (struct flow_vpcs *)(mem + l.vpcs);
+	t->labels = (struct flow_label *)(mem + l.labels);
 	index_init(&t->index, mem + l.buckets, budget->flows);
 	queues_init(&t->queues, mem + l.chunks, budget->flows);
 	weir_ext_pool_init(&t->ext, mem + l.ext, budget->ext_blocks);
@@ -362,4 +362,6 @@ void weir_flow_table_burst(struct weir_flow_table *t, const struct weir_pkt *pkt
 		if (k >= AHEAD)
 			outcome[probes[k - AHEAD].at] = handle(t, &probes[k - AHEAD]);
 	}
+	if (weir_unlikely(t->news.n > 0))
+		news_label(t);
 }

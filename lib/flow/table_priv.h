@@ -39,9 +39,17 @@ struct folds {
 	struct fold_set set[FOLD_SETS];
 };
 
+/* Flows of this burst that have no label yet. */
+struct news {
+	unsigned int n;
+	struct weir_flow_first first[WEIR_BURST_MAX];
+	uint32_t flow[WEIR_BURST_MAX];
+};
+
 struct weir_flow_table {
 	struct flow_entry *entries;
-	struct flow_vpcs *vpcs; /* one an entry, with VPC_KNOWN */
+	/* One an entry, with LABELLED. Apart, as without an inventory nobody looks there. */
+	struct flow_label *labels;
 	struct flow_index index;
 	struct queues queues;
 	struct ext_pool ext;
@@ -59,6 +67,7 @@ struct weir_flow_table {
 	struct weir_hint_log *hint_log; /* what flows of now tell, may be NULL */
 	weir_flow_label_fn label;       /* asked about new flows, NULL = nobody is */
 	const void *label_of;
+	struct news news;
 
 	bool behind; /* flows are due that no sweep has come to */
 
@@ -76,12 +85,6 @@ static inline struct weir_flow *flow_at(const struct weir_flow_table *t, uint32_
 static inline struct weir_flow_cold *cold_at(const struct weir_flow_table *t, uint32_t flow)
 {
 	return &t->entries[flow].cold;
-}
-
-/* VPC of a side; 0 = unknown. */
-static inline int32_t flow_vpc(const struct weir_flow_table *t, uint32_t flow, unsigned int side)
-{
-	return flow_at(t, flow)->ends & VPC_KNOWN ? t->vpcs[flow].of[side] : 0;
 }
 
 static inline void flow_prefetch(const struct weir_flow_table *t, uint32_t flow)
@@ -175,6 +178,21 @@ uint64_t flow_id(const struct weir_flow_table *t, uint32_t flow);
 struct ext *detail_add(struct weir_flow_table *t, struct weir_flow_cold *c, enum ext_kind kind);
 uint32_t flow_create(struct weir_flow_table *t, const struct probe *probe);
 void flow_free(struct weir_flow_table *t, uint32_t flow);
+
+/* label.c */
+/* A new flow: `probe` lives as long as the burst. */
+void news_add(struct weir_flow_table *t, uint32_t flow, const struct probe *probe);
+/* Ask about all new flows that have no label yet. */
+void news_label(struct weir_flow_table *t);
+/* What is known of a flow; of one without a label what its first packet showed. */
+void flow_label(const struct weir_flow_table *t, uint32_t flow, struct weir_flow_label *l);
+
+/* The flow is about to say what it is. */
+static inline void flow_settle(struct weir_flow_table *t, uint32_t flow)
+{
+	if (weir_unlikely(flow_at(t, flow)->ends & LABEL_COMING))
+		news_label(t);
+}
 
 /* direction.c */
 /* Which side of a new flow is the client: FLOW_REVERSED and the scores. */

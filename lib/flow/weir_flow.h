@@ -87,13 +87,27 @@ void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow
  */
 void weir_flow_table_limit(struct weir_flow_table *t, uint32_t flows, uint64_t now_ns);
 
-/* Which VPCs a packet's sender and receiver are in: asked of a flow's first packet. Worker thread. */
-typedef void (*weir_flow_label_fn)(const void *of, const struct weir_pkt *pkt,
-				   const struct weir_attr *attr, int32_t vpc[2]);
+/* A new flow: the packet that it starts with, whose sender is side 0 of the flow. */
+struct weir_flow_first {
+	const struct weir_pkt *pkt;
+	const struct weir_attr *attr;
+};
+
+/* What others know of a flow. By side. */
+struct weir_flow_label {
+	int32_t l3_vpc[2]; /* 0 = unknown */
+	uint8_t point[2];  /* observation point if side 0 is the client, if side 1 is */
+	bool l2_end[2], l3_end[2];
+};
+
+/* Say what is known of `n` (at most WEIR_BURST_MAX) new flows: all of `labels`. Worker thread. */
+typedef void (*weir_flow_label_fn)(const void *of, const struct weir_flow_first *firsts,
+				   struct weir_flow_label *labels, unsigned int n);
 
 /*
- * Ask `label` about flows that start from now on, with `of`, borrowed until the next call; NULL = their VPCs are 0.
- * Flows keep what was said when they started.
+ * Ask `label` about flows that start from now on, with `of`, borrowed until the next call; NULL = nothing is known. It
+ * is asked once a burst, of all flows that started in it, or before, when one of them ends within it. Flows keep what
+ * was said.
  */
 void weir_flow_table_label(struct weir_flow_table *t, weir_flow_label_fn label, const void *of);
 

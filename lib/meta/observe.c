@@ -106,21 +106,29 @@ static uint8_t local(uint8_t by[2])
 	return LOCAL;
 }
 
+/* `from` is the client. */
+static uint8_t observe(const struct observe_table *t, const struct weir_meta_query *q,
+		       const struct weir_meta_label *label, unsigned int from, uint8_t by[2])
+{
+	const unsigned int to = from ^ 1, both = shared(t, q);
+	const bool is_unicast = (q->mac[to] & MAC_MULTICAST) == 0;
+	const unsigned int is[2] = { both | own(&label->end[from]) | UNICAST,
+				     both | own(&label->end[to]) | (is_unicast ? UNICAST : 0) };
+
+	by[WEIR_SRC] = t->point[is[WEIR_SRC]][WEIR_SRC];
+	by[WEIR_DST] = t->point[is[WEIR_DST]][WEIR_DST];
+	return choose(is, by);
+}
+
 void weir_meta_observe(const struct observe_table *t, const struct weir_meta_query *q,
 		       struct weir_meta_label *label)
 {
-	const bool is_unicast = (q->mac[WEIR_DST] & MAC_MULTICAST) == 0;
-	const unsigned int both = shared(t, q);
-	const unsigned int is[2] = { both | own(&label->end[WEIR_SRC]) | UNICAST,
-				     both | own(&label->end[WEIR_DST]) |
-					     (is_unicast ? UNICAST : 0) };
-	uint8_t *by = label->observation;
+	uint8_t turned[2];
 
 	if (weir_unlikely(q->mac[WEIR_SRC] == q->mac[WEIR_DST]) && t->knows_local) {
-		label->observation_point = local(by);
+		label->observation_point = label->observation_turned = local(label->observation);
 		return;
 	}
-	by[WEIR_SRC] = t->point[is[WEIR_SRC]][WEIR_SRC];
-	by[WEIR_DST] = t->point[is[WEIR_DST]][WEIR_DST];
-	label->observation_point = choose(is, by);
+	label->observation_point = observe(t, q, label, WEIR_SRC, label->observation);
+	label->observation_turned = observe(t, q, label, WEIR_DST, turned);
 }

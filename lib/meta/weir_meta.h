@@ -242,6 +242,7 @@ struct weir_meta_label {
 	struct weir_meta_end end[2];
 	uint8_t observation[2];    /* seen by the source's end, by the destination's; 0 = by none */
 	uint8_t observation_point; /* the one that holds, in the packet's direction; 0 = rest */
+	uint8_t observation_turned; /* the same, if it is the destination that is the client */
 };
 
 /*

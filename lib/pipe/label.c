@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which VPCs the ends of a new flow are in, by the inventory. Spec: data plane 8.1. */
-#include "pipe_priv.h"
+/*
+ * What is known of new flows: by the inventory the VPCs of their ends, which ends are near, and where they are
+ * observed. All new flows of a burst at once, so that their memory is fetched together. Spec: data plane 8.1, 1.8.
+ */
+#include "worker.h"
 
 #include <weir_meta.h>
 
@@ -10,27 +13,59 @@ static uint32_t tunnel_id(const struct weir_tunnel *t)
 	return t->type == WEIR_TUNNEL_VXLAN || t->type == WEIR_TUNNEL_TENCENT_GRE ? t->id : 0;
 }
 
-void weir_label_flow(const void *inventory, const struct weir_pkt *pkt,
-		     const struct weir_attr *attr, int32_t vpc[2])
+static void query_fill(struct weir_meta_query *q, const struct weir_flow_first *first, uint8_t ends)
 {
-	struct weir_meta_query q = {
+	const struct weir_pkt *pkt = first->pkt;
+
+	*q = (struct weir_meta_query){
 		.mac = { weir_be48(pkt->mac[WEIR_SRC]), weir_be48(pkt->mac[WEIR_DST]) },
 		.ip = { pkt->ip[WEIR_SRC], pkt->ip[WEIR_DST] },
 		.tunnel_id = tunnel_id(&pkt->tunnel),
-		.network_type = attr->network_type,
+		.network_type = first->attr->network_type,
+		.l2_end = { (ends & WEIR_META_SRC_END) != 0, (ends & WEIR_META_DST_END) != 0 },
 		.tunnel_type = pkt->tunnel.type,
 		.tier = pkt->tunnel.tier,
 		.is_ipv6 = (pkt->flags & WEIR_PKT_IPV6) != 0,
 		.has_ip = (pkt->flags & WEIR_PKT_IP) != 0,
 		.is_pseudo_mac = (pkt->flags & WEIR_PKT_PSEUDO_MAC) != 0,
 	};
-	struct weir_meta_label label;
-	uint8_t ends;
+}
 
-	weir_meta_l2_ends_burst(inventory, pkt, &ends, 1);
-	q.l2_end[WEIR_SRC] = (ends & WEIR_META_SRC_END) != 0;
-	q.l2_end[WEIR_DST] = (ends & WEIR_META_DST_END) != 0;
-	weir_meta_label_burst(inventory, &q, &label, 1);
-	vpc[WEIR_SRC] = label.end[WEIR_SRC].l3_vpc;
-	vpc[WEIR_DST] = label.end[WEIR_DST].l3_vpc;
+/* First packets that stand side by side in their burst are asked about together. */
+static void ends_find(const struct weir_meta *m, const struct weir_flow_first *firsts,
+		      uint8_t *ends, unsigned int n)
+{
+	unsigned int run;
+
+	for (unsigned int i = 0; i < n; i += run) {
+		run = 1;
+		while (i + run < n && firsts[i + run].pkt == firsts[i].pkt + run)
+			run++;
+		weir_meta_l2_ends_burst(m, firsts[i].pkt, &ends[i], run);
+	}
+}
+
+void weir_label_flows(const void *view, const struct weir_flow_first *firsts,
+		      struct weir_flow_label *labels, unsigned int n)
+{
+	const struct weir_meta *m = ((const struct weir_view *)view)->inventory;
+	struct weir_meta_query queries[WEIR_BURST_MAX];
+	struct weir_meta_label found[WEIR_BURST_MAX];
+	uint8_t ends[WEIR_BURST_MAX];
+
+	assert(n > 0 && n <= WEIR_BURST_MAX);
+	ends_find(m, firsts, ends, n);
+	for (unsigned int i = 0; i < n; i++)
+		query_fill(&queries[i], &firsts[i], ends[i]);
+	weir_meta_label_burst(m, queries, found, n);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct weir_meta_end *e = found[i].end;
+
+		labels[i] = (struct weir_flow_label){
+			.l3_vpc = { e[0].l3_vpc, e[1].l3_vpc },
+			.point = { found[i].observation_point, found[i].observation_turned },
+			.l2_end = { e[0].l2_end, e[1].l2_end },
+			.l3_end = { e[0].l3_end, e[1].l3_end },
+		};
+	}
 }

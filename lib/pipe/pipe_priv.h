@@ -133,8 +133,10 @@ static inline void weir_fragment_return(const struct weir_frame *frame)
 void weir_attribute_burst(const struct weir_attribute_conf *conf, uint8_t tap,
 			  const struct weir_pkt *pkts, struct weir_attr *attrs, unsigned int n);
 
-/* As weir_flow_label_fn; `inventory` is a struct weir_meta. */
-void weir_label_flow(const void *inventory, const struct weir_pkt *pkt,
-		     const struct weir_attr *attr, int32_t vpc[2]);
+/* What is known of new flows. */
+
+/* As weir_flow_label_fn; `view` has an inventory. */
+void weir_label_flows(const void *view, const struct weir_flow_first *firsts,
+		      struct weir_flow_label *labels, unsigned int n);
 
 #endif

@@ -164,7 +164,7 @@ static struct observe_table table_of(unsigned int agent, bool gateway_traffic)
 
 /* The point of a flow labelled so. */
 static uint8_t point_of(const struct observe_table *t, const struct observer *o, bool is_same_mac,
-			uint8_t by[2])
+			uint8_t by[2], uint8_t *turned)
 {
 	const uint64_t multicast = o->is_dst_unicast ? 0 : UINT64_C(0x010000000000);
 	const struct weir_meta_query q = {
@@ -185,6 +185,8 @@ static uint8_t point_of(const struct observe_table *t, const struct observer *o,
 		};
 	weir_meta_observe(t, &q, &label);
 	memcpy(by, label.observation, 2);
+	if (turned != NULL)
+		*turned = label.observation_turned;
 	return label.observation_point;
 }
 
@@ -203,10 +205,9 @@ static void choose(const struct observer *o, const char *by[2])
 		by[0] = "";
 }
 
-static void check(const struct observe_table *t, const struct observer *o)
+static uint8_t expected_point(const struct observer *o, uint8_t by[2])
 {
 	const char *want[2];
-	uint8_t got[2], one;
 
 	for (unsigned int side = 0; side < 2; side++) {
 		const struct seen s = { .l2 = o->end[side].l2_end,
@@ -219,10 +220,24 @@ static void check(const struct observe_table *t, const struct observer *o)
 		want[side] = expected(o, &s, side);
 	}
 	choose(o, want);
-	one = point_of(t, o, false, got);
-	if (got[0] != number(want[0]) || got[1] != number(want[1]) ||
-	    one != (got[0] != 0 && got[1] != 0 ? 0 : got[0] + got[1]))
+	for (unsigned int side = 0; side < 2; side++)
+		by[side] = number(want[side]);
+	return by[0] != 0 && by[1] != 0 ? 0 : by[0] + by[1];
+}
+
+static void check(const struct observe_table *t, const struct observer *o)
+{
+	struct observer back = *o;
+	uint8_t want[2], got[2], one, turned;
+
+	one = point_of(t, o, false, got, &turned);
+	if (one != expected_point(o, want) || memcmp(got, want, 2) != 0)
 		CU_FAIL_FATAL("another point");
+	back.end[0] = o->end[1];
+	back.end[1] = o->end[0];
+	back.is_dst_unicast = true; /* a source's MAC is */
+	if (turned != expected_point(&back, want))
+		CU_FAIL_FATAL("another point the other way round");
 }
 
 static void test_every_combination_is_as_the_table_says(void)
@@ -250,7 +265,7 @@ static void test_traffic_to_itself_is_local_to_workloads(void)
 		struct observer o = observer(agent, false, 0);
 
 		o.is_dst_unicast = true;
-		CU_ASSERT_EQUAL(point_of(&t, &o, true, by), is_workload ? 4 : 0);
+		CU_ASSERT_EQUAL(point_of(&t, &o, true, by, NULL), is_workload ? 4 : 0);
 		if (is_workload) {
 			CU_ASSERT_EQUAL(by[0], 0);
 			CU_ASSERT_EQUAL(by[1], 4);
@@ -264,11 +279,11 @@ static void test_both_sides_of_a_physical_network_stay(void)
 	struct observer o = { 0 };
 	uint8_t by[2];
 
-	CU_ASSERT_EQUAL(point_of(&t, &o, false, by), 0);
+	CU_ASSERT_EQUAL(point_of(&t, &o, false, by, NULL), 0);
 	CU_ASSERT_EQUAL(by[0], 1);
 	CU_ASSERT_EQUAL(by[1], 2);
 	o.end[1].is_internet = true;
-	CU_ASSERT_EQUAL(point_of(&t, &o, false, by), 1);
+	CU_ASSERT_EQUAL(point_of(&t, &o, false, by, NULL), 1);
 }
 
 int main(void)

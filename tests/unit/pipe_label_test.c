@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Flows get the VPCs of the inventory that is there when they start. Hosts: MAC 02:00:00:00:00:NN, 10.1.0.NN. */
+/* Flows get what the inventory that is there when they start knows of them. Hosts: MAC 02:00:00:00:00:NN, 10.1.0.NN. */
 #include "pipe_live_test.h"
 
 #include <weir_meta.h>
@@ -8,8 +8,18 @@
 
 enum { SERVER = 200, CLIENTS = 100, PACKETS = 8000, A_BURST = 40 };
 
-/* Clients in `vpc`, the server in `vpc` + 1. */
-static struct weir_meta *inventory(uint32_t vpc)
+static void add_segment(struct weir_meta_builder *b, unsigned int host)
+{
+	char mac[32];
+	const char *const macs[] = { mac };
+	const struct weir_meta_segment row = { .id = 1, .macs = macs, .mac_count = 1 };
+
+	snprintf(mac, sizeof(mac), "02:00:00:00:00:%02x", host);
+	CU_ASSERT_EQUAL(weir_meta_add_segment(b, WEIR_META_REMOTE, &row), 0);
+}
+
+/* Clients in `vpc`, the server in `vpc` + 1; odd clients and, if it is `near`, the server are of a segment. */
+static struct weir_meta *inventory_near(uint32_t vpc, bool near)
 {
 	const struct weir_meta_agent self = { .type = WEIR_AGENT_DEDICATED_PHYSICAL_MACHINE,
 					      .mode = 2 };
@@ -29,11 +39,18 @@ static struct weir_meta *inventory(uint32_t vpc)
 
 		snprintf(ip, sizeof(ip), "10.1.0.%u", host);
 		CU_ASSERT_EQUAL(weir_meta_add_interface(b, &itf), 0);
+		if (host == SERVER ? near : host % 2 == 1)
+			add_segment(b, host);
 	}
 	m = weir_meta_freeze(b, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	weir_meta_builder_destroy(b);
 	return m;
+}
+
+static struct weir_meta *inventory(uint32_t vpc)
+{
+	return inventory_near(vpc, false);
 }
 
 static bool has_vpcs(const struct weir_flow_rec *r, int32_t client, int32_t server)
@@ -84,6 +101,55 @@ static void test_flows_of_a_file_have_the_vpcs_of_both_ends(void)
 		weir_meta_destroy(m);
 		script_fini(&s);
 	}
+}
+
+/* Data plane 1.8, agent type 6 in the cloud: (c, s) by L2 end; of two neither holds without a local MAC. */
+static uint8_t point(bool client_near, bool server_near)
+{
+	return client_near == server_near ? 0 : client_near ? 1 : 2;
+}
+
+static void test_a_flow_is_observed_at_the_end_that_is_near_whoever_speaks_first(void)
+{
+	struct weir_settings settings;
+	struct weir_flow_rec *rec;
+	struct weir_pipe *p;
+	struct script s;
+	unsigned int n;
+
+	test_settings(&settings);
+	p = test_pipe(&settings, 1, true);
+	script_init(&s, 2 * CLIENTS, true);
+	for (unsigned int i = 0; i < 2 * CLIENTS; i++) /* by its port the server's packet is told */
+		script_add(&s, (struct script_item){ .ts_ns = START_NS,
+						     .client = (uint8_t)(i / 2),
+						     .server = SERVER,
+						     .cport = (uint16_t)(40000 + i % 2),
+						     .sport = 53,
+						     .answer = i % 2 });
+	for (unsigned int near = 0; near < 2; near++) {
+		struct weir_meta *m = inventory_near(7, near);
+
+		CU_ASSERT_EQUAL(weir_pipe_inventory_set(p, m), 0);
+		script_rewind(&s);
+		test_run(p, &s.src);
+		rec = test_records(p, 1, &n);
+		CU_ASSERT_EQUAL(n, 2 * CLIENTS);
+		for (unsigned int i = 0; i < n; i++) {
+			const bool client_near = rec[i].ip[0].b[3] % 2;
+
+			CU_ASSERT_EQUAL(rec[i].port[1], 53);
+			CU_ASSERT_EQUAL(rec[i].observation_point, point(client_near, near));
+			CU_ASSERT(rec[i].l2_end[0] == client_near && rec[i].l2_end[1] == near);
+			CU_ASSERT(rec[i].l3_end[0] == 1 && rec[i].l3_end[1] == 1);
+			CU_ASSERT(has_vpcs(&rec[i], 7, 8));
+		}
+		free(rec);
+		CU_ASSERT_EQUAL(weir_pipe_inventory_set(p, NULL), 0);
+		weir_meta_destroy(m);
+	}
+	weir_pipe_destroy(p);
+	script_fini(&s);
 }
 
 /* Each packet is a flow. */
@@ -190,6 +256,8 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		{ "flows of a file have the VPCs of both ends",
 		  test_flows_of_a_file_have_the_vpcs_of_both_ends },
+		{ "a flow is observed at the end that is near, whoever speaks first",
+		  test_a_flow_is_observed_at_the_end_that_is_near_whoever_speaks_first },
 		{ "flows that go on keep what they have",
 		  test_flows_that_go_on_keep_what_they_have },
 		{ "an inventory can change every moment",

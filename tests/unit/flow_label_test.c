@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What others know of a flow: asked of its first packet, once a burst, and kept. */
+#include "flow_table_test.h"
+#include "weir_test.h"
+
+#define FLOWS 512
+
+/* Who is asked: it knows of a flow the low 16 bits of both addresses. */
+struct asked {
+	unsigned int calls, flows;
+	unsigned int of_call[FLOWS]; /* how many flows each was about */
+};
+
+static void label(const void *of, const struct weir_flow_first *firsts,
+		  struct weir_flow_label *labels, unsigned int n)
+{
+	struct asked *a = (struct asked *)(uintptr_t)of;
+
+	CU_ASSERT_FATAL(n > 0 && n <= WEIR_BURST_MAX && a->calls < FLOWS);
+	a->of_call[a->calls++] = n;
+	a->flows += n;
+	for (unsigned int i = 0; i < n; i++)
+		labels[i] = (struct weir_flow_label){
+			.l3_vpc = { weir_be16(firsts[i].pkt->ip[0].b + 2),
+				    weir_be16(firsts[i].pkt->ip[1].b + 2) },
+			.point = { 1, 2 },
+			.l2_end = { true, false },
+			.l3_end = { false, true },
+		};
+}
+
+/* As label() says, of the flow's first packet. */
+static bool is_labelled(const struct weir_flow_rec *r)
+{
+	const bool turned = r->observation_point == 2;
+
+	return r->observation_point != 0 && r->l3_epc_id[0] == weir_be16(r->ip[0].b + 2) &&
+	       r->l3_epc_id[1] == weir_be16(r->ip[1].b + 2) && r->l2_end[turned] == 1 &&
+	       r->l2_end[!turned] == 0 && r->l3_end[turned] == 0 && r->l3_end[!turned] == 1;
+}
+
+static bool all_labelled(const struct rig *r)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (!is_labelled(&r->rec[i]))
+			return false;
+	return true;
+}
+
+static void burst(struct rig *r, const struct weir_pkt *pkts, unsigned int n, uint8_t outcome)
+{
+	struct weir_attr attrs[WEIR_BURST_MAX];
+	uint8_t outcomes[WEIR_BURST_MAX];
+
+	for (unsigned int i = 0; i < n; i++) {
+		attrs[i] = rig_attr;
+		outcomes[i] = WEIR_OUTCOME_FLOW;
+	}
+	weir_flow_table_burst(r->t, pkts, attrs, outcomes, n);
+	for (unsigned int i = 0; i < n; i++)
+		CU_ASSERT_EQUAL(outcomes[i], outcome);
+}
+
+static void test_all_new_flows_of_a_burst_are_asked_about_once_and_known_ones_never(void)
+{
+	struct weir_pkt pkts[WEIR_BURST_MAX];
+	struct asked a = { 0 };
+	struct rig r;
+
+	rig_init(&r, FLOWS, 64);
+	weir_flow_table_label(r.t, label, &a);
+	for (unsigned int round = 0; round < 4;
+	     round++) { /* a quarter is new in each, a quarter answers */
+		for (unsigned int i = 0; i < WEIR_BURST_MAX; i++) {
+			const uint32_t client = 0x0a000000 + 16 * (i % 4 == 0 ? round : 0) + i / 4;
+
+			pkts[i] = pkt_udp(client, 40000, 0xc0a80001, 53, T0 + round);
+			if (i % 4 == 1)
+				pkts[i] = pkt_back(pkts[i], T0 + round);
+		}
+		burst(&r, pkts, WEIR_BURST_MAX, WEIR_OUTCOME_FLOW);
+	}
+	CU_ASSERT_EQUAL(a.calls, 4);
+	for (unsigned int i = 0; i < a.calls; i++)
+		CU_ASSERT_EQUAL(a.of_call[i], 16);
+	rig_end(&r, T0);
+	CU_ASSERT_EQUAL(r.n, 64);
+	CU_ASSERT(all_labelled(&r));
+	rig_fini(&r);
+}
+
+/* Its packets of a later second, of a later minute and after its end come with the first, in one burst. */
+static void test_a_flow_that_reports_within_its_first_burst_has_its_label(void)
+{
+	const uint64_t times[] = { 0, SECOND, 4 * SECOND, 20 * SECOND, 20 * SECOND + 1 };
+	struct weir_pkt pkts[WEIR_BURST_MAX];
+	struct asked a = { 0 };
+	struct rig r;
+
+	rig_init(&r, FLOWS, 64);
+	weir_flow_table_label(r.t, label, &a);
+	for (unsigned int i = 0; i < WEIR_BURST_MAX; i++) /* 12 flows */
+		pkts[i] = pkt_udp(0x0a000000 + i / 5, 40000, 0xc0a80001, 53, T0 + times[i % 5]);
+	burst(&r, pkts, 60, WEIR_OUTCOME_FLOW);
+	CU_ASSERT_EQUAL(r.n, 12); /* each ended by its first silence, and began anew */
+	CU_ASSERT_EQUAL(a.flows, 24);
+	for (unsigned int i = 0; i < 30; i++) /* a minute of one flow, in a burst */
+		pkts[i] = pkt_udp(0x0a000099, 40000, 0xc0a80001, 53, T0 + i * 3 * SECOND);
+	burst(&r, pkts, 30, WEIR_OUTCOME_FLOW);
+	CU_ASSERT_EQUAL(r.n, 13);
+	CU_ASSERT_EQUAL(a.flows, 25);
+	CU_ASSERT(all_labelled(&r));
+	rig_end(&r, T0 + 90 * SECOND);
+	CU_ASSERT_EQUAL(r.n, 13 + 13);
+	CU_ASSERT(all_labelled(&r));
+	rig_fini(&r);
+}
+
+/* A table of 16 flows and bursts of 64 SYNs: most flows are evicted within their burst. */
+static void test_a_flow_that_is_evicted_within_its_first_burst_has_its_label(void)
+{
+	struct weir_pkt pkts[WEIR_BURST_MAX];
+	struct asked a = { 0 };
+	uint64_t flows = 0;
+	struct rig r;
+
+	rig_init(&r, 16, 64);
+	weir_flow_table_label(r.t, label, &a);
+	for (unsigned int round = 0; round < 4; round++) {
+		for (unsigned int i = 0; i < WEIR_BURST_MAX; i++)
+			pkts[i] = pkt_tcp(0x0a000000 + round * 64 + i, 40000, 0xc0a80001, 443, SYN,
+					  T0 + round);
+		burst(&r, pkts, WEIR_BURST_MAX, WEIR_OUTCOME_FLOW);
+	}
+	CU_ASSERT_EQUAL(a.flows, 4 * WEIR_BURST_MAX);
+	rig_end(&r, T0 + 4);
+	for (uint32_t i = 0; i < r.n; i++) {
+		flows += r.rec[i].flow_count;
+		CU_ASSERT_EQUAL(r.rec[i].observation_point, 1); /* also what all of a sum share */
+		CU_ASSERT_EQUAL(r.rec[i].l3_epc_id[1], 1);
+		CU_ASSERT(r.rec[i].l2_end[0] == 1 && r.rec[i].l3_end[1] == 1);
+		if (r.rec[i].flow_count > 1)
+			CU_ASSERT_EQUAL(r.rec[i].l3_epc_id[0], 0);
+	}
+	CU_ASSERT_EQUAL(flows, 4 * WEIR_BURST_MAX);
+	rig_fini(&r);
+}
+
+static void test_a_flow_that_turns_round_is_seen_from_its_other_side(void)
+{
+	struct weir_pkt p = pkt_tcp(0xc0a80002, 40001, 0x0a000001, 40000, ACK, T0);
+	struct asked a = { 0 };
+	struct rig r;
+
+	rig_init(&r, FLOWS, 64);
+	weir_flow_table_label(r.t, label, &a);
+	burst(&r, &p, 1, WEIR_OUTCOME_FLOW);
+	p.tcp_flags = SYNACK; /* so it is the server */
+	burst(&r, &p, 1, WEIR_OUTCOME_FLOW);
+	rig_end(&r, T0 + 2);
+	CU_ASSERT_EQUAL_FATAL(r.n, 1);
+	CU_ASSERT_EQUAL(r.rec[0].port[0], 40000);
+	CU_ASSERT_EQUAL(r.rec[0].observation_point, 2);
+	CU_ASSERT(is_labelled(&r.rec[0]));
+	CU_ASSERT_EQUAL(a.flows, 1);
+	rig_fini(&r);
+}
+
+static void test_a_flow_that_nobody_was_asked_about_has_no_label_ever(void)
+{
+	const struct weir_pkt p = pkt_udp(0x0a000001, 40000, 0xc0a80002, 53, T0);
+	const struct weir_pkt later = pkt_at(p, T0 + SECOND);
+	struct asked a = { 0 };
+	struct rig r;
+
+	rig_init(&r, FLOWS, 64);
+	burst(&r, &p, 1, WEIR_OUTCOME_FLOW);
+	weir_flow_table_label(r.t, label, &a);
+	burst(&r, &later, 1, WEIR_OUTCOME_FLOW);
+	rig_end(&r, T0 + SECOND);
+	CU_ASSERT_EQUAL(a.calls, 0);
+	CU_ASSERT_EQUAL_FATAL(r.n, 1);
+	CU_ASSERT(r.rec[0].observation_point == 0 && r.rec[0].l3_epc_id[0] == 0);
+	rig_fini(&r);
+}
+
+int main(void)
+{
+	static CU_TestInfo tests[] = {
+		{ "all new flows of a burst are asked about once and known ones never",
+		  test_all_new_flows_of_a_burst_are_asked_about_once_and_known_ones_never },
+		{ "a flow that reports within its first burst has its label",
+		  test_a_flow_that_reports_within_its_first_burst_has_its_label },
+		{ "a flow that is evicted within its first burst has its label",
+		  test_a_flow_that_is_evicted_within_its_first_burst_has_its_label },
+		{ "a flow that turns round is seen from its other side",
+		  test_a_flow_that_turns_round_is_seen_from_its_other_side },
+		{ "a flow that nobody was asked about has no label, ever",
+		  test_a_flow_that_nobody_was_asked_about_has_no_label_ever },
+		CU_TEST_INFO_NULL,
+	};
+
+	return weir_test_main("flow/label", tests);
+}
