@@ -109,7 +109,7 @@ int weir_afpacket_socket_open(struct weir_afpacket_socket *k, const struct weir_
 			      bool cooked, const char *name, struct weir_err *err);
 void weir_afpacket_socket_ignore_outgoing(const struct weir_afpacket_socket *k);
 /* -errno, these four. */
-int weir_afpacket_socket_promiscuous(const struct weir_afpacket_socket *k, int ifindex);
+int weir_afpacket_socket_promiscuous(const struct weir_afpacket_socket *k, int ifindex, bool on);
 int weir_afpacket_socket_filter(const struct weir_afpacket_socket *k,
 				const struct sock_fprog *prog);
 int weir_afpacket_socket_bind(const struct weir_afpacket_socket *k, int ifindex);

@@ -57,11 +57,11 @@ int weir_afpacket_socket_open(struct weir_afpacket_socket *k, const struct weir_
 	return 0;
 }
 
-int weir_afpacket_socket_promiscuous(const struct weir_afpacket_socket *k, int ifindex)
+int weir_afpacket_socket_promiscuous(const struct weir_afpacket_socket *k, int ifindex, bool on)
 {
 	const struct packet_mreq req = { .mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC };
 
-	return set(k->fd, PACKET_ADD_MEMBERSHIP, &req, sizeof(req));
+	return set(k->fd, on ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &req, sizeof(req));
 }
 
 /* The program decides; where the kernel knows the option, such packets do not even come to it. */

@@ -81,14 +81,19 @@ static int queue_open(struct afpacket *s, struct queue *q, uint16_t type, struct
 	return 0;
 }
 
-/* Every packet that a loopback device sends comes in again. */
-static void prog_choose(struct afpacket *s, uint16_t type)
+static void prog_use(struct afpacket *s, bool against_outgoing)
 {
 	s->prog = s->whole;
-	if (s->o.ignore_outgoing || type == ARPHRD_LOOPBACK)
+	if (against_outgoing)
 		return;
 	s->prog.filter += AGAINST_OUTGOING;
 	s->prog.len -= AGAINST_OUTGOING;
+}
+
+/* Every packet that a loopback device sends comes in again. */
+static void prog_choose(struct afpacket *s, uint16_t type)
+{
+	prog_use(s, s->o.ignore_outgoing || type == ARPHRD_LOOPBACK);
 }
 
 /*
@@ -127,7 +132,7 @@ static int queue_bind(struct afpacket *s, uint16_t queue, int *group)
 		weir_afpacket_socket_ignore_outgoing(k);
 	/* Once is enough, and the kernel undoes it with the socket. */
 	if (s->o.promiscuous && queue == 0)
-		rc = weir_afpacket_socket_promiscuous(k, s->state.ifindex);
+		rc = weir_afpacket_socket_promiscuous(k, s->state.ifindex, true);
 	if (rc == 0)
 		rc = weir_afpacket_socket_bind(k, s->state.ifindex);
 	if (rc == 0 && s->o.queues > 1)
@@ -477,6 +482,73 @@ int weir_source_afpacket_link(const char *interface, const char *netns, enum wei
 	if (rc == 0)
 		*link = weir_afpacket_iface_type(iface.type, &cooked);
 	return rc;
+}
+
+/* Sockets that are open; others get it when they are. */
+static int prog_set(struct afpacket *s)
+{
+	int rc = 0;
+
+	for (uint16_t i = 0; i < s->o.queues && rc == 0; i++)
+		if (s->queues[i].socket.fd >= 0)
+			rc = weir_afpacket_socket_filter(&s->queues[i].socket, &s->prog);
+	return rc;
+}
+
+static int prog_change(struct afpacket *s, const struct sock_fprog *whole)
+{
+	const bool against_outgoing = s->prog.len == s->whole.len;
+	const struct sock_fprog before = s->whole;
+	int rc;
+
+	s->whole = *whole;
+	prog_use(s, against_outgoing);
+	rc = prog_set(s);
+	if (rc != 0) {
+		s->whole = before;
+		prog_use(s, against_outgoing);
+		(void)prog_set(s);
+	}
+	free(rc == 0 ? before.filter : whole->filter);
+	return rc;
+}
+
+int weir_source_afpacket_filter(struct weir_source *src, const struct sock_filter *filter,
+				uint16_t filter_len, struct weir_err *err)
+{
+	struct afpacket *s = (struct afpacket *)src;
+	struct weir_afpacket_options o = s->o;
+	struct sock_fprog whole;
+	int rc;
+
+	o.filter = filter;
+	o.filter_len = filter_len;
+	if (weir_afpacket_filter_make(&whole, &o, err) != 0)
+		return -err->code;
+	pthread_mutex_lock(&s->lock);
+	rc = prog_change(s, &whole);
+	pthread_mutex_unlock(&s->lock);
+	return rc == 0 ? 0
+		       : weir_err_set(err, -rc,
+				      "interface %s: the kernel refuses the filter of %u "
+				      "instructions: %s",
+				      s->o.interface, filter_len, strerror(-rc));
+}
+
+int weir_source_afpacket_promiscuous(struct weir_source *src, bool on, struct weir_err *err)
+{
+	struct afpacket *s = (struct afpacket *)src;
+	int rc = 0;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->phase == ATTACHED && on != s->o.promiscuous)
+		rc = weir_afpacket_socket_promiscuous(&s->queues[0].socket, s->state.ifindex, on);
+	if (rc == 0)
+		s->o.promiscuous = on;
+	pthread_mutex_unlock(&s->lock);
+	return rc == 0 ? 0
+		       : weir_err_set(err, -rc, "interface %s: promiscuous mode: %s",
+				      s->o.interface, strerror(-rc));
 }
 
 void weir_source_afpacket_state(struct weir_source *src, struct weir_afpacket_state *state)

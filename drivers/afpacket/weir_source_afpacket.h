@@ -64,6 +64,16 @@ struct weir_source *weir_source_afpacket_create(const struct weir_afpacket_optio
 int weir_source_afpacket_link(const char *interface, const char *netns, enum weir_link *link,
 			      struct weir_err *err);
 
+/*
+ * From now on the kernel hands over what this program says, as in the options; packets that lie in the rings stay.
+ * 0, or -errno with `err`, and the program before it stays. Control thread, also while packets flow.
+ */
+int weir_source_afpacket_filter(struct weir_source *src, const struct sock_filter *filter,
+				uint16_t filter_len, struct weir_err *err);
+
+/* Promiscuous mode from now on, or not. 0, or -errno with `err`. Control thread, also while packets flow. */
+int weir_source_afpacket_promiscuous(struct weir_source *src, bool on, struct weir_err *err);
+
 /* How it is now. Control thread. */
 void weir_source_afpacket_state(struct weir_source *src, struct weir_afpacket_state *state);
 

@@ -406,6 +406,77 @@ static void test_nothing_that_the_filter_refuses_gets_in_however_early(void)
 	veth_remove();
 }
 
+/* Packets longer than 100 bytes, or the others. */
+static const struct sock_filter longer[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 100, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	BPF_STMT(BPF_RET | BPF_K, 0),
+};
+static const struct sock_filter shorter[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 100, 1, 0),
+	BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	BPF_STMT(BPF_RET | BPF_K, 0),
+};
+
+static uint64_t of_both_lengths(struct weir_source *src, int fd)
+{
+	send_frames(fd, 3, 60);
+	send_frames(fd, 5, 200);
+	return take_rest_of_all(src);
+}
+
+static void filters_follow_each_other(uint16_t queues)
+{
+	struct weir_err err = { 0 };
+	struct weir_source *src;
+	int fd;
+
+	CU_ASSERT_TRUE_FATAL(veth_make(1500));
+	fd = sender_open("wb");
+	src = started((struct weir_afpacket_options){
+		.queues = queues, .filter = longer, .filter_len = WEIR_ARRAY_SIZE(longer) });
+	CU_ASSERT_EQUAL(of_both_lengths(src, fd), 5);
+	CU_ASSERT_EQUAL(weir_source_afpacket_filter(src, shorter, WEIR_ARRAY_SIZE(shorter), &err),
+			0);
+	CU_ASSERT_EQUAL(of_both_lengths(src, fd), 3);
+	/* One that the kernel refuses: a jump to nowhere. The one before it stays. */
+	CU_ASSERT_EQUAL(weir_source_afpacket_filter(src, longer, 2, &err), -EINVAL);
+	CU_ASSERT_EQUAL(of_both_lengths(src, fd), 3);
+	CU_ASSERT_EQUAL(weir_source_afpacket_filter(src, NULL, 0, &err), 0);
+	CU_ASSERT_EQUAL(of_both_lengths(src, fd), 8);
+	CU_ASSERT_EQUAL(missed(src), 0);
+	closed(src);
+	close(fd);
+	veth_remove();
+}
+
+static void test_a_filter_changes_while_packets_are_taken(void)
+{
+	filters_follow_each_other(1);
+	filters_follow_each_other(2);
+}
+
+static void test_promiscuous_mode_comes_and_goes_and_ends_with_the_source(void)
+{
+	struct weir_err err = { 0 };
+	struct weir_source *src;
+
+	CU_ASSERT_TRUE_FATAL(veth_make(1500));
+	src = started((struct weir_afpacket_options){ .promiscuous = false });
+	CU_ASSERT_TRUE(run_at_capture("ip -d link show wa | grep -q 'promiscuity 0'"));
+	for (int i = 0; i < 2; i++) /* asked for twice it is once */
+		CU_ASSERT_EQUAL(weir_source_afpacket_promiscuous(src, true, &err), 0);
+	CU_ASSERT_TRUE(run_at_capture("ip -d link show wa | grep -q 'promiscuity 1'"));
+	CU_ASSERT_EQUAL(weir_source_afpacket_promiscuous(src, false, &err), 0);
+	CU_ASSERT_TRUE(run_at_capture("ip -d link show wa | grep -q 'promiscuity 0'"));
+	CU_ASSERT_EQUAL(weir_source_afpacket_promiscuous(src, true, &err), 0);
+	closed(src);
+	CU_ASSERT_TRUE(run_at_capture("ip -d link show wa | grep -q 'promiscuity 0'"));
+	veth_remove();
+}
+
 static void test_a_single_packet_is_not_held_back(void)
 {
 	struct weir_source *src;
@@ -580,6 +651,10 @@ int main(void)
 		{ "only the snap length is kept", test_only_the_snap_length_is_kept },
 		{ "nothing that the filter refuses gets in, however early",
 		  test_nothing_that_the_filter_refuses_gets_in_however_early },
+		{ "a filter changes while packets are taken",
+		  test_a_filter_changes_while_packets_are_taken },
+		{ "promiscuous mode comes and goes, and ends with the source",
+		  test_promiscuous_mode_comes_and_goes_and_ends_with_the_source },
 		{ "a single packet is not held back", test_a_single_packet_is_not_held_back },
 		{ "packets are taken and given back without a system call",
 		  test_packets_are_taken_and_given_back_without_a_system_call },
