@@ -93,8 +93,10 @@ int agent_conf_regroup(struct agent_conf *c, const struct agent_conf *of,
  * are as large as the box allows, and the group's limit is a setting.
  */
 void agent_conf_live(struct agent_conf *c);
-/* The log as the box configuration wants it. */
+/* The log's form, as the box configuration wants it. */
 void agent_log_set(const struct weir_box_conf *b);
+/* What is said: as the box configuration's file wants it; where that is silent, as the group's. */
+enum weir_log_level agent_log_level(const struct agent_conf *c);
 /* rules.c: set before a configuration is read. The machine's also warn of what is not there now. */
 extern const struct weir_conf_rules agent_rules, agent_machine_rules;
 void agent_conf_free(struct agent_conf *c);

@@ -26,6 +26,9 @@ static void from_group(struct weir_settings *s, const struct weir_group_conf *g)
 		(uint16_t)g->inputs.cbpf.physical_mirror.default_capture_network_type;
 	s->attribute.pcp = (uint8_t)g->inputs.cbpf.af_packet.vlan_pcp_in_physical_mirror_traffic;
 	s->dedup_enabled = !g->inputs.cbpf.physical_mirror.packet_dedup_disabled;
+	s->snaplen = g->inputs.cbpf.tunning.max_capture_packet_size;
+	if (s->snaplen == UINT16_MAX) /* all: some are longer */
+		s->snaplen = 0;
 	s->max_pps = g->inputs.cbpf.tunning.max_capture_pps;
 }
 
@@ -38,13 +41,18 @@ static void from_box(struct weir_settings *s, const struct weir_box_conf *b)
 
 void agent_log_set(const struct weir_box_conf *b)
 {
-	int rc;
+	const int rc = weir_log_format_set((enum weir_log_format)b->log.format);
 
-	weir_log_level_set((enum weir_log_level)b->log.level);
-	rc = weir_log_format_set((enum weir_log_format)b->log.format);
 	if (rc < 0)
 		weir_log(WEIR_LOG_WARN, "log.format: no journal: %s; it is text on standard error",
 			 strerror(-rc));
+}
+
+enum weir_log_level agent_log_level(const struct agent_conf *c)
+{
+	if (weir_box_conf_line(&c->box, &c->box.log.level) != 0)
+		return (enum weir_log_level)c->box.log.level;
+	return (enum weir_log_level)c->group.global.self_monitoring.log.log_level;
 }
 
 /* What attribution and dedup do in the modes that are no analyzer's. Spec: data plane 1.1. */
@@ -135,6 +143,7 @@ int agent_conf_load(struct agent_conf *c, const char *box_path, const char *grou
 		weir_log(WEIR_LOG_ERR, "no memory for the configurations");
 		return WEIR_EXIT_FAILED;
 	}
+	weir_log_level_set(agent_log_level(c));
 	agent_log_set(&c->box);
 	return 0;
 }

@@ -420,6 +420,15 @@ static unsigned int keep_rate(struct reader *r, const struct input *in,
 	return passed;
 }
 
+/* What lies behind is not there for all that follows; captures on demand have had it. */
+static void cut(const struct reader *r, struct weir_frame *frames, unsigned int n)
+{
+	const uint32_t snaplen = r->plan->regime.settings->snaplen;
+
+	for (unsigned int i = 0; snaplen != 0 && i < n; i++)
+		frames[i].caplen = (uint32_t)weir_min_u64(frames[i].caplen, snaplen);
+}
+
 static bool poll_input(struct reader *r, const struct input *in)
 {
 	struct weir_frame frames[WEIR_BURST_MAX];
@@ -433,6 +442,7 @@ static bool poll_input(struct reader *r, const struct input *in)
 		capture(r, in, frames, n);
 		n = keep_rate(r, in, frames, n, clock->last_rx_ns);
 	}
+	cut(r, frames, n);
 	take_burst(r, in, frames, n, clock->last_rx_ns);
 	return true;
 }

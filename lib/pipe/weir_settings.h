@@ -38,6 +38,7 @@ struct weir_settings {
 	struct weir_dedup_conf dedup;
 	bool dedup_enabled;
 	uint32_t max_pps; /* of all ports together, live: most packets a second; 0 = no limit */
+	uint32_t snaplen; /* most bytes of a packet that are looked at; 0 = all that there are */
 	uint32_t flows;   /* most at once, of all workers; 0 = as many as the pipe was made for */
 };
 

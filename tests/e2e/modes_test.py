@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A running agent whose group changes: its capture mode while packets flow, and which interfaces it captures."""
+import json
 import subprocess
 import time
 
@@ -93,6 +94,109 @@ class Group(live.LiveCase):
         self.group(agent, 'tap_interface_regex: ca[p]\n')
         live.wait_for(lambda: self.names(agent) == ['cap', 'cap2', 'cap3'])
         self.assertEqual(agent.stop(), weir.OK)
+
+    def test_a_group_s_filter_changes_while_packets_flow_and_those_of_both_are_not_lost(self):
+        regex = 'tap_interface_regex: ^cap$\ncapture_bpf: "%s"\n'
+        agent = self.begin(regex % 'tcp')
+        agent.wait_port('cap', state='up')
+        sender = self.flow(2500, 2)
+        for text in ('tcp or udp', 'ip and not udp port 53', '', 'tcp'):
+            time.sleep(0.6)
+            self.assertIsNone(sender.poll(), 'packets did not flow')
+            changes = self.group(agent, regex % text)
+            self.assertTrue(any('extra_bpf_filter' in c and c.endswith(': live') for c in changes), changes)
+            self.assertFalse(any('opened again' in c for c in changes), changes)
+        self.assertEqual(sender.wait(60), 0)
+        p = self.wait_received(agent, 14000)
+        self.assertEqual((p['received'], p['missed'], self.kernel_received()), (14000, 0, 14000))
+        self.assertEqual(p['outcomes']['flow']['packets'], 14000)
+        self.group(agent, regex % 'udp')  # no packet passes any more, from now on
+        live.wait_for(lambda: self.filter_in_force(agent) == 'udp')
+        self.send(live.conversation(10))
+        self.group(agent, regex % 'tcp port 80')
+        live.wait_for(lambda: self.filter_in_force(agent) == 'tcp port 80')
+        self.send(live.conversation(10, sport=30000))
+        self.assert_port_conserved(self.wait_received(agent, 14070))
+        self.assertEqual(agent.port('cap')['received'], 14070)
+        self.assertEqual(agent.stop(), weir.OK)
+
+    def test_a_group_s_filter_that_is_none_is_refused_and_the_one_before_it_stays(self):
+        agent = self.begin('tap_interface_regex: ^cap$\ncapture_bpf: tcp\n')
+        agent.wait_port('cap', state='up')
+        self.file('group.yaml', b'tap_interface_regex: ^cap$\ncapture_bpf: "tcp prt 80"\n')
+        self.assertFalse(agent.ask('reload')['ok'])
+        reason = agent.data('status')['group']['refused']['reason']
+        self.assertIn('inputs.cbpf.af_packet.extra_bpf_filter', reason)
+        self.send(live.conversation(10))
+        self.assertEqual(self.wait_received(agent, 70)['received'], 70)
+        self.assertEqual(agent.port('cap')['state'], 'up')
+
+    def test_promiscuous_mode_is_the_group_s_and_that_of_the_modes_which_need_it(self):
+        promiscuity = lambda: json.loads(self.ip(self.here, '-d', '-j', 'link', 'show', 'cap'))[0]['promiscuity']
+        text = NAMED + 'global: {alerts: {thread_threshold: %d}}\n'
+        agent = self.begin(text % ('^cap$', 'local', 400))
+        agent.wait_port('cap', state='up')
+        self.assertEqual(promiscuity(), 0)
+        for mode, more, expected in (('analyzer', '', 1), ('local', '', 0), ('local', 'true', 1), ('mirror', 'false', 1),
+                                     ('local', 'false', 0)):
+            said = text % ('^cap$', mode, 401)
+            if more:
+                said = said.replace('af_packet: {', 'af_packet: {tunning: {interface_promisc_enabled: %s}, ' % more)
+            self.assertFalse(any('opened again' in c for c in self.group(agent, said)))
+            self.assertEqual(promiscuity(), expected, (mode, more))
+        self.send(live.conversation(10))
+        self.assertEqual(self.wait_received(agent, 70)['received'], 70)
+
+    def test_rings_and_queues_of_chosen_interfaces_are_the_group_s(self):
+        tunning = '{ring_blocks_enabled: %s, ring_blocks: 16, packet_fanout_count: %d}'
+        text = (NAMED % ('^cap$', 'local')).replace('af_packet: {', 'af_packet: {tunning: ' + tunning + ', ')
+        agent = self.begin(text % ('false', 1))
+        self.assertEqual(agent.wait_port('cap', state='up')['queues'], 1)
+        changes = self.group(agent, text % ('true', 2))
+        self.assertIn('port cap: opened again: queues: 1 -> 2', changes)
+        live.wait_for(lambda: agent.wait_port('cap', state='up')['queues'] == 2)
+        self.assertEqual(self.rings(agent), [8 << 20, 8 << 20])
+        self.send(live.conversation(10))
+        self.assertEqual(self.wait_received(agent, 70)['received'], 70)
+
+    def rings(self, agent):
+        """-> bytes of each packet socket's ring, as the agent's memory map says."""
+        with open(f'/proc/{agent.process.pid}/maps', encoding='utf-8') as f:
+            spans = [line.split()[0].split('-') for line in f if 'socket:' in line]
+        return [int(b, 16) - int(a, 16) for a, b in spans]
+
+    def filter_in_force(self, agent):
+        said = [line for line in agent.text().splitlines() if 'port cap: by the filter' in line]
+        return said[-1].split('"')[1]
+
+    def flow(self, packets_s, loops):
+        """-> who sends 7,000 packets so many times meanwhile."""
+        path = self.file('flow.pcap', weir.pcap([(1.0, f) for f in live.conversation(1000)]))
+        sender = subprocess.Popen(['ip', 'netns', 'exec', self.there, 'tcpreplay', '-i', 'snd', '--pps', str(packets_s), '--loop', str(loops),
+                                   path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(sender.wait)
+        self.addCleanup(sender.terminate)
+        return sender
+
+    def test_the_level_of_the_log_is_the_group_s_where_the_box_says_none(self):
+        agent = self.begin('log_level: ERROR\n')
+        log = 'configuration: global.alerts.thread_threshold'
+        self.group(agent, 'log_level: ERROR\nthread_threshold: 400\n')
+        self.group(agent, 'log_level: DEBUG\nthread_threshold: 400\n')
+        self.group(agent, 'log_level: DEBUG\nthread_threshold: 401\n')
+        self.assertEqual([line.split(log)[1] for line in agent.text().splitlines() if log in line], [': 400 -> 401: live'])
+        value = self.value(agent, 'global.self_monitoring.log.log_level')
+        self.assertEqual((value['value'], value['origin']), ('"DEBUG"', self.dir + '/group.yaml:1'))
+        self.conf('', 'log = { level = "err"; };')
+        agent.data('reload')
+        self.group(agent, 'log_level: DEBUG\nthread_threshold: 402\n')
+        self.assertNotIn('402', agent.text())
+        value = self.value(agent, 'global.self_monitoring.log.log_level')
+        self.assertEqual(value['value'], '"ERROR"')
+        self.assertIn('agent.cfg:5: log.level', value['origin'])
+
+    def value(self, agent, key):
+        return next(v for v in agent.data('config')['values'] if v['key'] == key)
 
     def test_taps_of_the_box_go_before_the_group_s_choice(self):
         self.veth('cap2', 'snd2')

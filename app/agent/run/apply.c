@@ -149,6 +149,7 @@ static int settings_take(struct run *r, struct agent_conf *next, const struct we
 	if (ends)
 		tell(t, "settings of flows: changed; open flows end with a report");
 	r->conf = next;
+	weir_log_level_set(agent_log_level(next));
 	conf_release(r, old);
 	return 0;
 }
@@ -161,18 +162,28 @@ static bool group_chooses(const struct agent_conf *c)
 	return c->box.taps_n == 0 && weir_group_conf_from(&c->group, regex) == WEIR_CONF_FILE;
 }
 
+/* Of every tap, beside its own: NULL without memory; free(). */
+static char *filter_of_all(const struct agent_conf *c)
+{
+	char own[OWN_TEXT_MAX];
+
+	own_traffic(own, sizeof(own), &c->box);
+	return own_traffic_excluded(c->group.inputs.cbpf.af_packet.extra_bpf_filter, own);
+}
+
 static int taps_apply(struct run *r, const struct agent_conf *next, struct teller *t,
 		      struct weir_err *err)
 {
 	const struct weir_box_tap *taps = next->box.taps;
 	uint32_t n = next->box.taps_n;
 	struct appliance *choice = NULL;
-	char own[OWN_TEXT_MAX];
+	char *all;
 	int rc;
 
 	if (n == 0 && group_chooses(next)) {
-		if (chosen_look(r->chosen, next->group.inputs.cbpf.af_packet.interface_regex, err) <
-		    0)
+		const struct chosen_wish wish = chosen_wish_of(&next->group);
+
+		if (chosen_look(r->chosen, &wish, err) < 0)
 			return -err->code;
 		n = chosen_taps(r->chosen, &taps);
 	} else if (n == 0) {
@@ -181,8 +192,10 @@ static int taps_apply(struct run *r, const struct agent_conf *next, struct telle
 			return weir_err_set(err, ENOMEM, "no memory");
 		n = appliance_taps(choice, &taps);
 	}
-	own_traffic(own, sizeof(own), &next->box);
-	rc = ports_apply(r->ports, taps, n, own, say, t, err);
+	all = filter_of_all(next);
+	rc = all != NULL ? ports_apply(r->ports, taps, n, all, say, t, err)
+			 : weir_err_set(err, ENOMEM, "no memory");
+	free(all);
 	appliance_free(choice);
 	return rc;
 }
@@ -194,6 +207,32 @@ int conf_apply_ports(struct run *r, struct weir_err *err)
 	return taps_apply(r, r->conf, &t, err);
 }
 
+/* Live keys that are the ports'. */
+static bool is_of_ports(const struct weir_conf_row *row)
+{
+	static const size_t offsets[] = {
+#define OF(key) offsetof(struct weir_group_conf, inputs.cbpf.key)
+		OF(common.capture_mode),
+		OF(af_packet.extra_bpf_filter),
+		OF(af_packet.tunning.interface_promisc_enabled),
+#undef OF
+	};
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(offsets); i++)
+		if (row->offset == offsets[i])
+			return true;
+	return false;
+}
+
+static bool changes_ports(const struct weir_conf_plan *plan)
+{
+	bool any = (plan->classes & 1U << WEIR_CONF_REOPEN) != 0;
+
+	for (uint32_t i = 0; i < plan->n; i++)
+		any |= is_of_ports(plan->changes[i].row);
+	return any;
+}
+
 static int take(struct run *r, struct agent_conf *next, bool look,
 		const struct weir_conf_plan *plan, struct teller *t, struct weir_err *err)
 {
@@ -201,8 +240,7 @@ static int take(struct run *r, struct agent_conf *next, bool look,
 	int rc = 0;
 
 	/* A value that is the default's may be the group's choice all the same. */
-	if (look || plan->classes & 1U << WEIR_CONF_REOPEN ||
-	    group_chooses(r->conf) != group_chooses(next))
+	if (look || changes_ports(plan) || group_chooses(r->conf) != group_chooses(next))
 		rc = taps_apply(r, next, t, err);
 	if (rc != 0)
 		return rc;
@@ -239,13 +277,13 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 
 void conf_follow(struct run *r)
 {
-	const char *regex = r->conf->group.inputs.cbpf.af_packet.interface_regex;
+	const struct chosen_wish wish = chosen_wish_of(&r->conf->group);
 	struct weir_err err = { 0 };
 	int rc;
 
 	if (!group_chooses(r->conf))
 		return;
-	rc = chosen_look(r->chosen, regex, &err);
+	rc = chosen_look(r->chosen, &wish, &err);
 	if (rc > 0)
 		rc = conf_apply_ports(r, &err);
 	if (rc < 0)

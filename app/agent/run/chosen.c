@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define PLACES_MAX WEIR_PIPE_PORTS_MAX
-#define MEMORY_MIB 8 /* of each ring: they may be many */
+#define MEMORY_MIB 8 /* of each: they may be many */
 
 /* "if:" makes a name an interface's, whatever it looks like. */
 struct place {
@@ -61,15 +61,32 @@ static struct place *place_take(struct chosen *c, const char *name)
 	return p;
 }
 
-static void tap_make(struct weir_box_tap *tap, const struct place *p)
+/* The modes that see what is for others need it. Each queue needs some memory of its own. */
+struct chosen_wish chosen_wish_of(const struct weir_group_conf *g)
+{
+	const __typeof__(g->inputs.cbpf.af_packet.tunning) *t = &g->inputs.cbpf.af_packet.tunning;
+	const uint32_t mib = t->ring_blocks_enabled ? t->ring_blocks : MEMORY_MIB;
+
+	return (struct chosen_wish){
+		.regex = g->inputs.cbpf.af_packet.interface_regex,
+		.promiscuous = t->interface_promisc_enabled ||
+			       g->inputs.cbpf.common.capture_mode != WEIR_CAPTURE_LOCAL,
+		.queues = t->packet_fanout_count,
+		.memory_mib = (uint32_t)weir_max_u64(mib, t->packet_fanout_count),
+	};
+}
+
+static void tap_make(struct weir_box_tap *tap, const struct place *p,
+		     const struct chosen_wish *wish)
 {
 	*tap = (struct weir_box_tap){
 		.name = p->name + 3,
 		.ports = { .n = p->there, .v = &p->port },
 		.filter = "",
 		.netns = "",
-		.promiscuous = true,
-		.memory_mib = MEMORY_MIB,
+		.promiscuous = wish->promiscuous,
+		.queues = wish->queues,
+		.memory_mib = wish->memory_mib,
 	};
 }
 
@@ -91,20 +108,20 @@ static void match(struct chosen *c, struct weir_regex *re, const struct if_namei
 	}
 }
 
-static int changes(struct chosen *c)
+static int changes(struct chosen *c, const struct chosen_wish *wish)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; i < c->n; i++) {
-		tap_make(&c->taps[i], &c->places[i]);
+		tap_make(&c->taps[i], &c->places[i], wish);
 		rc |= c->places[i].there != c->places[i].was_there;
 	}
 	return rc;
 }
 
-int chosen_look(struct chosen *c, const char *regex, struct weir_err *err)
+int chosen_look(struct chosen *c, const struct chosen_wish *wish, struct weir_err *err)
 {
-	struct weir_regex *re = weir_regex_create(regex, err);
+	struct weir_regex *re = weir_regex_create(wish->regex, err);
 	struct if_nameindex *all = re != NULL ? if_nameindex() : NULL;
 	const uint32_t over = c->over;
 	int rc;
@@ -119,7 +136,7 @@ int chosen_look(struct chosen *c, const char *regex, struct weir_err *err)
 		c->places[i].there = false;
 	}
 	c->over = 0;
-	for (int known = 1; known >= 0 && regex[0] != '\0'; known--)
+	for (int known = 1; known >= 0 && wish->regex[0] != '\0'; known--)
 		match(c, re, all, known);
 	if_freenameindex(all);
 	weir_regex_destroy(re);
@@ -129,7 +146,7 @@ int chosen_look(struct chosen *c, const char *regex, struct weir_err *err)
 			"inputs.cbpf.af_packet.interface_regex: %u interfaces more than the %d that are "
 			"captured; a narrower expression chooses which",
 			c->over, PLACES_MAX);
-	return changes(c);
+	return changes(c, wish);
 }
 
 uint32_t chosen_taps(const struct chosen *c, const struct weir_box_tap **taps)

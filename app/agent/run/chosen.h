@@ -13,11 +13,21 @@ struct chosen;
 struct chosen *chosen_create(void); /* NULL without memory */
 void chosen_destroy(struct chosen *c);
 
+/* What a group says of interfaces that nothing else is said of. */
+struct chosen_wish {
+	const char *regex; /* of their names; an empty one matches none */
+	bool promiscuous;
+	uint32_t queues;     /* of each, at least 1 */
+	uint32_t memory_mib; /* of each, all its queues together */
+};
+
+struct chosen_wish chosen_wish_of(const struct weir_group_conf *g);
+
 /*
- * Look which interfaces there are in this network namespace, and which of them `regex` matches; an empty one matches
- * none. 1: others than before; 0: the same; -EINVAL or -ENOMEM with `err` set, and nothing changed.
+ * Look which interfaces there are in this network namespace, and which of them are wished for. 1: others than
+ * before; 0: the same; -EINVAL or -ENOMEM with `err` set, and nothing changed.
  */
-int chosen_look(struct chosen *c, const char *regex, struct weir_err *err);
+int chosen_look(struct chosen *c, const struct chosen_wish *wish, struct weir_err *err);
 
 /* What was found, borrowed until the next look; a tap whose interface is gone has no port. Returns how many taps. */
 uint32_t chosen_taps(const struct chosen *c, const struct weir_box_tap **taps);

@@ -29,15 +29,31 @@ static void origin_text(const struct run *r, uint32_t i, char *to, size_t size)
 		snprintf(to, size, "%s", froms[o->from]);
 }
 
+/* Line of the box's file whose word goes before the group's; 0 = the group's holds. */
+static uint32_t box_line(const struct run *r, const struct weir_conf_row *row)
+{
+	const struct weir_box_conf *box = &r->conf->box;
+
+	if (row->offset != offsetof(struct weir_group_conf, global.self_monitoring.log.log_level))
+		return 0;
+	return weir_box_conf_line(box, &box->log.level);
+}
+
 static json_t *row_json(const struct run *r, uint32_t i)
 {
 	const struct weir_conf_row *row = &weir_group_table.rows[i];
-	const bool given = r->conf->group.origin[i].from == WEIR_CONF_FILE;
-	char *value = weir_group_conf_text(&r->conf->group, i);
-	char origin[160];
+	const uint32_t of_box = box_line(r, row), level = agent_log_level(r->conf);
+	const bool given = r->conf->group.origin[i].from == WEIR_CONF_FILE && of_box == 0;
+	char *value = of_box != 0 ? weir_conf_value_text(row, &level)
+				  : weir_group_conf_text(&r->conf->group, i);
+	char origin[400];
 	json_t *json;
 
 	origin_text(r, i, origin, sizeof(origin));
+	if (of_box != 0)
+		snprintf(origin, sizeof(origin), "%.200s:%u: log.level",
+			 r->conf->box_path != NULL ? r->conf->box_path : "box configuration",
+			 of_box);
 	json = json_pack("{s:s, s:s, s:s, s:o, s:I, s:s}", "key",
 			 row->path[0] != '\0' ? row->path : row->old, "value",
 			 value != NULL ? value : "", "origin", origin, "revision",

@@ -106,6 +106,15 @@ void own_traffic(char *p, size_t size, const struct weir_box_conf *box)
 		    box->controller.port, box->controller.address);
 }
 
+char *filter_both(const char *a, const char *b)
+{
+	char *text = NULL;
+
+	if (a[0] == '\0' || b[0] == '\0')
+		return strdup(a[0] == '\0' ? b : a);
+	return asprintf(&text, "(%s) and (%s)", a, b) < 0 ? NULL : text;
+}
+
 char *own_traffic_excluded(const char *filter, const char *own)
 {
 	char *text = NULL;

@@ -13,4 +13,7 @@ void own_traffic(char *text, size_t size, const struct weir_box_conf *box);
 /* Both together: `filter` and not `own`. NULL without memory; free(). */
 char *own_traffic_excluded(const char *filter, const char *own);
 
+/* What matches both, "" = all packets. NULL without memory; free(). */
+char *filter_both(const char *a, const char *b);
+
 #endif

@@ -117,10 +117,10 @@ bool port_spec_is_equal(const struct port_spec *a, const struct port_spec *b, ch
 			size_t size)
 {
 	return same_number("number of the tap", a->tap_number, b->tap_number, what, size) &&
-	       same_text("filter", a->filter, b->filter, what, size) &&
 	       same_number("snaplen", a->snaplen, b->snaplen, what, size) &&
 	       same_number("queues", a->queues, b->queues, what, size) &&
-	       same_number("promiscuous", a->promiscuous, b->promiscuous, what, size) &&
+	       (a->kernel ||
+		same_number("promiscuous", a->promiscuous, b->promiscuous, what, size)) &&
 	       same_number("ignore_outgoing", a->ignore_outgoing, b->ignore_outgoing, what, size) &&
 	       same_number("exclusive", a->exclusive, b->exclusive, what, size) &&
 	       same_number("memory_mib", a->memory_mib, b->memory_mib, what, size) &&

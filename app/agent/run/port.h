@@ -12,7 +12,7 @@
 
 #define PORT_NAME_MAX 64
 
-/* Everything that is said of a port; a port whose spec changes is opened again. Strings are its own. */
+/* Everything that is said of a port; one whose spec changes is opened again, but for what port_spec_is_equal() leaves out. Strings are its own. */
 struct port_spec {
 	char name[PORT_NAME_MAX]; /* interface, or device without its arguments */
 	char tap[32];
@@ -41,7 +41,7 @@ int port_spec_make(struct port_spec *spec, const struct weir_box_tap *tap, uint8
 bool port_spec_is_same_port(const struct port_spec *a, const struct port_spec *b);
 /* The same thing to be opened, whatever tap it is of. */
 bool port_spec_is_same_device(const struct port_spec *a, const struct port_spec *b);
-/* Nothing has to be opened again. `what`: the first setting that differs, with both values. */
+/* Nothing has to be opened again, whatever filters and, of the kernel, promiscuous mode say. `what`: the first setting that differs, with both values. */
 bool port_spec_is_equal(const struct port_spec *a, const struct port_spec *b, char *what,
 			size_t size);
 
@@ -52,6 +52,7 @@ bool port_spec_is_equal(const struct port_spec *a, const struct port_spec *b, ch
 int port_links(const struct port_spec *spec, uint32_t *links, struct weir_err *err);
 
 struct port;
+struct sock_filter; /* <linux/filter.h> */
 
 /* What a helper thread is to do, and what came of it. */
 struct port_work {
@@ -68,6 +69,15 @@ struct port_work {
 	bool missed_known;
 };
 
+/*
+ * Of a filter what the kernel need not copy for a port whose frames are `link`; the whole filter follows in any case.
+ * NULL and 0 where it is to copy all, or without memory; free().
+ */
+struct sock_filter *port_filter_classic(const struct weir_filter *f, const struct port_spec *spec,
+					uint8_t link, uint16_t *len);
+
+/* The filter alone, or `err`. May block: names in filters. */
+void port_work_filter(void *work);
 /* Source and filter, or `err`. May block: names in filters, devices that wait for their peer. */
 void port_work_open(void *work);
 /* Stop and close `source`; its last missed() first. */

@@ -68,28 +68,36 @@ static struct weir_filter *filter_make(const struct port_work *w, struct weir_er
 	return NULL;
 }
 
-/* What the kernel need not copy; the whole filter follows in any case. */
-static int classic_make(const struct port_work *w, uint32_t own_link, struct sock_filter **prog)
+void port_work_filter(void *work)
 {
-	const enum weir_link link = (enum weir_link)__builtin_ctz(own_link);
-	int n;
+	struct port_work *w = work;
 
-	if (w->filter == NULL)
-		return 0;
-	*prog = calloc(WEIR_FILTER_CLASSIC_MAX, sizeof(**prog));
-	if (*prog == NULL)
-		return 0;
-	n = weir_filter_classic(w->filter, link,
-				w->spec.snaplen != 0 ? w->spec.snaplen : WEIR_FRAME_MAX, *prog,
-				WEIR_FILTER_CLASSIC_MAX);
-	return n > 0 ? n : 0;
+	w->filter = filter_make(w, &w->err);
 }
 
-static struct weir_source *kernel_create(const struct port_work *w, uint32_t own_link,
-					 struct weir_err *err)
+struct sock_filter *port_filter_classic(const struct weir_filter *f, const struct port_spec *s,
+					uint8_t link, uint16_t *len)
 {
 	struct sock_filter *prog = NULL;
-	const int len = own_link != 0 ? classic_make(w, own_link, &prog) : 0;
+	int n = 0;
+
+	if (f != NULL && link != WEIR_LINK_UNKNOWN)
+		prog = calloc(WEIR_FILTER_CLASSIC_MAX, sizeof(*prog));
+	if (prog != NULL)
+		n = weir_filter_classic(f, (enum weir_link)link,
+					s->snaplen != 0 ? s->snaplen : WEIR_FRAME_MAX, prog,
+					WEIR_FILTER_CLASSIC_MAX);
+	*len = n > 0 ? (uint16_t)n : 0;
+	if (n > 0)
+		return prog;
+	free(prog);
+	return NULL;
+}
+
+static struct weir_source *kernel_create(const struct port_work *w, struct weir_err *err)
+{
+	uint16_t len;
+	struct sock_filter *prog = port_filter_classic(w->filter, &w->spec, w->link, &len);
 	const struct weir_afpacket_options o = {
 		.interface = w->spec.name,
 		.netns = netns_of(&w->spec),
@@ -98,8 +106,8 @@ static struct weir_source *kernel_create(const struct port_work *w, uint32_t own
 		.snaplen = w->spec.snaplen,
 		.promiscuous = w->spec.promiscuous,
 		.ignore_outgoing = w->spec.ignore_outgoing,
-		.filter = len > 0 ? prog : NULL,
-		.filter_len = (uint16_t)len,
+		.filter = prog,
+		.filter_len = len,
 	};
 	struct weir_source *src = weir_source_afpacket_create(&o, err);
 
@@ -120,9 +128,9 @@ static struct weir_source *device_create(const struct port_work *w, struct weir_
 	return weir_source_ethdev_create(&o, err);
 }
 
-static int open_and_start(struct port_work *w, uint32_t own_link)
+static int open_and_start(struct port_work *w)
 {
-	struct weir_source *src = w->spec.kernel ? kernel_create(w, own_link, &w->err)
+	struct weir_source *src = w->spec.kernel ? kernel_create(w, &w->err)
 						 : device_create(w, &w->err);
 	int rc;
 
@@ -168,7 +176,7 @@ static void open_whole(struct port_work *w)
 			return;
 	}
 	one_at_a_time(&w->spec, true);
-	rc = open_and_start(w, own_link);
+	rc = open_and_start(w);
 	one_at_a_time(&w->spec, false);
 	if (rc != 0) {
 		weir_filter_destroy(w->filter);

@@ -50,7 +50,7 @@ static void publish_tap(struct ports *ps, struct published *next, uint8_t number
 		next->list.n++;
 }
 
-static uint32_t links_of_tap(const struct ports *ps, uint8_t number)
+uint32_t ports_links_of_tap(const struct ports *ps, uint8_t number)
 {
 	uint32_t links = 0;
 
@@ -73,7 +73,7 @@ int ports_publish(struct ports *ps)
 		return -ENOMEM;
 	ps->set = !ps->set;
 	for (unsigned int number = 1; number <= WEIR_TAP_MAX; number++) {
-		if (ps->filters[number] == NULL || links_of_tap(ps, (uint8_t)number) != 0)
+		if (ps->filters[number] == NULL || ports_links_of_tap(ps, (uint8_t)number) != 0)
 			continue;
 		weir_filter_destroy(ps->filters[number]);
 		ps->filters[number] = NULL;
@@ -182,7 +182,7 @@ void ports_close(struct port *p, struct weir_source *source)
 static bool filter_fits(const struct port *p, const struct port_work *w)
 {
 	return p->expression[0] == '\0' ||
-	       (links_of_tap(p->ps, p->spec.tap_number) & ~w->links) == 0;
+	       (ports_links_of_tap(p->ps, p->spec.tap_number) & ~w->links) == 0;
 }
 
 static void port_look(struct port *p);
@@ -261,7 +261,7 @@ static int open_start(struct port *p, struct weir_err *err)
 		return weir_err_set(err, ENOMEM, "no memory to open it");
 	w->port = p;
 	w->spec = p->spec;
-	w->links = links_of_tap(p->ps, p->spec.tap_number);
+	w->links = ports_links_of_tap(p->ps, p->spec.tap_number);
 	w->expression = strdup(p->expression);
 	p->work = w;
 	p->phase = OPENING;
@@ -497,7 +497,7 @@ void ports_view(const struct ports *ps, unsigned int i, struct port_view *v)
 		.err = &p->err,
 		.slot = p->slot,
 		.link = p->phase == RUNNING ? p->link : WEIR_LINK_UNKNOWN,
-		.links = links_of_tap(ps, p->spec.tap_number),
+		.links = ports_links_of_tap(ps, p->spec.tap_number),
 		.queues = p->source != NULL ? p->source->queues : p->spec.queues,
 		.missed_known = p->missed_known,
 		.missed = missed_of(p),

@@ -56,10 +56,11 @@ typedef void (*ports_change_fn)(void *ctx, const char *text);
 
 /*
  * Have the ports of these taps (numbered by their place, from 1), from now on: new ones are opened, others closed, those
- * whose options differ opened again. `own`: traffic to leave out, as own_traffic() says. Tells `change`
- * of each. 0, or -EINVAL with `err` set and nothing changed.
+ * whose options differ opened again; filters and promiscuous mode change in place. `all`: a pcap expression that
+ * packets of every tap have to match beside the tap's own, "" = none. Tells `change` of each. 0, or -EINVAL with `err` set
+ * and nothing changed.
  */
-int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *own,
+int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *all,
 		ports_change_fn change, void *ctx, struct weir_err *err);
 
 /* Why nothing is to be captured; each on its own, ports are open while there is none. */

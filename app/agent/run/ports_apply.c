@@ -3,6 +3,8 @@
 #include "own.h"
 #include "ports_priv.h"
 
+#include <weir_source_afpacket.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,7 +45,7 @@ static void wishes_fini(struct wishes *w)
 }
 
 static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_box_tap *tap,
-		    uint8_t number, const char *text, const char *own, struct weir_err *err)
+		    uint8_t number, const char *text, const char *all, struct weir_err *err)
 {
 	struct wish *next = &w->v[w->n];
 
@@ -57,27 +59,34 @@ static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_
 			return weir_err_set(err, EINVAL,
 					    "tap %s: port %s is a port of tap %s already",
 					    tap->name, next->spec.name, w->v[i].spec.tap);
-	next->expression = own_traffic_excluded(tap->filter, own);
+	next->expression = filter_both(tap->filter, all);
 	if (next->expression == NULL)
 		return weir_err_set(err, ENOMEM, "no memory");
 	w->n++;
+	if (strlen(next->expression) > WEIR_FILTER_TEXT_MAX)
+		return weir_err_set(
+			err, EINVAL,
+			"tap %s: filter: with inputs.cbpf.af_packet.extra_bpf_filter of "
+			"the group and what leaves own traffic out it has %zu characters; "
+			"allowed are %d",
+			tap->name, strlen(next->expression), WEIR_FILTER_TEXT_MAX);
 	return 0;
 }
 
 static int wishes_of_tap(struct wishes *w, const struct ports *ps, const struct weir_box_tap *tap,
-			 uint8_t number, const char *own, struct weir_err *err)
+			 uint8_t number, const char *all, struct weir_err *err)
 {
 	const struct weir_conf_names *sides[] = { &tap->ports, &tap->ports_b };
 	int rc = 0;
 
 	for (unsigned int s = 0; s < WEIR_ARRAY_SIZE(sides); s++)
 		for (uint32_t i = 0; i < sides[s]->n && rc == 0; i++)
-			rc = wish_add(w, ps, tap, number, sides[s]->v[i], own, err);
+			rc = wish_add(w, ps, tap, number, sides[s]->v[i], all, err);
 	return rc;
 }
 
 static int wishes_init(struct wishes *w, const struct ports *ps, const struct weir_box_tap *taps,
-		       uint32_t n_taps, const char *own, struct weir_err *err)
+		       uint32_t n_taps, const char *all, struct weir_err *err)
 {
 	int rc = 0;
 
@@ -86,7 +95,7 @@ static int wishes_init(struct wishes *w, const struct ports *ps, const struct we
 	if (w->v == NULL)
 		return weir_err_set(err, ENOMEM, "no memory");
 	for (uint32_t t = 0; t < n_taps && rc == 0; t++)
-		rc = wishes_of_tap(w, ps, &taps[t], (uint8_t)(t + 1), own, err);
+		rc = wishes_of_tap(w, ps, &taps[t], (uint8_t)(t + 1), all, err);
 	return rc;
 }
 
@@ -98,8 +107,7 @@ static struct wish *wish_for(const struct wishes *w, const struct port *p)
 	return NULL;
 }
 
-/* Whoever has it now is to let go of it. */
-static void let_go(struct port *p)
+void ports_let_go(struct port *p)
 {
 	switch (p->phase) {
 	case OPENING:
@@ -116,14 +124,41 @@ static void let_go(struct port *p)
 	}
 }
 
+/* False: it has to be opened again. */
+static bool promiscuous_set(struct port *p, bool on)
+{
+	struct weir_err err = { 0 };
+
+	if (p->phase != RUNNING)
+		return p->phase != OPENING;
+	if (weir_source_afpacket_promiscuous(p->source, on, &err) == 0)
+		return true;
+	weir_log_about(WEIR_LOG_WARN, "port", p->spec.name, "opened again: %s", err.msg);
+	return false;
+}
+
 static void grant(struct port *p, struct wish *wish, const struct teller *t)
 {
-	char what[300] = "own traffic to leave out";
+	const bool filter = strcmp(p->expression, wish->expression) != 0;
+	const bool promiscuous = p->spec.promiscuous != wish->spec.promiscuous;
+	char what[300];
 
-	if (!port_spec_is_equal(&p->spec, &wish->spec, what, sizeof(what)) ||
-	    strcmp(p->expression, wish->expression) != 0) {
+	if (promiscuous)
+		tell(t, "port %s: promiscuous: %s", p->spec.name,
+		     wish->spec.promiscuous ? "on" : "off");
+
+	if (filter)
+		tell(t, "port %s: filter: \"%.150s\" -> \"%.150s\"", p->spec.name, p->expression,
+		     wish->expression);
+	if (!port_spec_is_equal(&p->spec, &wish->spec, what, sizeof(what))) {
 		tell(t, "port %s: opened again: %s", p->spec.name, what);
-		let_go(p);
+		ports_let_go(p);
+	} else if (promiscuous && !promiscuous_set(p, wish->spec.promiscuous)) {
+		ports_let_go(p);
+	} else if (filter && p->phase == RUNNING) {
+		p->filters = true;
+	} else if (filter) {
+		ports_let_go(p);
 	}
 	p->spec = wish->spec;
 	free(p->expression);
@@ -137,7 +172,7 @@ static void drop(struct port *p, const struct teller *t)
 		return;
 	tell(t, "port %s: removed from tap %s", p->spec.name, p->spec.tap);
 	p->removed = true;
-	let_go(p);
+	ports_let_go(p);
 }
 
 static bool slot_is_taken(const struct ports *ps, unsigned int slot)
@@ -174,12 +209,12 @@ static void add(struct ports *ps, struct wish *wish, const struct teller *t)
 	tell(t, "port %s: added to tap %s", p->spec.name, p->spec.tap);
 }
 
-int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *own,
+int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *all,
 		ports_change_fn change, void *ctx, struct weir_err *err)
 {
 	const struct teller t = { change, ctx };
 	struct wishes w;
-	int rc = wishes_init(&w, ps, taps, n_taps, own, err);
+	int rc = wishes_init(&w, ps, taps, n_taps, all, err);
 
 	for (unsigned int i = 0; rc == 0 && i < ps->n; i++) {
 		struct port *p = ps->all[i];
@@ -190,8 +225,10 @@ int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_ta
 		else
 			drop(p, &t);
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		ports_filters_follow(ps);
 		ports_leave(ps);
+	}
 	for (unsigned int i = 0; rc == 0 && i < w.n; i++)
 		if (w.v[i].expression != NULL)
 			add(ps, &w.v[i], &t);

@@ -23,10 +23,11 @@ enum phase { WAITING, OPENING, RUNNING, CLOSING };
 struct port {
 	struct ports *ps;
 	struct port_spec spec;
-	char *expression; /* of its tap, own traffic left out */
+	char *expression; /* of its tap, with that of all taps */
 	enum phase phase;
 	bool removed; /* the configuration does not have it any more */
 	bool stale;   /* OPENING: with another spec than it has now */
+	bool filters; /* RUNNING: by another expression than it has now */
 	bool tried;
 	bool gone; /* it was, and is not open again */
 	uint8_t slot;
@@ -74,7 +75,16 @@ struct ports {
 	unsigned int set; /* the one the pipe has */
 };
 
-/* ports.c, for ports_apply.c. */
+/* ports_filter.c: ports whose expression changed go on by it soon; those that cannot are opened again. */
+void ports_filters_follow(struct ports *ps);
+
+/* ports_apply.c: whoever has it now is to let go of it. */
+void ports_let_go(struct port *p);
+
+/* ports.c, for ports_apply.c and ports_filter.c. */
+
+/* Of the frames of all RUNNING ports of the tap: 1 << enum weir_link. */
+uint32_t ports_links_of_tap(const struct ports *ps, uint8_t number);
 
 /* Tell the pipe what is RUNNING; returns when it has let go of all else. 0 or -ENOMEM, nothing changed. */
 int ports_publish(struct ports *ps);
