@@ -258,7 +258,7 @@ struct weir_collector *weir_collector_start(const struct weir_collector_conf *co
 	c->cpu = conf->cpu;
 	for (; started < c->n_outlets; started++)
 		if (weir_outlet_start(&c->outlets[started], &conf->outlets[started], &c->pool,
-				      c->queue_batches, err) != 0)
+				      c->queue_batches, !c->lossless, err) != 0)
 			goto err_stop;
 	if (pthread_create(&c->thread, NULL, collector_main, c) != 0) {
 		weir_err_set(err, EAGAIN, "collector: its thread could not be started");
@@ -330,6 +330,11 @@ void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 	stats->dropped = atomic_load_explicit(&o->dropped, memory_order_relaxed);
 	stats->failed = atomic_load_explicit(&o->failed, memory_order_relaxed);
 	stats->written = atomic_load_explicit(&o->written, memory_order_relaxed);
+}
+
+uint64_t weir_collector_fault(struct weir_collector *c, uint32_t i, struct weir_err *err)
+{
+	return weir_outlet_fault(&c->outlets[i], err);
 }
 
 uint64_t weir_collector_split_flows(const struct weir_collector *c)

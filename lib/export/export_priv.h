@@ -88,9 +88,14 @@ struct weir_outlet {
 	struct weir_sorter *sorter; /* NULL = none */
 	pthread_t thread;
 	bool running;
-	struct weir_err fault; /* outlet's thread: wo; valid after join */
-	uint64_t unsettled;    /* outlet's thread: as the sink's `buffered`, before the last call */
-	uint64_t lost;         /* outlet's thread: as the sink's, before the last call */
+	bool again; /* a sink that failed is tried again, later and later */
+	pthread_mutex_t lock;
+	struct weir_err fault;       /* lock; outlet's thread: wo; code 0 = it can be written */
+	uint64_t fault_since_us;     /* lock; wall clock */
+	uint64_t retry_ns, pause_ns; /* outlet's thread, as all that follows */
+	uint64_t failed_told;
+	uint64_t unsettled; /* outlet's thread: as the sink's `buffered`, before the last call */
+	uint64_t lost;      /* outlet's thread: as the sink's, before the last call */
 
 	_Atomic uint64_t dropped;                 /* collector: wo */
 	_Atomic uint64_t merged, failed, written; /* outlet's thread: wo */
@@ -98,11 +103,14 @@ struct weir_outlet {
 
 /* The sink is given, also on failure. */
 int weir_outlet_start(struct weir_outlet *o, const struct weir_outlet_conf *conf,
-		      struct weir_batch_pool *pool, uint32_t queue_batches, struct weir_err *err);
+		      struct weir_batch_pool *pool, uint32_t queue_batches, bool again,
+		      struct weir_err *err);
 /* Collector thread: what no room is for is counted and given back. */
 void weir_outlet_push(struct weir_outlet *o, struct weir_batch *b, bool wait);
 /* After weir_queue_close(): wait for the thread, close the sink. */
 void weir_outlet_join(struct weir_outlet *o);
+/* What weir_collector_fault() says. */
+uint64_t weir_outlet_fault(struct weir_outlet *o, struct weir_err *err);
 
 /* Counters have one writer: no read-modify-write is needed, only untorn reads elsewhere. */
 static inline void weir_count(_Atomic uint64_t *c, uint64_t n)

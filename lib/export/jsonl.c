@@ -14,6 +14,8 @@ struct jsonl {
 	struct weir_sink base;
 	int fd;
 	char *label;
+	uint64_t kept; /* bytes of it that are whole lines */
+	bool torn;     /* the last line is a part of one, and stays */
 	size_t used;
 	char buf[BUF_BYTES];
 };
@@ -100,21 +102,45 @@ size_t weir_flow_rec_json(char *dst, const struct weir_flow_rec *r)
 	return (size_t)(p - dst);
 }
 
-static int jsonl_flush(struct weir_sink *s, struct weir_err *err)
+static int write_all(struct jsonl *j, const char *text, size_t bytes, struct weir_err *err)
 {
-	struct jsonl *j = (struct jsonl *)s;
-	size_t done = 0, used = j->used;
-
-	j->used = 0;
-	while (done < used) {
-		ssize_t n = write(j->fd, j->buf + done, used - done);
+	while (bytes > 0) {
+		const ssize_t n = write(j->fd, text, bytes);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return weir_err_set(err, errno, "%s: %s", j->label, strerror(errno));
-		done += (size_t)n;
+		text += n;
+		bytes -= (size_t)n;
 	}
+	return 0;
+}
+
+/* What was written of a buffer that failed. What we did not open ourselves may not be ours alone. */
+static void take_back(struct jsonl *j)
+{
+	j->torn = j->fd == STDOUT_FILENO || ftruncate(j->fd, (off_t)j->kept) != 0 ||
+		  lseek(j->fd, (off_t)j->kept, SEEK_SET) < 0;
+}
+
+static int jsonl_flush(struct weir_sink *s, struct weir_err *err)
+{
+	struct jsonl *j = (struct jsonl *)s;
+	const size_t used = j->used;
+	int rc = 0;
+
+	j->used = 0;
+	if (used > 0 && j->torn)
+		rc = write_all(j, "\n", 1, err);
+	if (rc == 0)
+		rc = write_all(j, j->buf, used, err);
+	if (rc != 0) {
+		take_back(j);
+		return rc;
+	}
+	j->torn &= used == 0;
+	j->kept += used;
 	s->buffered = 0;
 	return 0;
 }

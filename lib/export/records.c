@@ -55,6 +55,16 @@ static int write_all(struct records *r, const void *data, size_t bytes, struct w
 	return 0;
 }
 
+/* Of the last file that was begun. */
+static int file_path(const struct records *r, char path[PATH_BYTES], struct weir_err *err)
+{
+	const int n = snprintf(path, PATH_BYTES, "%s/flows-%llu-%06u%s", r->dir,
+			       (unsigned long long)r->opened_s, r->next - 1, REC_FILE_SUFFIX);
+
+	return n < PATH_BYTES ? 0
+			      : weir_err_set(err, ENAMETOOLONG, "%s: the path is too long", r->dir);
+}
+
 /* The next file whose name is free: another run may have used the directory in this second. */
 static int begin_file(struct records *r, struct weir_err *err)
 {
@@ -63,16 +73,35 @@ static int begin_file(struct records *r, struct weir_err *err)
 	char path[PATH_BYTES];
 
 	do {
-		if (snprintf(path, sizeof(path), "%s/flows-%llu-%06u%s", r->dir,
-			     (unsigned long long)r->opened_s, r->next++,
-			     REC_FILE_SUFFIX) >= (int)sizeof(path))
-			return weir_err_set(err, ENAMETOOLONG, "%s: the path is too long", r->dir);
+		r->next++;
+		if (file_path(r, path, err) != 0)
+			return -err->code;
 		r->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	} while (r->fd < 0 && errno == EEXIST);
-	if (r->fd < 0)
+	if (r->fd < 0) {
+		r->next--; /* its name stays free */
 		return weir_err_set(err, errno, "%s: %s", path, strerror(errno));
+	}
 	r->file_bytes = 0;
 	return write_all(r, &head, sizeof(head), err);
+}
+
+/* What was written of a block that failed; a file without a whole one is none. */
+static void take_back(struct records *r, uint64_t whole)
+{
+	char path[PATH_BYTES];
+
+	if (r->fd < 0)
+		return;
+	if (whole > 0 && ftruncate(r->fd, (off_t)whole) == 0 &&
+	    lseek(r->fd, (off_t)whole, SEEK_SET) >= 0) {
+		r->file_bytes = whole;
+		return;
+	}
+	close(r->fd);
+	r->fd = -1;
+	if (whole == 0 && file_path(r, path, NULL) == 0 && unlink(path) == 0)
+		r->next--;
 }
 
 static int end_file(struct records *r, struct weir_err *err)
@@ -91,6 +120,7 @@ static int write_block(struct records *r, struct weir_err *err)
 				       .records = r->columns->n,
 				       .start_ns = r->start_ns,
 				       .end_ns = r->end_ns };
+	const uint64_t whole = r->fd >= 0 ? r->file_bytes : 0;
 	size_t packed;
 	int rc = 0;
 
@@ -105,6 +135,8 @@ static int write_block(struct records *r, struct weir_err *err)
 		rc = begin_file(r, err);
 	if (rc == 0)
 		rc = write_all(r, r->out, sizeof(head) + packed, err);
+	if (rc != 0)
+		take_back(r, whole);
 	if (rc == 0 && r->file_bytes >= r->max_bytes)
 		rc = end_file(r, err);
 	return rc;

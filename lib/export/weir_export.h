@@ -16,10 +16,13 @@
 struct weir_sink;
 
 struct weir_sink_ops {
-	/* Take `n` records, all of them: see `buffered`. After an error only close is called. */
+	/*
+	 * Take `n` records, all of them: see `buffered`. After an error what it had is lost, and nothing of it stays
+	 * in the output where that can be; it may be called again, with other records.
+	 */
 	int (*write)(struct weir_sink *s, const struct weir_flow_rec *recs, uint32_t n,
 		     struct weir_err *err);
-	/* Hand what is buffered to the system. Once a second, and at the end. */
+	/* Hand what is buffered to the system. Once a second, and at the end. Errors as above. */
 	int (*flush)(struct weir_sink *s, struct weir_err *err);
 	/* Give everything back, `s` included; what is buffered was flushed before. */
 	int (*close)(struct weir_sink *s, struct weir_err *err);
@@ -84,7 +87,7 @@ struct weir_outlet_stats {
 	uint64_t throttled; /* left out by weir_collector_throttle(), the same for all sinks */
 	uint64_t merged;    /* became part of another record of their flow */
 	uint64_t dropped;   /* this sink's queue was full */
-	uint64_t failed; /* the sink could not write them; why: weir_collector_join(), the store */
+	uint64_t failed; /* the sink could not write them; why: weir_collector_fault(), the store */
 	uint64_t written;
 	uint64_t early; /* floods passed on before they were complete, for want of memory */
 };
@@ -113,13 +116,20 @@ void weir_collector_drain(struct weir_collector *c);
 
 /*
  * Wait until all rings are closed and empty and every sink has written, flushed and closed. 0, or
- * the first sink's failure with `err` set. Control thread; blocks.
+ * the first failure that lasts until now, with `err` set. Control thread; blocks.
  */
 int weir_collector_join(struct weir_collector *c, struct weir_err *err);
 
 /* Counters of outlet `i`. Any thread; before join they may lag. */
 void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 			  struct weir_outlet_stats *stats);
+
+/*
+ * Outlet `i` fails: since when (wall clock, us), and `err` says why. 0 = it can be written. Of live sources it is tried
+ * again after 1 s, then later and later, 30 s at most; meanwhile its records count as failed. Any thread, until
+ * weir_collector_destroy().
+ */
+uint64_t weir_collector_fault(struct weir_collector *c, uint32_t i, struct weir_err *err);
 
 /*
  * TCP connections whose two directions came to different workers (steer_split_flows): 0 unless a port's hash

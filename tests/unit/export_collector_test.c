@@ -5,29 +5,42 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define RINGS 3
 #define EACH  20000
 
+static void nap(void)
+{
+	const struct timespec some = { .tv_nsec = 1000000 };
+
+	nanosleep(&some, NULL);
+}
+
 /* A sink that remembers: the test's own end of the interface. */
 struct memory {
 	struct weir_sink base;
 	struct weir_flow_rec *recs;
 	uint64_t n, fail_after;
+	atomic_bool full;
 	bool slow;
+	bool waits; /* until all was produced */
 };
+
+static atomic_bool produced;
 
 static int memory_write(struct weir_sink *s, const struct weir_flow_rec *recs, uint32_t n,
 			struct weir_err *err)
 {
 	struct memory *m = (struct memory *)s;
-	const struct timespec nap = { .tv_nsec = 2000000 };
 
 	if (m->slow)
-		nanosleep(&nap, NULL);
-	if (m->n + n > m->fail_after) {
+		nap();
+	while (m->waits && !produced)
+		nap();
+	if (m->full || m->n + n > m->fail_after) {
 		s->buffered = n;
 		return weir_err_set(err, ENOSPC, "memory is full");
 	}
@@ -99,10 +112,12 @@ static int run(struct weir_outlet_conf *outlets, uint32_t n_outlets, bool lossle
 	c = weir_collector_start(&conf, err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
 	CU_ASSERT_EQUAL(weir_collector_throttle(c, throttle), 0);
+	produced = false;
 	for (int i = 0; i < RINGS; i++)
 		pthread_create(&threads[i], NULL, produce, rings[i]);
 	for (int i = 0; i < RINGS; i++)
 		pthread_join(threads[i], NULL);
+	produced = true;
 	rc = weir_collector_join(c, err);
 	for (uint32_t i = 0; i < n_outlets; i++)
 		weir_collector_stats(c, i, &stats[i]);
@@ -172,7 +187,7 @@ static void test_a_slow_sink_of_a_live_source_drops_and_counts(void)
 					      { .sink = &slow.base, .name = "slow" } };
 	struct weir_outlet_stats stats[2];
 
-	slow.slow = true;
+	slow.waits = true;
 	CU_ASSERT_EQUAL(run(outlets, 2, false, stats, NULL), 0);
 	check_conserved(&stats[0]);
 	check_conserved(&stats[1]);
@@ -255,9 +270,7 @@ static void test_what_waits_is_not_called_folded(void)
 	CU_ASSERT_FATAL(c != NULL && ring != NULL);
 	put_some(ring, 10, 0);
 	while (stats.written < 10) {
-		const struct timespec nap = { .tv_nsec = 1000000 };
-
-		nanosleep(&nap, NULL);
+		nap();
 		weir_collector_stats(c, 0, &stats);
 		CU_ASSERT_EQUAL(stats.folded, 0);
 	}
@@ -273,6 +286,48 @@ static void test_what_waits_is_not_called_folded(void)
 	weir_ring_destroy(ring);
 }
 
+/* As a disk that was full, and has room again. */
+static void test_a_live_source_s_sink_that_failed_is_tried_again(void)
+{
+	struct memory a = memory_of(0);
+	struct weir_outlet_conf outlet = { .sink = &a.base, .name = "a" };
+	struct weir_ring *ring = weir_ring_create(1024, sizeof(struct weir_flow_rec));
+	struct weir_collector_conf conf = {
+		.rings = &ring, .n_rings = 1, .outlets = &outlet, .n_outlets = 1, .cpu = -1
+	};
+	const uint64_t began_us = weir_clock_wall_ns() / WEIR_NS_PER_US;
+	struct weir_collector *c = weir_collector_start(&conf, NULL);
+	struct weir_outlet_stats stats = { 0 };
+	struct weir_err err;
+	uint64_t since_us;
+
+	CU_ASSERT_FATAL(c != NULL && ring != NULL);
+	CU_ASSERT_EQUAL(weir_collector_fault(c, 0, &err), 0);
+	a.full = true;
+	put_some(ring, 10, 0);
+	while ((since_us = weir_collector_fault(c, 0, &err)) == 0)
+		nap();
+	CU_ASSERT_STRING_EQUAL(err.msg, "memory is full");
+	CU_ASSERT(since_us >= began_us && since_us <= weir_clock_wall_ns() / WEIR_NS_PER_US);
+	put_some(ring, 10, 0); /* within the second that it is left alone */
+	for (; stats.failed < 20; weir_collector_stats(c, 0, &stats))
+		nap();
+	CU_ASSERT_EQUAL(weir_collector_fault(c, 0, &err), since_us);
+	a.full = false;
+	while (weir_collector_fault(c, 0, &err) != 0) {
+		put_some(ring, 1, 0);
+		nap();
+	}
+	weir_ring_close(ring);
+	CU_ASSERT_EQUAL(weir_collector_join(c, &err), 0);
+	weir_collector_stats(c, 0, &stats);
+	CU_ASSERT(stats.written > 0);
+	CU_ASSERT_EQUAL(stats.written, a.n);
+	CU_ASSERT_EQUAL(stats.taken, stats.written + stats.failed);
+	weir_collector_destroy(c);
+	weir_ring_destroy(ring);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -284,6 +339,8 @@ int main(void)
 		  test_a_failing_sink_is_reported_and_hurts_no_other },
 		{ "a throttle lets a share through and counts the rest",
 		  test_a_throttle_lets_a_share_through_and_counts_the_rest },
+		{ "a live source's sink that failed is tried again",
+		  test_a_live_source_s_sink_that_failed_is_tried_again },
 		{ "what waits is not called folded", test_what_waits_is_not_called_folded },
 		{ "without a sink records are counted", test_without_a_sink_records_are_counted },
 		CU_TEST_INFO_NULL,

@@ -7,9 +7,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void check_number(uint64_t v)
@@ -171,6 +175,95 @@ static void test_a_full_disk_is_an_error_and_its_records_are_counted(void)
 	s->ops->close(s, NULL);
 }
 
+/* Files of this process end at `bytes`; 0 = anywhere. */
+static void room_for(uint64_t bytes)
+{
+	struct rlimit l;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &l);
+	l.rlim_cur = bytes != 0 ? bytes : l.rlim_max;
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+static unsigned int lines_of(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char line[WEIR_JSON_MAX];
+	unsigned int n = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		const size_t len = strlen(line);
+
+		CU_ASSERT(len > 3 && line[0] == '{' && strcmp(line + len - 2, "}\n") == 0);
+		n++;
+	}
+	fclose(f);
+	return n;
+}
+
+static void test_after_a_full_disk_no_part_of_a_line_stays(void)
+{
+	char path[] = P_tmpdir "/weir-jsonl-XXXXXX";
+	const int fd = mkstemp(path);
+	struct weir_flow_rec r[100] = { 0 };
+	struct weir_err err = { 0 };
+	struct weir_sink *s = weir_sink_open(WEIR_SINK_JSONL, path, &err);
+	uint64_t lost = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CU_ASSERT_EQUAL(s->ops->write(s, r, 10, &err), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, &err), 0);
+	room_for(16 << 10); /* in the middle of a line */
+	CU_ASSERT_EQUAL(s->ops->write(s, r, 100, &err), -EFBIG);
+	lost = s->buffered;
+	s->buffered = 0;
+	CU_ASSERT_EQUAL(lines_of(path), 110 - lost);
+	room_for(0);
+	CU_ASSERT_EQUAL(s->ops->write(s, r, 7, &err), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, &err), 0);
+	CU_ASSERT_EQUAL(s->buffered, 0);
+	CU_ASSERT_EQUAL(lines_of(path), 117 - lost);
+	CU_ASSERT_EQUAL(s->ops->close(s, &err), 0);
+	close(fd);
+	unlink(path);
+}
+
+/* A pipe takes nothing back: what was torn ends with its line. */
+static void test_after_a_reader_that_left_the_next_line_begins_anew(void)
+{
+	char path[] = P_tmpdir "/weir-jsonl-XXXXXX", text[8192];
+	struct weir_flow_rec r[1] = { 0 };
+	struct weir_err err = { 0 };
+	struct weir_sink *s;
+	ssize_t n;
+	int fd;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
+	snprintf(text, sizeof(text), "%s/fifo", path);
+	CU_ASSERT_EQUAL_FATAL(mkfifo(text, 0600), 0);
+	fd = open(text, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	s = weir_sink_open(WEIR_SINK_JSONL, text, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	signal(SIGPIPE, SIG_IGN);
+	close(fd);
+	CU_ASSERT_EQUAL(s->ops->write(s, r, 1, &err), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, &err), -EPIPE);
+	s->buffered = 0;
+	fd = open(text, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	unlink(text);
+	CU_ASSERT_EQUAL(s->ops->write(s, r, 1, &err), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, &err), 0);
+	n = read(fd, text, sizeof(text) - 1);
+	CU_ASSERT_FATAL(n > 2);
+	CU_ASSERT_EQUAL(memcmp(text, "\n{", 2), 0);
+	CU_ASSERT_EQUAL(text[n - 1], '\n');
+	CU_ASSERT_EQUAL(s->ops->close(s, &err), 0);
+	close(fd);
+	rmdir(path);
+}
+
 static void test_a_file_that_cannot_be_made_is_named(void)
 {
 	struct weir_err err = { 0 };
@@ -189,6 +282,10 @@ int main(void)
 		{ "any record is valid JSON", test_any_record_is_valid_json },
 		{ "a full disk is an error and its records are counted",
 		  test_a_full_disk_is_an_error_and_its_records_are_counted },
+		{ "after a full disk no part of a line stays",
+		  test_after_a_full_disk_no_part_of_a_line_stays },
+		{ "after a reader that left the next line begins anew",
+		  test_after_a_reader_that_left_the_next_line_begins_anew },
 		{ "a file that cannot be made is named", test_a_file_that_cannot_be_made_is_named },
 		CU_TEST_INFO_NULL,
 	};

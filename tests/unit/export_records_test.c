@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <ftw.h>
 #include <glob.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,6 +136,56 @@ static void test_files_rotate_by_size_and_are_read_in_order(void)
 	CU_ASSERT_EQUAL(rc, 0);
 	end();
 	free(recs);
+}
+
+static void room_for(uint64_t bytes)
+{
+	struct rlimit l;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &l);
+	l.rlim_cur = bytes != 0 ? bytes : l.rlim_max;
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+/* `room`: where the disk is full: in the file's header, in its first block or in a later one. */
+static void check_full_disk(uint64_t room, int before)
+{
+	struct weir_flow_rec *recs = malloc(MANY * sizeof(*recs));
+	struct weir_err err = { 0 };
+	struct weir_sink *s;
+	char path[256];
+	int rc;
+
+	begin();
+	fill(recs, MANY, 3);
+	s = weir_records_open(dir, UINT64_MAX, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	if (before > 0)
+		CU_ASSERT_EQUAL(s->ops->write(s, recs, (uint32_t)before, &err), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, &err), 0);
+	room_for(room);
+	CU_ASSERT_EQUAL(s->ops->write(s, recs + before, 700, &err), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, &err), -EFBIG);
+	CU_ASSERT_EQUAL(s->buffered, 700); /* lost: the next ones stand in their place */
+	s->buffered = 0;
+	room_for(0);
+	CU_ASSERT_EQUAL(s->ops->write(s, recs + before, 600, &err), 0);
+	CU_ASSERT_EQUAL(s->ops->flush(s, &err), 0);
+	CU_ASSERT_EQUAL(s->ops->close(s, &err), 0);
+	only_file(path);
+	CU_ASSERT_EQUAL(read_records(dir, recs, before + 600, &rc, &err), before + 600);
+	CU_ASSERT_EQUAL(rc, 0);
+	end();
+	free(recs);
+}
+
+static void test_after_a_full_disk_whole_blocks_follow_whole_blocks(void)
+{
+	check_full_disk(8, 0);
+	check_full_disk(1000, 0);
+	check_full_disk(1000, 1);
+	check_full_disk(200 << 10, 900);
 }
 
 /* Wherever the file is cut, whole blocks are read and the rest is said to be torn. */
@@ -470,6 +522,8 @@ int main(void)
 		{ "every value survives", test_every_value_survives },
 		{ "files rotate by size and are read in order",
 		  test_files_rotate_by_size_and_are_read_in_order },
+		{ "after a full disk whole blocks follow whole blocks",
+		  test_after_a_full_disk_whole_blocks_follow_whole_blocks },
 		{ "a torn tail is recognised", test_a_torn_tail_is_recognised },
 		{ "damage is found and named", test_damage_is_found_and_named },
 		{ "the layout of version 1 stays", test_the_layout_of_version_1_stays },
