@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Limits and breakers of a group on the running agent: each trips, is told, and recovers; packets stay accounted for."""
+import json
 import os
+import re
 import subprocess
 import time
 
@@ -209,6 +211,52 @@ class Limits(live.LiveCase):
         os.truncate(path + '/data', int(16.5 * 2**20))  # 17.5 %
         self.assert_goes_on(agent, 'disk', 'FREE_DISK_CIRCUIT_BREAKER')
         self.assertEqual(agent.stop(), weir.OK)
+
+    def test_sinks_on_a_full_disk_are_written_again_once_there_is_room(self):
+        disk, path = self.disk(), self.conf(TAP)
+        with open(path, 'r+b') as f:
+            text = f.read().decode().replace('sinks = (', f'sinks = ( {{ type = "jsonl"; path = "{disk}/flows.jsonl"; }}, '
+                                                          f'{{ type = "records"; path = "{disk}/records"; }},')
+            f.seek(0)
+            f.write(text.encode())
+        agent = self.agent(path)
+        sent = 0
+
+        def sinks():
+            return {s['name']: s for s in agent.data('ports')['sinks']}
+
+        def send(n):
+            nonlocal sent
+            sent += n
+            self.send(live.conversation(n))
+            live.wait_for(lambda: all(s['taken'] == s['written'] + s['failed'] == sent for s in sinks().values()))
+
+        def failing():
+            send(100)
+            return [s['state'] for s in sinks().values()] == ['failing', 'failing', 'ok']
+
+        def well():
+            send(100)
+            return [s['state'] for s in sinks().values()] == ['ok'] * 3
+        send(1000)
+        with self.assertRaises(OSError):
+            self.file('disk/data', bytes(20 * 2**20))
+        live.wait_for(failing)
+        for name in ('jsonl', 'records'):
+            hop = next(h for h in agent.data('status')['hops'] if (h['hop'], h['object']) == ('sink', name))
+            self.assertEqual(hop['state'], 'broken')
+            self.assertRegex(hop['detail'], r'^cannot be written since \d\d:\d\d:\d\d: .*No space left on device; 1\d+ records written')
+            self.assertIn('No space left on device', sinks()[name]['error'])
+        os.unlink(disk + '/data')
+        live.wait_for(well, 60)
+        self.assertRegex(agent.text(), r'sink jsonl: written again; \d+ records were lost')
+        self.assertEqual(agent.stop(), weir.OK)
+        written = {name: int(n) for name, n in re.findall(r'sink (\w+): \d+ records taken, (\d+) written', agent.text())}
+        with open(disk + '/flows.jsonl', encoding='utf-8') as f:
+            self.assertEqual(len([json.loads(line) for line in f]), written['jsonl'])
+        found = weir.run(weir.CTL, 'flow', 'list', '--file', disk + '/records', '--limit', '1000000', '-o', 'jsonl')
+        self.assertEqual((found.returncode, len(found.stdout.splitlines())), (weir.OK, written['records']), found.stderr)
+        self.assertEqual(written['store'], sent)
 
     def test_flows_that_are_open_when_the_capture_stops_end_with_a_record(self):
         agent = self.start('circuit_breakers: {sys_memory_percentage: {trigger_threshold: 20}}}\n'

@@ -95,8 +95,8 @@ static const char *sink_error(const struct run *r, uint32_t i, struct weir_err *
 	err->code = 0;
 	if (strcmp(r->sinks.v[i].type, "store") == 0)
 		weir_store_fault(r->sinks.store, err);
-	else if (trend_is_rising(&r->health.sinks[i].failed))
-		weir_err_set(err, 1, "%s: records cannot be written", r->sinks.v[i].target);
+	else
+		weir_collector_fault(r->sinks.collector, i, err);
 	return err->code != 0 ? err->msg : NULL;
 }
 

@@ -309,13 +309,26 @@ static void sink_hop(json_t *hops, const struct run *r, uint32_t i)
 {
 	const struct sink_health *s = &r->health.sinks[i];
 	struct hop h = { .hop = "sink", .object = r->sinks.v[i].name };
+	struct weir_err fault;
+	uint64_t since_us;
+	char since[32];
 
 	detail(&h,
 	       "%" PRIu64 " records written to %s, %.0f a second; %" PRIu64 " dropped, %" PRIu64
 	       " failed",
 	       s->stats.written, r->sinks.v[i].target, trend_rate(&s->written), s->stats.dropped,
 	       s->stats.failed);
-	if (trend_is_rising(&s->failed)) {
+	since_us = weir_collector_fault(r->sinks.collector, i, &fault);
+	if (since_us != 0) {
+		h.state = BROKEN;
+		detail(&h,
+		       "cannot be written since %s: %s; %" PRIu64 " records written, %" PRIu64
+		       " failed",
+		       clock_text(since_us, since, sizeof(since)), fault.msg, s->stats.written,
+		       s->stats.failed);
+		h.remedy =
+			"capture goes on; it is tried again by itself, every 30 s at the longest";
+	} else if (trend_is_rising(&s->failed)) {
 		h.state = BROKEN;
 		h.remedy = "see the log for the reason";
 	} else if (trend_is_rising(&s->dropped)) {
