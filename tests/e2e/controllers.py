@@ -120,12 +120,13 @@ def enter(path):
 
 
 class Controller:
-    """A server of one address. `sync` and `query` answer a request's bytes by bytes; push(m) sends to every stream.
+    """A server of one address. `sync`, `query` and `cluster` answer a request's bytes by bytes; push(m) sends to every stream.
     `netns`: where it listens. `tls`: files of its key and certificate."""
 
-    def __init__(self, dialects, port=0, sync=None, query=None, netns=None, tls=None):
+    def __init__(self, dialects, port=0, sync=None, query=None, netns=None, tls=None, cluster=None):
         self.sync = sync
         self.query = query
+        self.cluster = cluster
         self.dialects = dialects
         self.lock = threading.Lock()
         self.requests = []   # (time, dialect, method, fields)
@@ -154,7 +155,8 @@ class Controller:
         dialect = package.split('.')[0]
         if dialect not in self.dialects:
             return None
-        unary = {'Sync': self.on_sync, 'Query': self.on_query, 'GenesisSync': self.on_genesis}
+        unary = {'Sync': self.on_sync, 'Query': self.on_query, 'GenesisSync': self.on_genesis,
+                 'GetKubernetesClusterID': self.on_cluster}
         if method in unary:
             return grpc.unary_unary_rpc_method_handler(
                 lambda request, context: unary[method](dialect, request, context))
@@ -174,6 +176,10 @@ class Controller:
         self.note(dialect, 'Query', request)
         answer = self.query(fields(request)[10][0]) if self.query else b''
         return text(1, answer) if answer else b''
+
+    def on_cluster(self, dialect, request, _context):
+        self.note(dialect, 'GetKubernetesClusterID', request)
+        return self.cluster(fields(request)) if self.cluster else b''
 
     def on_genesis(self, dialect, request, _context):
         self.note(dialect, 'GenesisSync', request)

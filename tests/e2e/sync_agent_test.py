@@ -9,15 +9,11 @@ import live
 import weir
 
 try:
-    from controllers import (Agent, Controller, FAILED, Trident, number, text)
+    from controllers import Agent, Trident, number, text
+    from sync_live import PORT, SyncAgentCase, TAP, group
 except ModuleNotFoundError as e:
     print(f'SKIP: {e}')
     sys.exit(77)
-
-TAP = '{ name = "edge"; ports = [ "cap" ]; }'
-PORT = 30035
-ANALYZER = 'inputs:\n  cbpf: {common: {capture_mode: 2}}\n'  # a box that is not held to limits of a guest
-
 
 LAN = 4
 
@@ -32,44 +28,6 @@ def policy(gid):
     """FlowAcls: TCP to port 80 is to be brokered."""
     action = number(1, 0) + number(2, 7) + text(3, '192.0.2.1') + number(4, 1) + number(6, gid) + number(8, 1)
     return text(1, number(1, 5) + number(3, 6) + text(5, '80') + text(6, action))
-
-
-def group(memory, more=ANALYZER):
-    return Agent.group(memory, more)
-
-
-class SyncAgentCase(live.LiveCase):
-    """An agent whose box configuration names a controller of 127.0.0.1."""
-
-    def controller(self, dialects, sync):
-        c = Controller(dialects, PORT, sync, netns=self.here)
-        self.addCleanup(c.stop)
-        return c
-
-    def v7(self, sync):
-        return self.controller(('agent', 'trident'), lambda d, f, c: sync(f) if d == 'agent' else Trident.response(FAILED))
-
-    def start(self, env=None, more=''):
-        state = os.path.join(self.dir, 'state')
-        conf = self.conf(TAP, f'controller = {{ address = "127.0.0.1"; port = {PORT}; }};{more}')
-        command = self.machine({'/proc/loadavg': b'0.01 0.01 0.01 1/100 1\n'})  # the group has a breaker of load
-        names = [f'{name}={value}' for name, value in {'STATE_DIRECTORY': state, **(env or {})}.items()]
-        return self.agent(conf, command=(*command, 'env', *names))
-
-    def in_force(self, agent, **want):
-        def is_so():
-            g = agent.data('status')['group']
-            return g if all(g[k] == v for k, v in want.items()) else None
-        try:
-            return live.wait_for(is_so, 20)
-        except AssertionError as e:
-            raise AssertionError(f'{want}: {agent.data("status")["group"]}\n{agent.text()}') from e
-
-    def value(self, agent, path):
-        return next(v for v in agent.data('config')['values'] if v['key'] == path)['value']
-
-    def hop(self, agent):
-        return next((h for h in agent.data('status')['hops'] if h['hop'] == 'controller'), None)
 
 
 class SyncAgentTest(SyncAgentCase):

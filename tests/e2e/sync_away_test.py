@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir-agent run whose controller goes away, for minutes or for good, and whose disk hangs: it captures on, as specified."""
 import os
-import struct
 import sys
-import time
 import unittest
 
 import live
 import weir
 
 try:
-    from controllers import Agent, Controller, FAILED, Trident, number
-    from sync_agent_test import ANALYZER, PORT, SyncAgentCase, TAP, group
+    from controllers import Agent, number
+    from sync_live import ANALYZER, HoursCase, PORT, group
 except ModuleNotFoundError as e:
     print(f'SKIP: {e}')
     sys.exit(77)
 
-SHIM = os.path.join(weir.BUILD, 'tests/e2e/libshim.so')
 LEAST = 600  # seconds: the shortest max_escape_duration there is
 
 
@@ -24,31 +21,10 @@ def escaping(memory=2048):
     return f'global:\n  limits: {{max_memory: {memory}}}\n  communication: {{max_escape_duration: {LEAST}s}}\n{ANALYZER}'
 
 
-class AwayTest(SyncAgentCase):
-    def setUp(self):
-        super().setUp()
-        self.hours = self.file('hours', struct.pack('=q', 0))
-        self.ahead = 0
-        self.hangs = os.path.join(self.dir, 'disk-hangs')
-
-    def start(self):
-        return super().start(env={'LD_PRELOAD': SHIM, 'SHIM_HOURS': self.hours, 'SHIM_DISK': self.hangs,
-                                  'ASAN_OPTIONS': 'verify_asan_link_order=0'})
-
-    def pass_s(self, seconds):
-        """So many seconds go by for the agent, 5 at a time."""
-        for _ in range(seconds // 5):
-            self.ahead += 5
-            with open(self.hours, 'r+b') as f:
-                f.write(struct.pack('=q', self.ahead * 10**9))
-            time.sleep(0.02)
-
-    def captures(self, agent, sport):
-        """What is sent is received, every packet of it."""
-        before = agent.port('cap')['received']
-        sent = self.send(live.conversation(20, sport=sport))
-        p = self.wait_received(agent, before + sent)
-        self.assertEqual((p['received'] - before, p['missed'] or 0), (sent, 0))
+class AwayTest(HoursCase):
+    def back(self, agent):
+        """The controller is there again: after the wait between two tries it captures."""
+        self.pass_until(lambda: agent.port('cap')['state'] == 'up' and self.hop(agent)['state'] == 'ok', agent.text)
 
     def test_capture_stops_at_the_escape_time_and_not_before_and_goes_on_when_the_controller_is_back(self):
         server = self.v7(lambda f: Agent.response(config=escaping(), versions=(1, 1, 1)))
@@ -71,9 +47,7 @@ class AwayTest(SyncAgentCase):
         self.assertEqual(agent.port('cap')['received'], received)
         self.assertEqual(self.value(agent, 'global.limits.max_memory'), '2048')  # what was in force stays
         self.v7(lambda f: Agent.response(config=escaping(), versions=(1, 1, 1)))
-        self.pass_s(60)  # the wait between two tries
-        agent.wait_port('cap', state='up')
-        live.wait_for(lambda: self.hop(agent)['state'] == 'ok')
+        self.back(agent)
         self.captures(agent, 23000)
         self.assertEqual(agent.stop(), weir.OK, agent.text())
         self.assertEqual(self.rows('select count(*) from flow'), [(60,)])
@@ -93,8 +67,7 @@ class AwayTest(SyncAgentCase):
         self.pass_s(60)
         agent.wait_port('cap', state='paused')
         self.v7(lambda f: Agent.response(config=escaping(2346), versions=(1, 1, 1)))
-        self.pass_s(60)
-        agent.wait_port('cap', state='up')
+        self.back(agent)
         self.in_force(agent, origin=f'controller 127.0.0.1:{PORT}')
         self.assertEqual(self.value(agent, 'global.limits.max_memory'), '2346')
         self.captures(agent, 21000)
@@ -106,8 +79,7 @@ class AwayTest(SyncAgentCase):
         agent.wait_port('cap', state='up')
         server.stop()
         empty = self.v7(lambda f: Agent.response())  # knows no agent: no configuration, no versions
-        self.pass_s(60)
-        live.wait_for(lambda: self.hop(agent)['state'] == 'ok' and len(empty.calls('Sync')) > 0)
+        self.pass_until(lambda: self.hop(agent)['state'] == 'ok' and empty.calls('Sync'), agent.text)
         self.pass_s(LEAST + 60)  # and its answers count
         self.assertEqual(self.hop(agent)['state'], 'ok', agent.text())
         self.assertEqual(self.value(agent, 'global.limits.max_memory'), '2048')
@@ -126,20 +98,13 @@ class AwayTest(SyncAgentCase):
             self.in_force(agent, revision=1 + i)
             self.captures(agent, 20000 + 1000 * i)
             self.pass_s(10)  # each is to be kept
-        self.assertIsNone(self.held(b'3004'))
+        self.assertIsNone(self.kept_has(b'3004'))
         os.unlink(self.hangs)
         self.kept(b'3004')
         self.assertEqual(agent.stop(), weir.OK, agent.text())
 
-    def held(self, text):
-        try:
-            with open(os.path.join(self.dir, 'state/controller'), 'rb') as f:
-                return text in f.read() or None
-        except FileNotFoundError:
-            return None
-
     def kept(self, text):
-        live.wait_for(lambda: self.held(text))
+        live.wait_for(lambda: self.kept_has(text))
 
 
 if __name__ == '__main__':

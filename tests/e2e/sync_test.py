@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session with controllers that share no code with it: servers of v6.5 and of v7, that die, return, and misbehave."""
+import json
 import os
 import queue
 import shutil
@@ -33,14 +34,14 @@ def free_port():
 class Client:
     """tests/e2e/sync_client, its lines as they come."""
 
-    def __init__(self, folder, port, *options, addresses=('127.0.0.1',), env=None, boot=''):
+    def __init__(self, folder, port, *options, addresses=('127.0.0.1',), env=None, boot='', command=()):
         path = os.path.join(folder, 'boot.yaml')
         with open(path, 'w') as f:
             f.write(f'controller-ips: [{", ".join(addresses)}]\ncontroller-port: {port}\n'
                     f'vtap-group-id-request: g-test\n{boot}')
         self.kept = os.path.join(folder, 'kept')
         self.err = open(os.path.join(folder, 'err'), 'a+')
-        self.process = subprocess.Popen([CLIENT, path, self.kept, *(QUICK + options)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([*command, CLIENT, path, self.kept, *(QUICK + options)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.err, text=True,
                                         env={**os.environ, **(env or {})})
         self.lines = queue.Queue()
@@ -344,6 +345,30 @@ class SyncTest(unittest.TestCase):
         c.until(lambda v: v['state'] == 'in contact')
         self.assertEqual([line for line in c.all() if line[0] in ('group', 'capture')][1:], [])
 
+    def test_two_agents_that_lost_the_same_controller_do_not_come_back_in_step(self):
+        port = free_port()
+        tries = {}
+        clients = []
+        for name in ('one', 'two'):
+            folder = os.path.join(self.folder, name)
+            os.mkdir(folder)
+            c = Client(folder, port, 'retry_first=400', 'retry_most=1600')
+            self.addCleanup(c.stop)
+            clients.append((name, c))
+        end = time.monotonic() + 12
+        while time.monotonic() < end:
+            for name, c in clients:
+                tries.setdefault(name, {}).setdefault(int(c.view()['failures']), time.monotonic())
+            time.sleep(0.02)
+        # how long each waited before its next try: from half of a doubled wait to the whole, by chance
+        waits = {name: [t[n + 1] - t[n] for n in sorted(t) if n > 0 and n + 1 in t] for name, t in tries.items()}
+        for name, w in waits.items():
+            self.assertGreaterEqual(len(w), 6, waits)
+            self.assertGreater(max(w[3:]) - min(w[3:]), 0.05, waits)  # not of one length
+            self.assertGreaterEqual(min(w[2:]), 0.7, waits)           # 800 ms at least
+        apart = [abs(a - b) for a, b in zip(waits['one'], waits['two'])]
+        self.assertGreater(max(apart), 0.05, waits)
+
     def test_longer_than_the_escape_time_stops_capture_until_it_is_back(self):
         port = free_port()
         server = Controller(('agent',), port, lambda d, f, c: Agent.response(config=Agent.group(1000)))
@@ -484,6 +509,117 @@ class SyncTest(unittest.TestCase):
         c.until(lambda v: int(v['failures']) >= 1)
         self.assertIn('trusted.127.0.0.1', c.errors())
         self.assertEqual(server.calls('Sync'), [])
+
+    # --- in a pod: control plane, 2.2, 2.4 and 4.9 ---
+
+    def pod(self, ca=b'-----BEGIN CERTIFICATE-----\nof a cluster\n'):
+        """-> what runs a program where a service account has this CA."""
+        if os.geteuid() != 0:
+            self.skipTest('a mount namespace needs root')
+        path = os.path.join(self.folder, 'ca.crt')
+        with open(path, 'wb') as f:
+            f.write(ca)
+        account = '/run/secrets/kubernetes.io/serviceaccount'
+        return ('unshare', '-m', 'sh', '-c',
+                f'mount -t tmpfs none /run && mkdir -p {account} && cp {path} {account}/ca.crt && exec "$@"', 'sh')
+
+    def in_a_pod(self, dialect, server, md5):
+        c = self.client(server.port, command=self.pod(), boot='kubernetes-cluster-name: of-mine\nteam-id: t-1\n')
+        c.wait('group')
+        asked = server.calls('GetKubernetesClusterID')
+        self.assertEqual([r[3] for r in asked], [{1: [md5], 2: [b't-1'], 46: [b'of-mine']}])
+        self.assertEqual(asked[0][1], dialect)
+        syncs = server.calls('Sync', dialect)
+        self.assertLess(asked[0][0], syncs[0][0])  # nothing else starts before
+        self.assertEqual(syncs[0][3][45], [b'd-0123456789'])
+        self.assertEqual(syncs[0][3][46], [b'of-mine'])
+        return syncs[0][3]
+
+    MD5 = b'd149651b794df0bfac35b3e82ae48fb9'  # printf '...' | md5sum, of pod()'s CA
+
+    def test_in_a_pod_of_a_v7_server_the_cluster_s_id_is_asked_for_first(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)), cluster=lambda f: text(2, 'd-0123456789'))
+        sync = self.in_a_pod('agent', server, self.MD5)
+        self.assertEqual(sync[47], [self.MD5])
+
+    def test_in_a_pod_of_a_v65_server_the_cluster_s_id_is_asked_for_first(self):
+        server = self.v65(lambda f: Trident.response(config=Trident.group(1000)), cluster=lambda f: text(2, 'd-0123456789'))
+        self.in_a_pod('trident', server, self.MD5)
+
+    def test_without_an_id_of_the_cluster_nothing_starts_and_it_is_asked_for_again(self):
+        answers = [text(1, 'no license for clusters'), b'']
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)),
+                         cluster=lambda f: answers.pop(0) if answers else text(2, 'd-abc'))
+        c = self.client(server.port, command=self.pod())
+        c.wait('group')
+        self.assertEqual(len(server.calls('GetKubernetesClusterID')), 3)
+        self.assertLess(server.calls('GetKubernetesClusterID')[2][0], server.calls('Sync', 'agent')[0][0])
+        self.assertIn('no license for clusters', c.errors())
+
+    def test_a_cluster_s_id_of_the_boot_file_is_not_asked_for(self):
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
+        c = self.client(server.port, command=self.pod(), boot='kubernetes-cluster-id: d-fromfile00\n')
+        c.wait('group')
+        self.assertEqual(server.calls('Sync', 'agent')[0][3][45], [b'd-fromfile00'])
+        self.assertEqual(server.calls('GetKubernetesClusterID'), [])
+
+    def first_sync(self, env, dialect='agent'):
+        """What the first SyncRequest of a new agent says with these variables of the environment."""
+        answer = (lambda f: Agent.response(config=Agent.group(1000))) if dialect == 'agent' else \
+            (lambda f: Trident.response(config=Trident.group(1000)))
+        server = (self.v7 if dialect == 'agent' else self.v65)(answer)
+        c = Client(self.folder, server.port, *QUICK, env=env)
+        try:
+            c.wait('group')
+        finally:
+            c.stop()
+        os.unlink(c.kept)
+        return server.calls('Sync', dialect)[0][3]
+
+    def test_either_way_to_say_watch_only_counts_in_a_container_and_sets_both_fields(self):
+        for env, forced, policy in (({}, 0, 0),
+                                    ({'IN_CONTAINER': 'yes'}, 0, 0),
+                                    ({'IN_CONTAINER': '', 'ONLY_WATCH_K8S_RESOURCE': ''}, 1, 1),
+                                    ({'ONLY_WATCH_K8S_RESOURCE': 'true'}, 0, 0),
+                                    ({'IN_CONTAINER': 'yes', 'K8S_WATCH_POLICY': 'watch-only'}, 1, 1),
+                                    ({'K8S_WATCH_POLICY': 'watch-only'}, 0, 0),
+                                    ({'K8S_WATCH_POLICY': 'watch-disabled'}, 0, 2),
+                                    ({'K8S_WATCH_POLICY': 'something'}, 0, 0)):
+            for dialect in ('agent', 'trident'):
+                with self.subTest(env=env, dialect=dialect):
+                    sync = self.first_sync(env, dialect)
+                    self.assertEqual((sync[27], sync[41]), ([forced], [policy]))
+
+    def host_address(self):
+        """-> name, MAC and address of a link of the host that is not loopback, as iproute2 says."""
+        links = json.loads(weir.run('ip', '-j', '-4', 'addr').stdout)
+        macs = {link['ifname']: link.get('address', '') for link in json.loads(weir.run('ip', '-j', 'link').stdout)}
+        for link in links:
+            for a in link['addr_info']:
+                if a['scope'] == 'global' and macs[link['ifname']]:
+                    return link['ifname'], macs[link['ifname']], a['local']
+        return self.skipTest('no interface with an address but loopback')
+
+    def test_the_node_s_address_is_the_identity_where_a_link_has_it(self):
+        _, mac, address = self.host_address()
+        sync = self.first_sync({'K8S_NODE_IP_FOR_DEEPFLOW': address})
+        self.assertEqual((sync[21], sync[25]), ([address.encode()], [mac.encode()]))
+        sync = self.first_sync({'K8S_NODE_IP_FOR_DEEPFLOW': '203.0.113.77'})  # no link has it: the way to the controller
+        self.assertEqual((sync[21], sync[25]), ([b'127.0.0.1'], [b'00:00:00:00:00:00']))
+
+    def test_the_control_interface_is_the_identity_with_the_pod_s_address(self):
+        name, mac, address = self.host_address()
+        sync = self.first_sync({'CTRL_NETWORK_INTERFACE': name})
+        self.assertEqual((sync[21], sync[25]), ([address.encode()], [mac.encode()]))
+        sync = self.first_sync({'CTRL_NETWORK_INTERFACE': name, 'K8S_POD_IP_FOR_DEEPFLOW': '127.0.0.1,203.0.113.5,2001:db8::5'})
+        self.assertEqual((sync[21], sync[25]), ([b'203.0.113.5'], [mac.encode()]))
+
+    def test_variables_that_only_inform_change_nothing(self):
+        sync = self.first_sync({})
+        told = self.first_sync({'K8S_NODE_NAME_FOR_DEEPFLOW': 'node7', 'K8S_POD_NAME_FOR_DEEPFLOW': 'pod7', 'TZ': 'UTC',
+                                   'K8S_NAMESPACE_FOR_DEEPFLOW': 'other', 'K8S_MEM_LIMIT_FOR_DEEPFLOW': '200'})
+        sync.pop(1), told.pop(1)  # boot_time
+        self.assertEqual(told, sync)
 
     # --- a controller that misbehaves ---
 
