@@ -313,6 +313,22 @@ class Limits(live.LiveCase):
         self.assertEqual(self.metric('weir_exception{name="CGROUPS_CONFIG_ERROR"}'), 1)
         self.assert_captures(agent, 100)
 
+    def test_more_cpu_than_allowed_in_two_rounds_ends_the_agent_where_no_control_group_holds_it(self):
+        agent = self.start('limits: {max_millicpus: 1}}')
+        live.wait_for(lambda: agent.process.poll() is not None or self.send(live.conversation(100)) == 0, 60)
+        self.assertEqual(agent.process.returncode, weir.FAILED)
+        self.assertRegex(agent.text(), r'limit max_millicpus: \d+ milli-CPUs are used, the limit is 1\n')
+        self.assertRegex(agent.text(), r'limit max_millicpus: the agent ends: \d+ milli-CPUs are used, the limit is 1\n')
+
+    def test_configurations_one_after_the_other_are_no_rounds(self):
+        group = self.file('group.yaml', b'global: {tunning: {resource_monitoring_interval: 1h}, limits: {max_millicpus: 1}}')
+        agent = self.agent(self.conf(TAP), more=('--group-config', group))
+        for _ in range(5):
+            self.assert_captures(agent, 5000)
+            agent.reload()
+        self.assertEqual(agent.stop(), weir.OK)
+        self.assertNotIn('the agent ends', agent.text())
+
     def test_a_memory_limit_below_what_the_box_has_is_said_and_does_no_harm(self):
         group = self.group('limits: {max_memory: 128}}')
         path = self.conf(TAP)

@@ -161,7 +161,7 @@ static void cgroup_follow(struct limits *l)
 	notice(l, CGROUP, rc != 0, "%.250s", rc != 0 ? err.msg : "the control group is set");
 }
 
-static void memory_look(struct limits *l)
+static void memory_look(struct limits *l, bool is_round)
 {
 	const uint64_t limit = memory_limit(l), rss = l->process.rss;
 	const bool over = limit > 0 && rss > limit;
@@ -173,12 +173,12 @@ static void memory_look(struct limits *l)
 	       (unsigned long long)(rss / MIB), (unsigned long long)(limit / MIB),
 	       over && !l->memory_fits ? "; the box was given more, so it is only said" : "");
 	l->memory_fits |= !over;
-	l->memory_strikes = over && l->memory_fits ? l->memory_strikes + 1 : 0;
+	l->memory_strikes = over && l->memory_fits ? l->memory_strikes + is_round : 0;
 	if (l->memory_strikes >= STRIKES)
 		end(l, notices[MEMORY].object, l->notices[MEMORY].words);
 }
 
-/* Where the kernel does not keep us below it. */
+/* Each round: where the kernel does not keep us below it. */
 static void cpu_look(struct limits *l, uint64_t now_ns)
 {
 	const uint32_t limit = cpu_limit(l);
@@ -321,27 +321,36 @@ static void breakers_follow(struct limits *l, uint64_t now_ns)
 static void unwatch(struct limits *l)
 {
 	weir_cgroup_leave(&l->cgroup);
+	l->cpu_strikes = l->memory_strikes = 0;
+	l->looked_ns = 0;
 	for (int i = 0; i < NOTICES; i++)
 		if (l->notices[i].on && i != RATE && i != RECORDS)
 			notice(l, (enum notice)i, false, "the limit is taken back");
 }
 
-static void look(struct limits *l)
+/*
+ * At a round, and when another configuration holds. What is measured over an interval, and rounds in a row, are a
+ * round's alone: who pushes quickly neither ends the agent earlier nor makes rates of nothing.
+ */
+static void look(struct limits *l, bool is_round)
 {
 	const uint64_t now_ns = weir_clock_mono_ns();
 
 	breakers_follow(l, now_ns);
-	rate_look(l);
-	records_look(l);
+	if (is_round) {
+		rate_look(l);
+		records_look(l);
+	}
 	if (!is_watched(l)) {
 		unwatch(l);
 		return;
 	}
 	if (weir_machine_process("", &l->process) != 0)
 		return;
-	memory_look(l);
+	memory_look(l, is_round);
 	cgroup_follow(l);
-	cpu_look(l, now_ns);
+	if (is_round)
+		cpu_look(l, now_ns);
 	sockets_look(l, now_ns);
 	threads_look(l);
 	others_look(l);
@@ -353,7 +362,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	look(arg);
+	look(arg, true);
 }
 
 static void interval_follow(struct limits *l)
@@ -368,14 +377,19 @@ static void interval_follow(struct limits *l)
 	event_add(l->timer, &tv);
 }
 
+static void settings_follow(struct limits *l)
+{
+	interval_follow(l);
+	nice_follow(l);
+	throttle_follow(l);
+}
+
 void limits_follow(struct limits *l)
 {
 	if (l == NULL)
 		return;
-	interval_follow(l);
-	nice_follow(l);
-	throttle_follow(l);
-	look(l);
+	settings_follow(l);
+	look(l, false);
 }
 
 void limits_destroy(struct limits *l)
@@ -410,7 +424,8 @@ struct limits *limits_create(struct run *r, struct weir_err *err)
 		free(l);
 		return NULL;
 	}
-	limits_follow(l);
+	settings_follow(l);
+	look(l, true);
 	if (processes_check(l, err) != 0) {
 		limits_destroy(l);
 		return NULL;
