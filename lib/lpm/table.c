@@ -27,25 +27,29 @@ void weir_table_fini(struct weir_table *t)
 	*t = (struct weir_table){ 0 };
 }
 
-void weir_table_put16(struct weir_table *t, uint64_t key, uint64_t value)
+uint64_t weir_table_put16(struct weir_table *t, uint64_t key, uint64_t value)
 {
 	struct weir_row16 *rows = t->lines;
-	uint64_t at = weir_table_line16(t, key) * WEIR_TABLE_LINE16;
+	uint64_t at = weir_table_line16(t, key) * WEIR_TABLE_LINE16, before;
 
 	while (rows[at].value != 0 && rows[at].key != key)
 		at = (at + 1) & (t->mask * WEIR_TABLE_LINE16 + WEIR_TABLE_LINE16 - 1);
-	t->count += rows[at].value == 0;
+	before = rows[at].value;
+	t->count += before == 0;
 	rows[at] = (struct weir_row16){ key, value };
+	return before;
 }
 
-void weir_table_put32(struct weir_table *t, const uint64_t key[3], uint64_t value)
+uint64_t weir_table_put32(struct weir_table *t, const uint64_t key[3], uint64_t value)
 {
 	struct weir_row32 *rows = t->lines;
-	uint64_t at = weir_table_line32(t, key) * WEIR_TABLE_LINE32;
+	uint64_t at = weir_table_line32(t, key) * WEIR_TABLE_LINE32, before;
 
 	while (rows[at].value != 0 && memcmp(rows[at].key, key, sizeof(rows[at].key)) != 0)
 		at = (at + 1) & (t->mask * WEIR_TABLE_LINE32 + WEIR_TABLE_LINE32 - 1);
-	t->count += rows[at].value == 0;
+	before = rows[at].value;
+	t->count += before == 0;
 	memcpy(rows[at].key, key, sizeof(rows[at].key));
 	rows[at].value = value;
+	return before;
 }

@@ -34,9 +34,12 @@ struct weir_table {
 int weir_table_init(struct weir_table *t, size_t rows, size_t row_bytes);
 void weir_table_fini(struct weir_table *t);
 
-/* Put a row in, or another value into the one that is there. The room is the caller's care. */
-void weir_table_put16(struct weir_table *t, uint64_t key, uint64_t value);
-void weir_table_put32(struct weir_table *t, const uint64_t key[3], uint64_t value);
+/*
+ * Put a row in, or another value into the one that is there. Returns the value that was there; 0: the row
+ * is new. The room is the caller's care.
+ */
+uint64_t weir_table_put16(struct weir_table *t, uint64_t key, uint64_t value);
+uint64_t weir_table_put32(struct weir_table *t, const uint64_t key[3], uint64_t value);
 
 #define WEIR_TABLE_PRIME UINT64_C(0x9e3779b97f4a7c15)
 

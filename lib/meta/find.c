@@ -25,8 +25,8 @@ const struct interface_info *weir_meta_info_of(const struct weir_meta *m, uint64
 	return &m->base->layer.info[place];
 }
 
-bool weir_meta_pair_find(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
-			 bool is_ipv6)
+uint64_t weir_meta_get_pair(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
+			    bool is_ipv6)
 {
 	uint64_t key[3], value;
 
@@ -34,9 +34,9 @@ bool weir_meta_pair_find(const struct weir_meta *m, uint64_t mac, const union we
 	if (m->has_over) {
 		value = weir_table_get32(&m->over.pairs, key);
 		if (value != 0)
-			return value != GONE;
+			return found(value);
 	}
-	return m->base->layer.pairs.count > 0 && weir_table_get32(&m->base->layer.pairs, key) != 0;
+	return m->base->layer.pairs.count > 0 ? weir_table_get32(&m->base->layer.pairs, key) : 0;
 }
 
 bool weir_meta_by_mac(const struct weir_meta *m, uint64_t mac, struct weir_meta_hit *hit)
@@ -66,7 +66,7 @@ bool weir_meta_by_address(const struct weir_meta *m, int32_t vpc, const union we
 	else
 		*hit = (struct weir_meta_hit){ .mac = value & MAC_MASK,
 					       .vpc = vpc,
-					       .flags = (uint16_t)(value >> 48 & 0x7fff) };
+					       .flags = (uint16_t)(value >> 48 & 0x3fff) };
 	return true;
 }
 

@@ -185,6 +185,7 @@ struct weir_meta *weir_meta_freeze(const struct weir_meta_builder *b, struct wei
 		free(m);
 		return NULL;
 	}
+	m->interfaces = b->interfaces.count;
 	return m;
 }
 
@@ -210,5 +211,5 @@ size_t weir_meta_bytes(const struct weir_meta *m)
 
 size_t weir_meta_interfaces(const struct weir_meta *m)
 {
-	return m->base->layer.info_count;
+	return m->interfaces;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interfaces as tables. Of rows with one key the last holds. */
+/* Interfaces as tables. Of rows with one key the last holds, and says that it is not the only one. */
 #include "meta_priv.h"
 
 #include <errno.h>
@@ -27,6 +27,19 @@ static void put_info(struct layer *l, const struct interface *itf, const struct 
 	}
 }
 
+/* `shared` marks a value that is not the only one of its key. */
+static void put16(struct weir_table *t, uint64_t key, uint64_t value, uint64_t shared)
+{
+	if (found(weir_table_put16(t, key, value)) != 0)
+		weir_table_put16(t, key, value | shared);
+}
+
+static void put32(struct weir_table *t, const uint64_t key[3], uint64_t value, uint64_t shared)
+{
+	if (found(weir_table_put32(t, key, value)) != 0)
+		weir_table_put32(t, key, value | shared);
+}
+
 static void put_address(struct layer *l, const struct interface *itf, const struct address *a,
 			uint16_t flags)
 {
@@ -34,11 +47,11 @@ static void put_address(struct layer *l, const struct interface *itf, const stru
 	uint64_t key[3];
 
 	if (!a->is_ipv6) {
-		weir_table_put16(&l->v4, key4(itf->vpc, &a->ip), value);
+		put16(&l->v4, key4(itf->vpc, &a->ip), value, SHARED_ADDRESS);
 		return;
 	}
 	key6(itf->vpc, &a->ip, key);
-	weir_table_put32(&l->v6, key, value);
+	put32(&l->v6, key, value, SHARED_ADDRESS);
 }
 
 void weir_meta_layer_put(struct layer *l, const struct interface *itf, const struct address *a,
@@ -49,35 +62,35 @@ void weir_meta_layer_put(struct layer *l, const struct interface *itf, const str
 
 	put_info(l, itf, a);
 	value = l->info_count | (uint64_t)flags << 32 | (uint64_t)(itf->vpc + VPC_BIAS) << 44;
-	if (itf->mac != 0 && !(flags & WEIR_META_SKIP_MAC))
-		weir_table_put16(&l->macs, itf->mac, value);
+	if (has_mac_row(itf))
+		put16(&l->macs, itf->mac, value, SHARED);
 	for (uint32_t i = 0; i < itf->count; i++) {
 		uint64_t key[3];
 
-		if (!(flags & WEIR_META_IS_WAN)) {
+		if (!is_wan(itf)) {
 			put_address(l, itf, &a[i], flags);
 			continue;
 		}
 		key_pair(0, &a[i].ip, a[i].is_ipv6, key);
-		weir_table_put32(&l->wans, key, value);
+		put32(&l->wans, key, value, SHARED);
 	}
 }
 
-/* Do the other tables show it: the MAC's VPC, and in that VPC the address's MAC? */
+/* Do its rows in the other tables show it: the MAC's VPC, and in that VPC the address's MAC? */
 static bool shows_pair(const struct layer *l, const struct interface *itf, const struct address *a)
 {
-	const uint64_t value = weir_table_get16(&l->macs, itf->mac);
+	const uint64_t value = found(weir_table_get16(&l->macs, itf->mac));
 	uint64_t key[3], row;
 
-	if (value == 0)
+	if (value == 0 || vpc_of_value(value) != itf->vpc || keeps_pairs(itf))
 		return false;
 	if (a->is_ipv6) {
-		key6(vpc_of_value(value), &a->ip, key);
+		key6(itf->vpc, &a->ip, key);
 		row = weir_table_get32(&l->v6, key);
 	} else {
-		row = weir_table_get16(&l->v4, key4(vpc_of_value(value), &a->ip));
+		row = weir_table_get16(&l->v4, key4(itf->vpc, &a->ip));
 	}
-	return row != 0 && (row & MAC_MASK) == itf->mac;
+	return found(row) != 0 && (row & MAC_MASK) == itf->mac;
 }
 
 /* Visit the pairs that have to be kept: how many there are, or put them. */
@@ -97,10 +110,15 @@ static size_t pairs(struct layer *l, const struct weir_meta_builder *b, bool put
 			n++;
 			key_pair(itf[i].mac, &a[k].ip, a[k].is_ipv6, key);
 			if (put)
-				weir_table_put32(&l->pairs, key, 1);
+				put32(&l->pairs, key, PAIR, SHARED_PAIR);
 		}
 	}
 	return n;
+}
+
+void weir_meta_layer_put_pairs(struct layer *l, const struct weir_meta_builder *b)
+{
+	pairs(l, b, true);
 }
 
 /* Rows that each table will have. */
@@ -117,7 +135,7 @@ static struct counts count(const struct weir_meta_builder *b)
 		const struct address *a = addresses_of(b, &itf[i]);
 
 		for (uint32_t k = 0; k < itf[i].count; k++) {
-			if (itf[i].flags & WEIR_META_IS_WAN)
+			if (is_wan(&itf[i]))
 				c.wan++;
 			else if (a[k].is_ipv6)
 				c.v6++;
@@ -146,7 +164,7 @@ int weir_meta_layer_init(struct layer *l, const struct weir_meta_builder *b,
 				    itf[i].mac != 0 && weir_table_get16(local, itf[i].mac) != 0);
 	if (weir_table_init(&l->pairs, pairs(l, b, false), sizeof(struct weir_row32)) < 0)
 		return -ENOMEM;
-	pairs(l, b, true);
+	weir_meta_layer_put_pairs(l, b);
 	return 0;
 }
 

@@ -71,8 +71,9 @@ struct interface_info {
  * What is known of interfaces. Values:
  *   macs, wans  place in `info` + 1 | flags << 32 | (VPC + VPC_BIAS) << 44
  *   v4, v6      MAC | flags << 48 | THERE
- *   pairs       1
- * In a layer over a base a row can also say that there is none: GONE.
+ *   pairs       PAIR
+ * A key that several interfaces have says so: SHARED, SHARED_ADDRESS, SHARED_PAIR. In a layer over a base a
+ * row can also say that there is none: GONE.
  */
 struct layer {
 	struct weir_table macs; /* MAC */
@@ -80,14 +81,18 @@ struct layer {
 	struct weir_table v6;
 	struct weir_table wans; /* address, both families */
 	struct weir_table
-		pairs; /* MAC and address, where the tables above do not show that they belong together */
+		pairs; /* MAC and address, where those above do not show that they belong together */
 	struct interface_info *info;
 	size_t info_count;
 };
 
-#define THERE    (UINT64_C(1) << 63)
-#define GONE     UINT64_MAX
-#define VPC_BIAS 3
+#define THERE          (UINT64_C(1) << 63)
+#define SHARED         (UINT64_C(1) << 43)
+#define SHARED_ADDRESS (UINT64_C(1) << 62)
+#define PAIR           UINT64_C(1)
+#define SHARED_PAIR    (UINT64_C(1) << 1)
+#define GONE           UINT64_MAX
+#define VPC_BIAS       3
 
 /* What a side of a flow is, for the rows of observe.def. */
 enum condition {
@@ -144,6 +149,7 @@ struct weir_meta {
 	struct layer over;
 	bool has_over;
 	size_t over_size;
+	size_t interfaces; /* with those of the layer */
 };
 
 static inline uint64_t key4(int32_t vpc, const union weir_ip *ip)
@@ -178,7 +184,24 @@ static inline int32_t vpc_of_value(uint64_t value)
 
 static inline uint16_t flags_of_value(uint64_t value)
 {
-	return value >> 32 & 0xfff;
+	return value >> 32 & 0x7ff;
+}
+
+/* Is its MAC one to know it by? */
+static inline bool has_mac_row(const struct interface *itf)
+{
+	return itf->mac != 0 && !(itf->flags & WEIR_META_SKIP_MAC);
+}
+
+static inline bool is_wan(const struct interface *itf)
+{
+	return (itf->flags & WEIR_META_IS_WAN) != 0;
+}
+
+/* Does no other table of its own say that its MAC and its addresses belong together? */
+static inline bool keeps_pairs(const struct interface *itf)
+{
+	return itf->mac != 0 && (is_wan(itf) || !has_mac_row(itf));
 }
 
 static inline uint64_t found(uint64_t value)
@@ -227,24 +250,25 @@ const struct interface_info *weir_meta_info_of(const struct weir_meta *m, uint64
 					       uint64_t value);
 
 /* Is this one of the pairs that the other tables do not show? */
-bool weir_meta_pair_find(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
-			 bool is_ipv6);
+uint64_t weir_meta_get_pair(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
+			    bool is_ipv6);
 
 static inline bool has_pair(const struct weir_meta *m, uint64_t mac, const union weir_ip *ip,
 			    bool is_ipv6)
 {
 	if (weir_likely(!m->has_over && m->base->layer.pairs.count == 0))
 		return false;
-	return mac != 0 && weir_meta_pair_find(m, mac, ip, is_ipv6);
+	return mac != 0 && weir_meta_get_pair(m, mac, ip, is_ipv6) != 0;
 }
 
 /* Fill a layer with a builder's interfaces; `local` are the MACs of this machine. -ENOMEM. */
 int weir_meta_layer_init(struct layer *l, const struct weir_meta_builder *b,
 			 const struct weir_table *local);
 
-/* One interface and its addresses, but for its pairs. */
+/* One interface and its addresses, but for its pairs; the pairs of all, when their rows are in. */
 void weir_meta_layer_put(struct layer *l, const struct interface *itf, const struct address *a,
 			 bool is_local);
+void weir_meta_layer_put_pairs(struct layer *l, const struct weir_meta_builder *b);
 void weir_meta_layer_fini(struct layer *l);
 size_t weir_meta_layer_bytes(const struct layer *l);
 

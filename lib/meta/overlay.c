@@ -4,7 +4,8 @@
  * is asked first. A row in it can say that there is none.
  *
  * Only keys of the changed interfaces are in it. So that those that an interface had before are hidden,
- * whoever changes an interface gives its former rows as gone.
+ * whoever changes an interface gives its former rows as gone. A key that another interface has, too, is
+ * not for a layer: which of them holds is a matter of the order of all rows, which a layer does not know.
  */
 #include "meta_priv.h"
 
@@ -36,6 +37,44 @@ static void copy(struct weir_table *to, const struct weir_table *from, size_t ro
 	}
 }
 
+static uint64_t address_row(const struct weir_meta *m, const struct interface *itf,
+			    const struct address *a)
+{
+	return is_wan(itf) ? weir_meta_get_wan(m, &a->ip, a->is_ipv6)
+			   : get_address(m, itf->vpc, &a->ip, a->is_ipv6);
+}
+
+static uint64_t pair_row(const struct weir_meta *m, const struct interface *itf,
+			 const struct address *a)
+{
+	return itf->mac != 0 ? weir_meta_get_pair(m, itf->mac, &a->ip, a->is_ipv6) : 0;
+}
+
+/* Are the rows of its keys its own and nobody else's? */
+static bool is_alone(const struct weir_meta *m, const struct interface *itf,
+		     const struct address *a)
+{
+	const uint64_t shared = is_wan(itf) ? SHARED : SHARED_ADDRESS;
+
+	for (uint32_t k = 0; k < itf->count; k++) {
+		const uint64_t row = address_row(m, itf, &a[k]);
+
+		if (row == 0 || (row & shared) != 0 ||
+		    pair_row(m, itf, &a[k]) != (keeps_pairs(itf) ? PAIR : 0))
+			return false;
+	}
+	return !has_mac_row(itf) || (get_mac(m, itf->mac) != 0 && !(get_mac(m, itf->mac) & SHARED));
+}
+
+/* Does nobody have its keys? */
+static bool is_new(const struct weir_meta *m, const struct interface *itf, const struct address *a)
+{
+	for (uint32_t k = 0; k < itf->count; k++)
+		if (address_row(m, itf, &a[k]) != 0 || pair_row(m, itf, &a[k]) != 0)
+			return false;
+	return !has_mac_row(itf) || get_mac(m, itf->mac) == 0;
+}
+
 static void hide_address(struct layer *l, const struct interface *itf, const struct address *a)
 {
 	uint64_t key[3];
@@ -43,7 +82,7 @@ static void hide_address(struct layer *l, const struct interface *itf, const str
 	key_pair(itf->mac, &a->ip, a->is_ipv6, key);
 	if (itf->mac != 0)
 		weir_table_put32(&l->pairs, key, GONE);
-	if (itf->flags & WEIR_META_IS_WAN) {
+	if (is_wan(itf)) {
 		key_pair(0, &a->ip, a->is_ipv6, key);
 		weir_table_put32(&l->wans, key, GONE);
 	} else if (a->is_ipv6) {
@@ -54,16 +93,19 @@ static void hide_address(struct layer *l, const struct interface *itf, const str
 	}
 }
 
-static void hide(struct layer *l, const struct weir_meta_builder *gone)
+static int hide(struct weir_meta *m, const struct weir_meta_builder *gone)
 {
 	for (size_t i = 0; i < gone->interfaces.count; i++) {
 		const struct interface *itf = interface_at(gone, i);
 
-		if (itf->mac != 0)
-			weir_table_put16(&l->macs, itf->mac, GONE);
+		if (!is_alone(m, itf, address_at(gone, itf, 0)))
+			return -EEXIST;
+		if (has_mac_row(itf))
+			weir_table_put16(&m->over.macs, itf->mac, GONE);
 		for (uint32_t k = 0; k < itf->count; k++)
-			hide_address(l, itf, address_at(gone, itf, k));
+			hide_address(&m->over, itf, address_at(gone, itf, k));
 	}
+	return 0;
 }
 
 /* Which MACs are of this machine, the base knows. */
@@ -72,43 +114,18 @@ static bool is_local(const struct base *base, uint64_t mac)
 	return mac != 0 && weir_table_get16(&base->local, mac) != 0;
 }
 
-/* Another interface's address, which its row no longer shows: keep that they belong together. */
-static void keep_pair(struct layer *l, const struct weir_meta *old, const struct interface *itf,
-		      const struct address *a)
+static int change(struct weir_meta *m, const struct weir_meta_builder *changed)
 {
-	const uint64_t row = get_address(old, itf->vpc, &a->ip, a->is_ipv6);
-	uint64_t key[3];
-
-	if (row == 0 || (row & MAC_MASK) == 0 || (row & MAC_MASK) == itf->mac)
-		return;
-	key_pair(row & MAC_MASK, &a->ip, a->is_ipv6, key);
-	if (weir_table_get32(&l->pairs, key) == 0)
-		weir_table_put32(&l->pairs, key, 1);
-}
-
-static void change(struct layer *l, const struct weir_meta *old,
-		   const struct weir_meta_builder *changed)
-{
-	const struct base *base = old->base;
-
 	for (size_t i = 0; i < changed->interfaces.count; i++) {
 		const struct interface *itf = interface_at(changed, i);
+		const struct address *a = address_at(changed, itf, 0);
 
-		for (uint32_t k = 0; k < itf->count; k++)
-			keep_pair(l, old, itf, address_at(changed, itf, k));
-		weir_meta_layer_put(l, itf, address_at(changed, itf, 0), is_local(base, itf->mac));
+		if (!is_new(m, itf, a))
+			return -EEXIST;
+		weir_meta_layer_put(&m->over, itf, a, is_local(m->base, itf->mac));
 	}
-	for (size_t i = 0; i < changed->interfaces.count; i++) {
-		const struct interface *itf = interface_at(changed, i);
-
-		for (uint32_t k = 0; itf->mac != 0 && k < itf->count; k++) {
-			const struct address *a = address_at(changed, itf, k);
-			uint64_t key[3];
-
-			key_pair(itf->mac, &a->ip, a->is_ipv6, key);
-			weir_table_put32(&l->pairs, key, 1); /* all of them: they are few */
-		}
-	}
+	weir_meta_layer_put_pairs(&m->over, changed);
+	return 0;
 }
 
 static int tables_init(struct layer *l, const struct layer *old, size_t interfaces,
@@ -139,48 +156,44 @@ static void keep(struct layer *l, const struct layer *old)
 	copy(&l->pairs, &old->pairs, sizeof(struct weir_row32));
 }
 
-static size_t interfaces_of(const struct weir_meta_builder *b)
+/* The layer of `base`, with room for more, over the same tables. */
+static int begin(struct weir_meta *m, const struct weir_meta *base, size_t interfaces,
+		 size_t addresses)
 {
-	return b != NULL ? b->interfaces.count : 0;
-}
-
-static size_t addresses_of(const struct weir_meta_builder *b)
-{
-	return b != NULL ? b->addresses.count : 0;
-}
-
-static bool out_of_memory(const struct weir_meta_builder *b)
-{
-	return b != NULL && b->out_of_memory;
-}
-
-struct weir_meta *weir_meta_overlay(struct weir_meta *base, const struct weir_meta_builder *gone,
-				    const struct weir_meta_builder *changed, struct weir_err *err)
-{
-	const size_t interfaces = interfaces_of(gone) + interfaces_of(changed);
-	struct weir_meta *m = calloc(1, sizeof(*m));
-
-	if (m == NULL || out_of_memory(gone) || out_of_memory(changed) ||
-	    tables_init(&m->over, &base->over, interfaces,
-			addresses_of(gone) + addresses_of(changed)) < 0) {
-		weir_err_set(err, ENOMEM,
-			     "%zu changes of the inventory: out of memory; the one in force stays",
-			     interfaces);
-		if (m != NULL)
-			weir_meta_layer_fini(&m->over);
-		free(m);
-		return NULL;
-	}
 	m->base = base->base;
 	atomic_fetch_add_explicit(&m->base->users, 1, memory_order_relaxed);
+	if (tables_init(&m->over, &base->over, interfaces, addresses) < 0)
+		return -ENOMEM;
 	m->has_over = true;
 	m->over_size = base->over_size + interfaces;
 	keep(&m->over, &base->over);
-	if (gone != NULL)
-		hide(&m->over, gone);
-	if (changed != NULL)
-		change(&m->over, base, changed);
-	return m;
+	return 0;
+}
+
+struct weir_meta *weir_meta_overlay(const struct weir_meta *base,
+				    const struct weir_meta_builder *gone,
+				    const struct weir_meta_builder *changed, struct weir_err *err)
+{
+	const size_t interfaces = gone->interfaces.count + changed->interfaces.count;
+	struct weir_meta *m = calloc(1, sizeof(*m));
+	int rc = -ENOMEM;
+
+	if (m != NULL && !gone->out_of_memory && !changed->out_of_memory)
+		rc = begin(m, base, interfaces, gone->addresses.count + changed->addresses.count);
+	if (rc == 0)
+		rc = hide(m, gone);
+	if (rc == 0)
+		rc = change(m, changed);
+	if (rc == 0) {
+		m->interfaces = base->interfaces + changed->interfaces.count -
+				gone->interfaces.count;
+		return m;
+	}
+	weir_err_set(err, -rc, "%zu changes of the inventory: %s", interfaces,
+		     rc == -EEXIST ? "another interface has the same MAC or address"
+				   : "out of memory; the one in force stays");
+	weir_meta_destroy(m);
+	return NULL;
 }
 
 size_t weir_meta_overlay_size(const struct weir_meta *m)

@@ -137,15 +137,16 @@ const struct weir_meta_drops *weir_meta_builder_drops(const struct weir_meta_bui
 struct weir_meta *weir_meta_freeze(const struct weir_meta_builder *b, struct weir_err *err);
 
 /*
- * A base with few changes on it: the interfaces of `gone` are not there, those of `changed` are as they
- * say there; either may be NULL. Of a changed interface its former rows are given as gone. Everything
- * else, CIDRs, peers and segments too, is the base's. What an interface that is gone shared with another
- * (a MAC, an address twice in one VPC) is hidden until the next base.
+ * An inventory with few changes on it: the interfaces of `gone` are not there, those of `changed` are as
+ * they say there. Of a changed interface its former rows are given as gone. Everything else, CIDRs, peers
+ * and segments too, is as in `base`. What is found is what is found in a table made anew.
  *
- * `base` may itself have changes: they are kept. It is shared, and may be destroyed before the
- * result. NULL with `err` (ENOMEM). Builder thread.
+ * `base` may itself have changes: they are kept. What both share stays until both are destroyed, in any
+ * order. NULL with `err`: ENOMEM; EEXIST: a MAC or an address of these interfaces is another one's,
+ * too, and only a table made anew can say whose it is. Builder thread.
  */
-struct weir_meta *weir_meta_overlay(struct weir_meta *base, const struct weir_meta_builder *gone,
+struct weir_meta *weir_meta_overlay(const struct weir_meta *base,
+				    const struct weir_meta_builder *gone,
 				    const struct weir_meta_builder *changed, struct weir_err *err);
 
 /* Interfaces changed or gone since the base was made: when many, it is time for a new base. */
@@ -155,7 +156,7 @@ size_t weir_meta_overlay_size(const struct weir_meta *m);
 void weir_meta_destroy(struct weir_meta *m);
 
 size_t weir_meta_bytes(const struct weir_meta *m);
-size_t weir_meta_interfaces(const struct weir_meta *m); /* of the base */
+size_t weir_meta_interfaces(const struct weir_meta *m);
 
 /* ------------------------------------------------------------------ look-ups: any thread, pure */
 

@@ -7,6 +7,7 @@
 
 #include <weir_meta.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -194,9 +195,11 @@ static void test_the_base_of_a_layer_can_go_first(void)
 {
 	struct slot slots[SLOTS] = { { .is_there = true, .vpc = 2 } };
 	struct weir_meta *base = make_anew(slots);
-	struct weir_meta *over = weir_meta_overlay(base, NULL, NULL, NULL);
+	struct weir_meta_builder *none = builder();
+	struct weir_meta *over = weir_meta_overlay(base, none, none, NULL);
 	struct weir_meta_hit hit;
 
+	weir_meta_builder_destroy(none);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(over);
 	weir_meta_destroy(base);
 	CU_ASSERT(weir_meta_by_mac(over, mac_of(0, &slots[0]), &hit));
@@ -205,26 +208,151 @@ static void test_the_base_of_a_layer_can_go_first(void)
 	weir_meta_destroy(over);
 }
 
-/* Two interfaces with one address: the later one has it, and the other's MAC still carries it. */
-static void test_an_address_taken_over_still_belongs_to_the_other_mac(void)
-{
-	struct slot slots[SLOTS] = { { .is_there = true, .vpc = 2 } };
-	struct slot other = { .is_there = true, .vpc = 2, .version = 7 };
-	struct weir_meta *base = make_anew(slots), *over;
-	struct weir_meta_builder *changed = builder();
-	const union weir_ip ip = ip_of(0, &other, 0);
-	struct weir_meta_hit hit = { 0 };
+/* ---- interfaces whose keys meet ---- */
 
-	add(changed, 0, &other);
-	over = weir_meta_overlay(base, NULL, changed, NULL);
+#define CROWD     12
+#define MACS      8
+#define ADDRESSES 12 /* the last four are IPv6 */
+
+struct one {
+	bool is_there, is_wan, is_elsewhere;
+	uint32_t vpc;
+	uint64_t mac;            /* 0 to MACS */
+	unsigned int address[2]; /* of ADDRESSES */
+};
+
+static void crowd_text(unsigned int address, char text[48])
+{
+	if (address >= ADDRESSES - 4)
+		snprintf(text, 48, "fd00::%u", address);
+	else
+		snprintf(text, 48, "10.0.0.%u", address);
+}
+
+static struct one random_one(void)
+{
+	return (struct one){ .is_there = below(4) != 0,
+			     .is_wan = below(5) == 0,
+			     .is_elsewhere = below(4) == 0,
+			     .vpc = 1 + below(2),
+			     .mac = below(MACS + 1),
+			     .address = { below(ADDRESSES), below(ADDRESSES) } };
+}
+
+static void add_one(struct weir_meta_builder *b, uint32_t id, const struct one *o)
+{
+	struct weir_meta_address addresses[2];
+	char text[2][48];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		crowd_text(o->address[i], text[i]);
+		addresses[i] = (struct weir_meta_address){ .ip = text[i] };
+	}
+	weir_meta_add_interface(b, &(struct weir_meta_interface){
+					   .id = id,
+					   .if_type = o->is_wan ? WEIR_IF_WAN : WEIR_IF_LAN,
+					   .vpc = o->vpc,
+					   .region_id = o->is_elsewhere,
+					   .mac = o->mac,
+					   .addresses = addresses,
+					   .address_count = o->address[0] == o->address[1] ? 1 : 2,
+				   });
+}
+
+static struct weir_meta *crowd_anew(const struct one crowd[CROWD])
+{
+	struct weir_meta_builder *b = builder();
+	struct weir_meta *m;
+
+	for (uint32_t i = 0; i < CROWD; i++)
+		if (crowd[i].is_there)
+			add_one(b, i, &crowd[i]);
+	m = weir_meta_freeze(b, NULL);
+	weir_meta_builder_destroy(b);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	return m;
+}
+
+/* Everything that can be asked has the same answer. */
+static void check_all(const struct weir_meta *m, const struct weir_meta *anew)
+{
+	struct weir_meta_hit a, b;
+
+	CU_ASSERT_EQUAL(weir_meta_interfaces(m), weir_meta_interfaces(anew));
+	for (uint64_t mac = 1; mac <= MACS; mac++) {
+		a = b = (struct weir_meta_hit){ 0 };
+		CU_ASSERT_EQUAL_FATAL(weir_meta_by_mac(m, mac, &a),
+				      weir_meta_by_mac(anew, mac, &b));
+		CU_ASSERT_FATAL(same(&a, &b));
+	}
+	for (unsigned int i = 0; i < ADDRESSES; i++) {
+		const bool is_ipv6 = i >= ADDRESSES - 4;
+		union weir_ip ip = { { 10, 0, 0, (uint8_t)i } };
+
+		if (is_ipv6)
+			ip = (union weir_ip){
+				.b = { 0xfd, [15] = (uint8_t)(i < 10 ? i : i - 10 + 16) }
+			};
+		for (int32_t vpc = 0; vpc <= 2; vpc++) {
+			a = b = (struct weir_meta_hit){ 0 };
+			CU_ASSERT_EQUAL_FATAL(weir_meta_by_address(m, vpc, &ip, is_ipv6, &a),
+					      weir_meta_by_address(anew, vpc, &ip, is_ipv6, &b));
+			CU_ASSERT_FATAL(same(&a, &b));
+		}
+		for (uint64_t mac = 1; mac <= MACS; mac++)
+			CU_ASSERT_EQUAL_FATAL(weir_meta_mac_has_address(m, mac, &ip, is_ipv6),
+					      weir_meta_mac_has_address(anew, mac, &ip, is_ipv6));
+	}
+}
+
+/* One of them changes; what cannot be a layer is made anew. Returns whether it was a layer. */
+static bool crowd_step(struct weir_meta **m, struct one crowd[CROWD])
+{
+	struct weir_meta_builder *gone = builder(), *changed = builder();
+	const uint32_t i = below(CROWD);
+	struct weir_err err = { 0 };
+	struct weir_meta *next;
+
+	if (crowd[i].is_there)
+		add_one(gone, i, &crowd[i]);
+	crowd[i] = random_one();
+	if (crowd[i].is_there)
+		add_one(changed, i, &crowd[i]);
+	next = weir_meta_overlay(*m, gone, changed, &err);
+	if (next == NULL) {
+		CU_ASSERT_EQUAL_FATAL(err.code, EEXIST);
+		next = crowd_anew(crowd);
+	}
+	weir_meta_builder_destroy(gone);
 	weir_meta_builder_destroy(changed);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(over);
-	CU_ASSERT(weir_meta_by_address(over, 2, &ip, false, &hit));
-	CU_ASSERT_EQUAL(hit.mac, mac_of(0, &other));
-	CU_ASSERT(weir_meta_mac_has_address(over, mac_of(0, &other), &ip, false));
-	CU_ASSERT(weir_meta_mac_has_address(over, mac_of(0, &slots[0]), &ip, false));
-	weir_meta_destroy(over);
-	weir_meta_destroy(base);
+	weir_meta_destroy(*m);
+	*m = next;
+	return err.code == 0;
+}
+
+static void test_a_layer_is_refused_where_it_would_not_find_the_same(void)
+{
+	unsigned int layers = 0, refused = 0;
+
+	for (unsigned int run = 0; run < 200; run++) {
+		struct one crowd[CROWD];
+		struct weir_meta *m, *anew;
+
+		for (unsigned int i = 0; i < CROWD; i++)
+			crowd[i] = random_one();
+		m = crowd_anew(crowd);
+		for (unsigned int n = 0; n < STEPS; n++) {
+			if (crowd_step(&m, crowd))
+				layers++;
+			else
+				refused++;
+			anew = crowd_anew(crowd);
+			check_all(m, anew);
+			weir_meta_destroy(anew);
+		}
+		weir_meta_destroy(m);
+	}
+	CU_ASSERT(layers > 500 && refused > 500);
 }
 
 int main(void)
@@ -232,8 +360,8 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		{ "layers find what a new base finds", test_layers_find_what_a_new_base_finds },
 		{ "the base of a layer can go first", test_the_base_of_a_layer_can_go_first },
-		{ "an address taken over still belongs to the other MAC",
-		  test_an_address_taken_over_still_belongs_to_the_other_mac },
+		{ "a layer is refused where it would not find the same",
+		  test_a_layer_is_refused_where_it_would_not_find_the_same },
 		CU_TEST_INFO_NULL,
 	};
 
