@@ -65,6 +65,15 @@ struct weir_sync_tables {
 int weir_sync_tables_build(const struct weir_sync_tables *t, struct weir_meta_builder *meta,
 			   struct weir_policy_builder *policy, struct weir_err *err);
 
+/*
+ * Interfaces in which two platform data of one dialect differ, each as a message of its own: of `was`
+ * those that are not in `is` as they were, of `is` those that were not there so. free() their bytes.
+ * -EXDEV: more than `max` of them, or something else, differ, or their order; -EBADMSG, -ENOMEM. Any thread.
+ */
+int weir_sync_platform_diff(const struct weir_sync_bytes *was, const struct weir_sync_bytes *is,
+			    size_t max, struct weir_sync_bytes *gone,
+			    struct weir_sync_bytes *changed);
+
 /* A copy of its own, NULL without memory; and its end (NULL is fine). */
 struct weir_sync_tables *weir_sync_tables_copy(const struct weir_sync_tables *t);
 void weir_sync_tables_free(struct weir_sync_tables *t);
