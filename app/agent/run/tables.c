@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tables.h"
-
 #include "helper.h"
 #include "run.h"
 #include "sync.h"
+#include "tables_priv.h"
 
-#include <weir_meta.h>
-#include <weir_policy.h>
+#include <event2/event.h>
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define POLICY_BYTES_MAX ((size_t)256 << 20) /* 100,000 ACLs are a fifth of it */
+#define BATCH_NS \
+	(100 * WEIR_NS_PER_MS) /* from one building to the next: what comes meanwhile is one */
+
+/*
+ * Interfaces in the layer of changes: from here on a new base is made, in the background. Twice what one
+ * version may change, so that it is not made for each.
+ */
+#define LAYER_MAX 2048
 
 const char *const table_names[TABLES] = {
 	[TABLE_INVENTORY] = "inventory",
 	[TABLE_POLICIES] = "policies",
-};
-
-/* The controller's tables that one is made of. */
-static const unsigned int parts[TABLES] = {
-	[TABLE_INVENTORY] = 1U << WEIR_SYNC_PLATFORM | 1U << WEIR_SYNC_PLACES,
-	[TABLE_POLICIES] = 1U << WEIR_SYNC_ACLS | 1U << WEIR_SYNC_GROUPS,
 };
 
 static const char *const row_names[TABLES] = {
@@ -31,161 +30,143 @@ static const char *const row_names[TABLES] = {
 	[TABLE_POLICIES] = "ACLs",
 };
 
-/* What building gives; neither = the controller has none. */
-struct built {
-	struct weir_meta *meta;
-	struct weir_policy *policy;
-	uint64_t version, more_version;
-	uint64_t rows, dropped, bytes;
-	struct weir_err err; /* code 0: it is good */
+/* Tables as they came; on the loop counted, by a helper only read. */
+struct taken {
+	unsigned int users;
+	struct weir_sync_tables *tables;
 };
 
 /* One piece of a helper's work. */
 struct job {
 	struct tables *tables; /* of the loop alone */
-	struct weir_sync_tables *from;
-	struct weir_meta_agent self;
-	unsigned int wanted; /* 1 << enum table */
+	struct order order;
+	struct taken *from, *base_from;
 	unsigned int
-		changed;  /* 1 << enum weir_sync_table: what is to be asked for again if refused */
-	bool forgotten;   /* loop: there is no controller any more */
-	atomic_bool over; /* helper: wo, once */
-	struct built built[TABLES];
+		changed; /* 1 << enum weir_sync_table: what is to be asked for again if refused */
+	bool forgotten;  /* loop: there is no controller any more */
+	struct built left[TABLES]; /* loop: no longer in force, but still read by the helper */
+	atomic_bool over;          /* helper: wo, once */
 };
 
 struct tables {
 	struct run *r;
-	struct weir_sync_tables *from; /* the newest; NULL = none, or the job has it */
+	struct taken *newest;             /* NULL = none */
+	struct taken *held;               /* what the inventory in force is made of, */
+	struct weir_meta_agent held_self; /* and for whom */
 	struct weir_sync_dynamic dynamic;
 	struct weir_meta_agent self; /* as the inventory was last asked for */
 	unsigned int wanted, changed;
+	bool wants_base;   /* no layer over the inventory in force */
+	uint64_t began_ns; /* the last job */
+	bool is_waiting;   /* for it to be long enough ago */
 	struct job *job;
 	struct in_force {
 		struct built built;
 		uint64_t since_us, refusals;
 		char refused[300];
+		uint64_t refused_hash; /* it need not be built again; 0 = none */
 	} table[TABLES];
 };
 
-/* ---- a helper's thread ---- */
-
-static uint64_t sum_of(const void *counters, size_t bytes)
-{
-	const uint64_t *v = counters;
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < bytes / sizeof(*v); i++)
-		sum += v[i];
-	return sum;
-}
-
-static bool has_bytes(const struct weir_sync_tables *from, enum table which)
-{
-	size_t n = 0;
-
-	for (unsigned int i = 0; i < WEIR_SYNC_TABLES; i++)
-		n += parts[which] & 1U << i ? from->part[i].bytes.n : 0;
-	return n > 0;
-}
-
-static void build_inventory(const struct job *j, struct built *to)
-{
-	struct weir_meta_builder *b = weir_meta_builder_create(&j->self);
-
-	if (b == NULL) {
-		weir_err_set(&to->err, ENOMEM, "no memory for an inventory");
-		return;
-	}
-	if (weir_sync_tables_build(j->from, b, NULL, &to->err) == 0)
-		to->meta = weir_meta_freeze(b, &to->err);
-	if (to->meta != NULL) {
-		to->rows = weir_meta_interfaces(to->meta);
-		to->bytes = weir_meta_bytes(to->meta);
-		to->dropped = sum_of(weir_meta_builder_drops(b), sizeof(struct weir_meta_drops));
-	}
-	weir_meta_builder_destroy(b);
-}
-
-static void build_policies(const struct job *j, struct built *to)
-{
-	struct weir_policy_builder *b = weir_policy_builder_create();
-
-	if (b == NULL) {
-		weir_err_set(&to->err, ENOMEM, "no memory for policies");
-		return;
-	}
-	if (weir_sync_tables_build(j->from, NULL, b, &to->err) == 0)
-		to->policy = weir_policy_compile(b, POLICY_BYTES_MAX, &to->err);
-	if (to->policy != NULL) {
-		to->rows = weir_policy_acls(to->policy);
-		to->bytes = weir_policy_bytes(to->policy);
-		to->dropped = sum_of(weir_policy_builder_drops(b),
-				     sizeof(struct weir_policy_drops));
-	}
-	weir_policy_builder_destroy(b);
-}
-
+/* A helper's thread. */
 static void work(void *arg)
 {
-	static void (*const build[TABLES])(const struct job *, struct built *) = {
-		[TABLE_INVENTORY] = build_inventory,
-		[TABLE_POLICIES] = build_policies,
-	};
 	struct job *j = arg;
 
-	for (enum table i = 0; i < TABLES; i++)
-		if (j->wanted & 1U << i && has_bytes(j->from, i))
-			build[i](j, &j->built[i]);
+	tables_build(&j->order);
 	/* Release: pairs with the acquire in tables_destroy(). */
 	atomic_store_explicit(&j->over, true, memory_order_release);
 }
 
 /* ---- the loop ---- */
 
-static void built_free(struct built *b)
+static struct taken *taken_get(struct taken *t)
 {
-	weir_meta_destroy(b->meta);
-	weir_policy_destroy(b->policy);
-	b->meta = NULL;
-	b->policy = NULL;
+	if (t != NULL)
+		t->users++;
+	return t;
+}
+
+static void taken_put(struct taken *t)
+{
+	if (t == NULL || --t->users > 0)
+		return;
+	weir_sync_tables_free(t->tables);
+	free(t);
+}
+
+static struct taken *taken_copy(const struct weir_sync_tables *from)
+{
+	struct taken *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->users = 1;
+	t->tables = weir_sync_tables_copy(from);
+	if (t->tables != NULL)
+		return t;
+	free(t);
+	return NULL;
 }
 
 static void job_free(struct job *j)
 {
-	for (enum table i = 0; i < TABLES; i++)
-		built_free(&j->built[i]);
-	weir_sync_tables_free(j->from);
+	for (enum table i = 0; i < TABLES; i++) {
+		built_free(&j->order.built[i]);
+		built_free(&j->left[i]);
+	}
+	taken_put(j->from);
+	taken_put(j->base_from);
 	free(j);
 }
 
-/* It is asked for again. */
+/* What is wrong with these bytes will be wrong with them again. */
+static bool is_lasting(const struct weir_err *err)
+{
+	return err->code == E2BIG || err->code == EBADMSG;
+}
+
+/* It is asked for again, as it may have come to harm on its way; when the same comes, it is left at that. */
 static void refuse(struct tables *t, const struct job *j, enum table which, const char *why)
 {
+	const struct weir_err *err = &j->order.built[which].err;
 	struct in_force *f = &t->table[which];
 
 	f->refusals++;
+	f->refused_hash = is_lasting(err) ? tables_hash(j->from->tables, which) : 0;
 	snprintf(f->refused, sizeof(f->refused), "%s", why);
 	weir_log(WEIR_LOG_ERR, "%s of the controller: refused, what there was stays: %s",
 		 table_names[which], why);
-	if (which == TABLE_POLICIES && j->built[which].err.code == E2BIG)
+	if (which == TABLE_POLICIES && err->code == E2BIG)
 		weir_exceptions_set(&t->r->exceptions, WEIR_EXCEPTION_TOO_MANY_POLICIES);
 	for (enum weir_sync_table i = 0; i < WEIR_SYNC_VERSIONS; i++)
-		if (j->changed & parts[which] & 1U << i)
+		if (j->changed & table_parts[which] & 1U << i)
 			sync_refuse(t->r->sync, i, why);
 }
 
-/* `next` is given. */
-static void swap(struct tables *t, enum table which, struct built *next)
+static void accepted(struct tables *t, enum table which)
 {
 	struct in_force *f = &t->table[which];
 
-	built_free(&f->built);
+	f->refused[0] = '\0';
+	f->refused_hash = 0;
+	if (which == TABLE_POLICIES)
+		weir_exceptions_clear(&t->r->exceptions, WEIR_EXCEPTION_TOO_MANY_POLICIES);
+}
+
+/* `next` is given, and so is what was in force to `left`, or freed where that is NULL. */
+static void swap(struct tables *t, enum table which, struct built *next, struct built *left)
+{
+	struct in_force *f = &t->table[which];
+
+	if (left != NULL)
+		*left = f->built;
+	else
+		built_free(&f->built);
 	f->built = *next;
 	*next = (struct built){ 0 };
 	f->since_us = weir_clock_wall_ns() / WEIR_NS_PER_US;
-	f->refused[0] = '\0';
-	if (which == TABLE_POLICIES)
-		weir_exceptions_clear(&t->r->exceptions, WEIR_EXCEPTION_TOO_MANY_POLICIES);
+	accepted(t, which);
 }
 
 static bool is_there(const struct built *b)
@@ -207,13 +188,30 @@ static void say(const struct tables *t, enum table which)
 		weir_log(WEIR_LOG_INFO, "%s of the controller: none", table_names[which]);
 }
 
+/* The inventory in force is made of what the job had. */
+static void hold(struct tables *t, const struct job *j)
+{
+	taken_put(t->held);
+	t->held = taken_get(j->from);
+	t->held_self = j->order.from.self;
+}
+
 static void have(struct tables *t, struct job *j, enum table which)
 {
-	struct built *next = &j->built[which];
-	const struct weir_sync_part *part = j->from->part;
+	struct built *next = &j->order.built[which];
+	const struct weir_sync_part *part = j->from->tables->part;
 
 	if (next->err.code != 0) {
 		refuse(t, j, which, next->err.msg);
+		return;
+	}
+	next->version =
+		part[which == TABLE_INVENTORY ? WEIR_SYNC_PLATFORM : WEIR_SYNC_ACLS].version;
+	next->more_version = which == TABLE_POLICIES ? part[WEIR_SYNC_GROUPS].version : 0;
+	if (next->is_same) {
+		hold(t, j);
+		t->table[which].built.version = next->version;
+		accepted(t, which);
 		return;
 	}
 	if (!is_there(next) && !is_there(&t->table[which].built))
@@ -222,14 +220,24 @@ static void have(struct tables *t, struct job *j, enum table which)
 		refuse(t, j, which, "no memory to hand it to the workers");
 		return;
 	}
-	next->version =
-		part[which == TABLE_INVENTORY ? WEIR_SYNC_PLATFORM : WEIR_SYNC_ACLS].version;
-	next->more_version = which == TABLE_POLICIES ? part[WEIR_SYNC_GROUPS].version : 0;
-	swap(t, which, next);
+	if (which == TABLE_INVENTORY)
+		hold(t, j);
+	swap(t, which, next, NULL);
 	say(t, which);
 }
 
 static void begin(struct tables *t);
+
+/* Many changes, one upon the other: they become one base. */
+static void look_at_layer(struct tables *t)
+{
+	const struct weir_meta *m = t->table[TABLE_INVENTORY].built.meta;
+
+	if (m == NULL || weir_meta_overlay_size(m) <= LAYER_MAX)
+		return;
+	t->wants_base = true;
+	t->wanted |= 1U << TABLE_INVENTORY;
+}
 
 static void done(void *arg)
 {
@@ -238,13 +246,10 @@ static void done(void *arg)
 
 	t->job = NULL;
 	for (enum table i = 0; i < TABLES && !j->forgotten; i++)
-		if (j->wanted & 1U << i)
+		if (j->order.wanted & 1U << i)
 			have(t, j, i);
-	if (t->from == NULL && !j->forgotten) {
-		t->from = j->from;
-		j->from = NULL;
-	}
 	job_free(j);
+	look_at_layer(t);
 	begin(t);
 }
 
@@ -266,11 +271,48 @@ static struct weir_meta_agent self_of(const struct tables *t)
 	};
 }
 
-static bool is_same(const struct weir_meta_agent *a, const struct weir_meta_agent *b)
+static struct job *job_create(struct tables *t)
 {
-	return a->type == b->type && a->mode == b->mode &&
-	       a->gateway_traffic == b->gateway_traffic && a->vpc == b->vpc &&
-	       a->region_id == b->region_id && a->pod_cluster_id == b->pod_cluster_id;
+	const struct built *inventory = &t->table[TABLE_INVENTORY].built;
+	struct job *j = calloc(1, sizeof(*j));
+
+	if (j == NULL)
+		return NULL;
+	j->tables = t;
+	j->changed = t->changed;
+	j->from = taken_get(t->newest);
+	j->order.from = (struct source){ j->from->tables, t->self };
+	j->order.wanted = t->wanted;
+	if (inventory->meta == NULL || t->held == NULL || t->wants_base)
+		return j;
+	j->base_from = taken_get(t->held);
+	j->order.base = inventory->meta;
+	j->order.base_dropped = inventory->dropped;
+	j->order.base_from = (struct source){ t->held->tables, t->held_self };
+	return j;
+}
+
+static void on_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct tables *t = arg;
+
+	(void)fd;
+	(void)what;
+	t->is_waiting = false;
+	begin(t);
+}
+
+/* Is it too soon after the last one? Then it begins by itself. */
+static bool waits(struct tables *t)
+{
+	const uint64_t since = weir_clock_mono_ns() - t->began_ns;
+	struct timeval left;
+
+	if (t->is_waiting || t->began_ns == 0 || since >= BATCH_NS)
+		return t->is_waiting;
+	left = (struct timeval){ .tv_usec = (suseconds_t)((BATCH_NS - since) / WEIR_NS_PER_US) };
+	t->is_waiting = event_base_once(t->r->base, -1, EV_TIMEOUT, on_time, t, &left) == 0;
+	return t->is_waiting;
 }
 
 /* One after the other: what came meanwhile waits, and only the newest of it. */
@@ -279,41 +321,48 @@ static void begin(struct tables *t)
 	struct job *j;
 	int rc = -ENOMEM;
 
-	if (t->job != NULL || t->wanted == 0 || t->from == NULL)
+	if (t->job != NULL || t->wanted == 0 || t->newest == NULL || waits(t))
 		return;
-	j = calloc(1, sizeof(*j));
-	if (j != NULL) {
-		t->self = self_of(t);
-		*j = (struct job){ .tables = t,
-				   .from = t->from,
-				   .self = t->self,
-				   .wanted = t->wanted,
-				   .changed = t->changed };
+	t->self = self_of(t);
+	j = job_create(t);
+	if (j != NULL)
 		rc = helpers_start(t->r->helpers, "weir-tables", work, done, j);
-	}
 	if (rc != 0) {
 		weir_log(WEIR_LOG_ERR, "tables of the controller: not taken: %s", strerror(-rc));
-		free(j);
+		if (j != NULL)
+			job_free(j);
 		return;
 	}
+	t->began_ns = weir_clock_mono_ns();
 	t->job = j;
-	t->from = NULL;
 	t->wanted = t->changed = 0;
+	t->wants_base = false;
+}
+
+/* The same was refused, and nothing else has become of it. */
+static bool is_refused(const struct tables *t, enum table which)
+{
+	const uint64_t hash = t->table[which].refused_hash;
+
+	return hash != 0 && hash == tables_hash(t->newest->tables, which);
 }
 
 void tables_take(struct tables *t, const struct weir_sync_tables *from, unsigned int changed)
 {
-	struct weir_sync_tables *copy = weir_sync_tables_copy(from);
+	struct taken *newest = taken_copy(from);
 
-	if (copy == NULL) {
+	if (newest == NULL) {
 		weir_log(WEIR_LOG_ERR, "tables of the controller: not taken: no memory");
 		return;
 	}
-	weir_sync_tables_free(t->from);
-	t->from = copy;
-	t->changed |= changed;
-	for (enum table i = 0; i < TABLES; i++)
-		t->wanted |= changed & parts[i] ? 1U << i : 0;
+	taken_put(t->newest);
+	t->newest = newest;
+	for (enum table i = 0; i < TABLES; i++) {
+		if (!(changed & table_parts[i]) || is_refused(t, i))
+			continue;
+		t->wanted |= 1U << i;
+		t->changed |= changed & table_parts[i];
+	}
 	begin(t);
 }
 
@@ -321,7 +370,7 @@ void tables_follow(struct tables *t)
 {
 	const struct weir_meta_agent self = self_of(t);
 
-	if ((t->from == NULL && t->job == NULL) || is_same(&self, &t->self))
+	if (t->newest == NULL || is_same_agent(&self, &t->self))
 		return;
 	t->wanted |= 1U << TABLE_INVENTORY;
 	begin(t);
@@ -337,9 +386,11 @@ void tables_forget(struct tables *t)
 {
 	struct built none[TABLES] = { 0 };
 
-	weir_sync_tables_free(t->from);
-	t->from = NULL;
+	taken_put(t->newest);
+	taken_put(t->held);
+	t->newest = t->held = NULL;
 	t->wanted = t->changed = 0;
+	t->wants_base = false;
 	memset(&t->dynamic, 0, sizeof(t->dynamic));
 	if (t->job != NULL)
 		t->job->forgotten = true;
@@ -348,7 +399,7 @@ void tables_forget(struct tables *t)
 		return;
 	}
 	for (enum table i = 0; i < TABLES; i++)
-		swap(t, i, &none[i]);
+		swap(t, i, &none[i], t->job != NULL ? &t->job->left[i] : NULL);
 }
 
 struct tables *tables_create(struct run *r)
@@ -362,14 +413,18 @@ struct tables *tables_create(struct run *r)
 
 void tables_destroy(struct tables *t)
 {
+	/* Else the helper still works, and is left to itself with all that it reads. */
+	const bool is_over = t == NULL || t->job == NULL ||
+			     atomic_load_explicit(&t->job->over, memory_order_acquire);
+
 	if (t == NULL)
 		return;
-	for (enum table i = 0; i < TABLES; i++)
-		built_free(&t->table[i].built);
-	/* Else the helper still works on it, and is left to itself. */
-	if (t->job != NULL && atomic_load_explicit(&t->job->over, memory_order_acquire))
+	if (is_over && t->job != NULL)
 		job_free(t->job);
-	weir_sync_tables_free(t->from);
+	for (enum table i = 0; is_over && i < TABLES; i++)
+		built_free(&t->table[i].built);
+	taken_put(t->newest);
+	taken_put(t->held);
 	free(t);
 }
 
