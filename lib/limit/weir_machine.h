@@ -21,7 +21,10 @@ int weir_machine_load(const char *root, double load[3]);
 /* CPUs that are online; at least 1. */
 uint32_t weir_machine_cpus(const char *root);
 
-/* Bytes of the file system at `path` (no root here): all, and what a user who is not root may still use. */
+/*
+ * Bytes of the file system at `path` (no root here): all, and what a user who is not root may still use. Any thread; one
+ * of a server that does not answer waits for ever.
+ */
 int weir_machine_disk(const char *path, uint64_t *free_bytes, uint64_t *all_bytes);
 
 /* What runs us has limits of its own: it says so by IN_CONTAINER, or gave us an account of Kubernetes. */

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Limits and breakers of a group on the running agent: each trips, is told, and recovers; packets stay accounted for."""
+import ctypes
 import json
 import os
 import re
+import struct
 import subprocess
+import threading
 import time
 
 import live
@@ -17,6 +20,37 @@ CALM = b'0.50 0.50 0.50 1/100 1\n'
 def meminfo(free, available=None):
     """-> /proc/meminfo of a machine with 100 GB, of which so many are free."""
     return f'MemTotal: 100000000 kB\nMemFree: {free}000000 kB\nMemAvailable: {available or free}000000 kB\n'.encode()
+
+
+class Disk:
+    """A file system by the kernel's FUSE protocol, version 7.8: 1000 blocks, as many free as `free` says; it can stop answering."""
+
+    def __init__(self, case, path):
+        os.mkdir(path)
+        self.free, self.answers = 500, threading.Event()
+        self.answers.set()
+        self.fd = os.open('/dev/fuse', os.O_RDWR)
+        case.addCleanup(subprocess.run, ['umount', '-l', path], capture_output=True)
+        options = f'fd={self.fd},rootmode=40000,user_id=0,group_id=0,allow_other'.encode()
+        libc = ctypes.CDLL(None, use_errno=True)
+        case.assertEqual(libc.mount(b'disk', path.encode(), b'fuse', 0, options), 0, os.strerror(ctypes.get_errno()))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                request = os.read(self.fd, 1 << 17)
+            except OSError:  # it is not mounted any more
+                return
+            self.answers.wait()
+            opcode, unique = struct.unpack_from('<IQ', request, 4)
+            error, body = -38, b''  # ENOSYS
+            if opcode == 26:  # INIT
+                error, body = 0, struct.pack('<IIIIHHI', 7, 8, 0, 0, 0, 0, 1 << 16)
+            elif opcode == 17:  # STATFS
+                error, body = 0, struct.pack('<QQQQQIIII24x', 1000, self.free, self.free, 0, 0, 4096, 255, 4096, 0)
+            if opcode != 2:  # FORGET has no answer
+                os.write(self.fd, struct.pack('<IiQ', 16 + len(body), error, unique) + body)
 
 
 class Limits(live.LiveCase):
@@ -211,6 +245,33 @@ class Limits(live.LiveCase):
         os.truncate(path + '/data', int(16.5 * 2**20))  # 17.5 %
         self.assert_goes_on(agent, 'disk', 'FREE_DISK_CIRCUIT_BREAKER')
         self.assertEqual(agent.stop(), weir.OK)
+
+    def test_a_file_system_that_does_not_answer_blocks_nothing_and_is_named(self):
+        if not os.path.exists('/dev/fuse'):
+            self.skipTest('no /dev/fuse')
+        path = os.path.join(self.dir, 'far')
+        disk = Disk(self, path)
+        disk.answers.clear()
+        agent = self.start(f'circuit_breakers: {{free_disk: {{directories: [{path}], absolute_trigger_threshold: 0}}}}}}')
+        hop = self.wait_hop(agent, 'free_disk')
+        self.assertEqual(hop['state'], 'warn')
+        self.assertRegex(hop['detail'], rf'{path} does not answer for \d+ s; what it last said holds$')
+        self.assert_captures(agent, 100)  # nothing is known of it yet
+        disk.answers.set()
+        self.wait_hop(agent, 'free_disk', False)
+        self.assertIsNone(self.hop(agent, 'disk'))
+        disk.free = 100  # 10 %
+        self.assert_stopped(agent, 'disk', 'FREE_DISK_CIRCUIT_BREAKER')
+        disk.answers.clear()
+        disk.free = 500
+        self.wait_hop(agent, 'free_disk')
+        self.assertIn(f'{path} has 0.0 GB free, 10.0 %', self.hop(agent, 'disk')['detail'])
+        disk.answers.set()
+        self.assert_goes_on(agent, 'disk', 'FREE_DISK_CIRCUIT_BREAKER')
+        disk.answers.clear()
+        self.wait_hop(agent, 'free_disk')
+        self.assertEqual(agent.stop(), weir.OK)
+        disk.answers.set()
 
     def test_sinks_on_a_full_disk_are_written_again_once_there_is_room(self):
         disk, path = self.disk(), self.conf(TAP)

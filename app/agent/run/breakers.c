@@ -2,6 +2,8 @@
 /* Control-plane specification, 3.2 global.circuit_breakers and 7.5. */
 #include "breakers.h"
 
+#include "disks.h"
+
 #include <weir_machine.h>
 
 #include <math.h>
@@ -20,13 +22,15 @@ const char *const breaker_names[BREAKERS] = {
 
 /* --- measures: with words for people; NAN = not known --- */
 
-static double load_measure(const struct weir_group_conf *g, char *words, size_t size)
+static double load_measure(const struct breakers *bs, const struct weir_group_conf *g, char *words,
+			   size_t size)
 {
 	static const char *const names[] = { "load1", "load5", "load15" };
 	const uint32_t which = g->global.circuit_breakers.relative_sys_load.metric;
 	const uint32_t cpus = weir_machine_cpus("");
 	double load[3];
 
+	(void)bs;
 	if (weir_machine_load("", load) != 0) {
 		snprintf(words, size, "/proc/loadavg cannot be read");
 		return NAN;
@@ -37,12 +41,14 @@ static double load_measure(const struct weir_group_conf *g, char *words, size_t 
 	return load[which] / cpus;
 }
 
-static double memory_measure(const struct weir_group_conf *g, char *words, size_t size)
+static double memory_measure(const struct breakers *bs, const struct weir_group_conf *g,
+			     char *words, size_t size)
 {
 	const bool available = g->global.circuit_breakers.sys_memory_percentage.metric != 0;
 	struct weir_machine_memory m;
 	uint64_t bytes;
 
+	(void)bs;
 	if (weir_machine_memory("", &m) != 0) {
 		snprintf(words, size, "/proc/meminfo cannot be read");
 		return NAN;
@@ -55,8 +61,9 @@ static double memory_measure(const struct weir_group_conf *g, char *words, size_
 	return 100.0 * (double)bytes / (double)m.all;
 }
 
-/* The worst of all directories; those that are not there say nothing. */
-static double disk_measure(const struct weir_group_conf *g, char *words, size_t size)
+/* The worst of all directories; those that are not there, or have not answered yet, say nothing. */
+static double disk_measure(const struct breakers *bs, const struct weir_group_conf *g, char *words,
+			   size_t size)
 {
 	const uint32_t percent = g->global.circuit_breakers.free_disk.percentage_trigger_threshold;
 	const uint32_t gb = g->global.circuit_breakers.free_disk.absolute_trigger_threshold;
@@ -68,7 +75,7 @@ static double disk_measure(const struct weir_group_conf *g, char *words, size_t 
 		uint64_t room, all;
 		double value;
 
-		if (weir_machine_disk(dirs->v[i], &room, &all) != 0)
+		if (disks_room(bs->disks, dirs->v[i], &room, &all) != 0)
 			continue;
 		value = weir_breaker_disk_measure(room, all, percent, gb);
 		if (!isnan(worst) && value >= worst)
@@ -110,7 +117,8 @@ static struct weir_breaker_conf disk_conf(const struct weir_group_conf *g)
 static const struct row {
 	uint64_t bit;
 	struct weir_breaker_conf (*conf)(const struct weir_group_conf *g);
-	double (*measure)(const struct weir_group_conf *g, char *words, size_t size);
+	double (*measure)(const struct breakers *bs, const struct weir_group_conf *g, char *words,
+			  size_t size);
 } rows[BREAKERS] = {
 	[BREAKER_LOAD] = { WEIR_EXCEPTION_SYSTEM_LOAD_CIRCUIT_BREAKER, load_conf, load_measure },
 	[BREAKER_MEMORY] = { WEIR_EXCEPTION_FREE_MEM_EXCEEDED, memory_conf, memory_measure },
@@ -143,9 +151,14 @@ void breakers_look(struct breakers *bs, const struct weir_group_conf *group,
 		s->conf = rows[i].conf(group);
 		s->value = NAN;
 		if (s->conf.trip > 0)
-			s->value = rows[i].measure(group, s->words, sizeof(s->words));
+			s->value = rows[i].measure(bs, group, s->words, sizeof(s->words));
 		say(bs, i, weir_breaker_feed(&s->b, &s->conf, s->value, now_ns), exceptions);
 	}
+}
+
+bool breakers_want_disks(const struct weir_group_conf *group)
+{
+	return disk_conf(group).trip > 0;
 }
 
 bool breakers_any(const struct breakers *bs)

@@ -12,7 +12,10 @@
 
 enum { BREAKER_LOAD, BREAKER_MEMORY, BREAKER_DISK, BREAKERS };
 
+struct disks;
+
 struct breakers {
+	struct disks *disks; /* borrowed */
 	struct breaker_state {
 		struct weir_breaker b;
 		struct weir_breaker_conf conf;
@@ -25,11 +28,14 @@ struct breakers {
 extern const char *const breaker_names[BREAKERS];
 
 /*
- * Look at the machine, with the thresholds of `group`; now: monotonic. Says in the log what trips and recovers,
- * and raises and lowers its bits.
+ * Look at the machine, and at what is known of its disks, with the thresholds of `group`; now: monotonic. Says in
+ * the log what trips and recovers, and raises and lowers its bits.
  */
 void breakers_look(struct breakers *bs, const struct weir_group_conf *group,
 		   struct weir_exceptions *exceptions, uint64_t now_ns);
+
+/* That of disks is on. */
+bool breakers_want_disks(const struct weir_group_conf *group);
 
 bool breakers_any(const struct breakers *bs);
 

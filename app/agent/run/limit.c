@@ -3,6 +3,7 @@
 #include "limit.h"
 
 #include "breakers.h"
+#include "disks.h"
 #include "run.h"
 
 #include <weir_cgroup.h>
@@ -23,7 +24,19 @@
 #define MIB       (UINT64_C(1) << 20)
 
 /* The agent's own use, and what else is said beside breakers. */
-enum notice { MEMORY, CPU, CGROUP, SOCKETS, THREADS, PROCESSES, CORES, RATE, RECORDS, NOTICES };
+enum notice {
+	MEMORY,
+	CPU,
+	CGROUP,
+	DISKS,
+	SOCKETS,
+	THREADS,
+	PROCESSES,
+	CORES,
+	RATE,
+	RECORDS,
+	NOTICES
+};
 
 static const struct notice_row {
 	const char *object;
@@ -35,6 +48,9 @@ static const struct notice_row {
 	[CPU] = { "max_millicpus", 0, "raise global.limits.max_millicpus, or use a filter" },
 	[CGROUP] = { "cgroup", WEIR_EXCEPTION_CGROUPS_CONFIG_ERROR,
 		     "let the agent's user write to its control group: Delegate=yes in its unit" },
+	[DISKS] = { "free_disk", 0,
+		    "see that the file system's server answers, or take it out of "
+		    "global.circuit_breakers.free_disk.directories" },
 	[SOCKETS] = { "max_sockets", 0, "raise global.limits.max_sockets" },
 	[THREADS] = { "thread_threshold", WEIR_EXCEPTION_THREAD_THRESHOLD_EXCEEDED,
 		      "raise global.alerts.thread_threshold, or lower cores.workers" },
@@ -53,6 +69,7 @@ struct limits {
 	uint64_t interval_ns;
 	bool container;
 	int nice;
+	struct disks *disks;
 	struct breakers breakers;
 	struct weir_cgroup cgroup;
 	struct notice_state {
@@ -318,13 +335,37 @@ static void breakers_follow(struct limits *l, uint64_t now_ns)
 		end(l, "memory", l->breakers.of[BREAKER_MEMORY].words);
 }
 
+/* An answer came. */
+static void on_disk(void *arg)
+{
+	breakers_follow(arg, weir_clock_mono_ns());
+}
+
+/* Only what the breaker is to know is asked: a file system that sleeps may be left alone. */
+static void disks_follow(struct limits *l)
+{
+	static const struct weir_conf_names none;
+	uint64_t since_ns = 0;
+	const char *path;
+
+	disks_ask(l->disks, breakers_want_disks(group_of(l))
+				    ? &group_of(l)->global.circuit_breakers.free_disk.directories
+				    : &none);
+	path = disks_hanging(l->disks, &since_ns);
+	if (path != NULL)
+		notice(l, DISKS, true, "%.200s does not answer for %u s; what it last said holds",
+		       path, (unsigned int)((weir_clock_mono_ns() - since_ns) / WEIR_NS_PER_S));
+	else
+		notice(l, DISKS, false, "all file systems answer");
+}
+
 static void unwatch(struct limits *l)
 {
 	weir_cgroup_leave(&l->cgroup);
 	l->cpu_strikes = l->memory_strikes = 0;
 	l->looked_ns = 0;
 	for (int i = 0; i < NOTICES; i++)
-		if (l->notices[i].on && i != RATE && i != RECORDS)
+		if (l->notices[i].on && i != RATE && i != RECORDS && i != DISKS)
 			notice(l, (enum notice)i, false, "the limit is taken back");
 }
 
@@ -363,6 +404,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	look(arg, true);
+	disks_follow(arg); /* after it: threads that ask are none of those that are counted */
 }
 
 static void interval_follow(struct limits *l)
@@ -390,13 +432,16 @@ void limits_follow(struct limits *l)
 		return;
 	settings_follow(l);
 	look(l, false);
+	disks_follow(l);
 }
 
 void limits_destroy(struct limits *l)
 {
 	if (l == NULL)
 		return;
-	event_free(l->timer);
+	if (l->timer != NULL)
+		event_free(l->timer);
+	disks_destroy(l->disks);
 	weir_cgroup_leave(&l->cgroup);
 	free(l);
 }
@@ -414,18 +459,25 @@ struct limits *limits_create(struct run *r, struct weir_err *err)
 {
 	struct limits *l = calloc(1, sizeof(*l));
 
-	if (l != NULL) {
-		l->r = r;
-		l->container = weir_machine_is_container("");
-		l->timer = event_new(r->base, -1, EV_PERSIST, on_timer, l);
-	}
-	if (l == NULL || l->timer == NULL) {
+	if (l == NULL) {
 		weir_err_set(err, ENOMEM, "limits: no memory");
-		free(l);
 		return NULL;
 	}
+	l->r = r;
+	l->container = weir_machine_is_container("");
+	l->disks = disks_create(r->base, on_disk, l, err);
+	if (l->disks != NULL)
+		l->timer = event_new(r->base, -1, EV_PERSIST, on_timer, l);
+	if (l->timer == NULL) {
+		if (l->disks != NULL)
+			weir_err_set(err, ENOMEM, "limits: no memory");
+		limits_destroy(l);
+		return NULL;
+	}
+	l->breakers.disks = l->disks;
 	settings_follow(l);
 	look(l, true);
+	disks_follow(l);
 	if (processes_check(l, err) != 0) {
 		limits_destroy(l);
 		return NULL;

@@ -13,7 +13,10 @@ struct limits;
 struct run;
 struct weir_err;
 
-/* Begin, before ports are opened: what is amiss already keeps them closed. NULL with `err`. */
+/*
+ * Begin, before ports are opened: what is amiss already keeps them closed; a disk that is too full, as soon as its file
+ * system has answered. NULL with `err`.
+ */
 struct limits *limits_create(struct run *r, struct weir_err *err);
 void limits_destroy(struct limits *l); /* NULL is fine */
 
