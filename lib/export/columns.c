@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A record is 51 words of 8 bytes. Most bytes are the same in all records of a block (families, MACs,
+ * A record is 54 words of 8 bytes. Most bytes are the same in all records of a block (families, MACs,
  * zeroes of counters), and the rest compresses best and fastest byte by byte: the high bytes of a
  * column repeat, the low ones are noise that zstd skips when it is in one place.
  *
@@ -12,7 +12,7 @@
 
 #define START offsetof(struct weir_flow_rec, start_ns) / 8
 #define TILE_ROWS \
-	40 /* rows times 408 bytes stay in the first cache while their words are visited */
+	40 /* rows times 432 bytes stay in the first cache while their words are visited */
 static_assert(COLUMNS_RECS % TILE_ROWS == 0, "whole tiles in a full block");
 
 typedef uint8_t v16 __attribute__((vector_size(16)));
@@ -37,14 +37,14 @@ static size_t stride_of(uint32_t n)
 	return (n + 7) & ~(size_t)7;
 }
 
-/* What varies, in the order of the block. The number of words; *end is where the last plane ends. */
-static uint32_t list_planes(const uint64_t varies[COLUMNS_WORDS], uint32_t rows,
+/* What varies of `words`, in the order of the block. How many do; *end is where the last plane ends. */
+static uint32_t list_planes(const uint64_t *varies, size_t words, uint32_t rows,
 			    struct planes list[COLUMNS_WORDS], size_t *end)
 {
-	size_t at = 2 * sizeof(struct weir_flow_rec);
+	size_t at = 2 * words * sizeof(*varies);
 	uint32_t n = 0;
 
-	for (uint32_t word = 0; word < COLUMNS_WORDS; word++) {
+	for (size_t word = 0; word < words; word++) {
 		struct planes *p = &list[n];
 
 		if (varies[word] == 0)
@@ -112,7 +112,7 @@ size_t weir_columns_encode(struct weir_columns *c, uint8_t *raw)
 {
 	struct planes list[COLUMNS_WORDS];
 	size_t end, stride = stride_of(c->n);
-	uint32_t n = list_planes(c->varies, c->n, list, &end);
+	uint32_t n = list_planes(c->varies, COLUMNS_WORDS, c->n, list, &end);
 
 	/* Planes are filled up to a multiple of 8 with zeroes. */
 	for (size_t i = c->n; i < stride; i++)
@@ -130,12 +130,14 @@ size_t weir_columns_encode(struct weir_columns *c, uint8_t *raw)
 	return end;
 }
 
-static void decode_row(const uint8_t *raw, const struct planes *list, uint32_t n, size_t stride,
-		       uint32_t i, struct weir_flow_rec *rec)
+/* `first`: the first record, of `bytes`. */
+static void decode_row(const uint8_t *raw, const uint8_t *first, size_t bytes,
+		       const struct planes *list, uint32_t n, size_t stride, uint32_t i,
+		       struct weir_flow_rec *rec)
 {
-	uint64_t row[COLUMNS_WORDS];
+	uint64_t row[COLUMNS_WORDS] = { 0 };
 
-	memcpy(row, raw + sizeof(row), sizeof(row));
+	memcpy(row, first, bytes);
 	for (uint32_t w = 0; w < n; w++)
 		for (uint32_t b = 0; b < list[w].n; b++)
 			((uint8_t *)&row[list[w].word])[list[w].byte[b]] =
@@ -145,20 +147,21 @@ static void decode_row(const uint8_t *raw, const struct planes *list, uint32_t n
 	memcpy(rec, row, sizeof(row));
 }
 
-bool weir_columns_decode(const uint8_t *raw, size_t bytes, uint32_t n, struct weir_flow_rec *recs)
+bool weir_columns_decode(const uint8_t *raw, size_t bytes, size_t rec_bytes, uint32_t n,
+			 struct weir_flow_rec *recs)
 {
 	uint64_t varies[COLUMNS_WORDS];
 	struct planes list[COLUMNS_WORDS];
 	uint32_t words;
 	size_t end;
 
-	if (bytes < 2 * sizeof(struct weir_flow_rec) || n > COLUMNS_RECS)
+	if (bytes < 2 * rec_bytes || n > COLUMNS_RECS)
 		return false;
-	memcpy(varies, raw, sizeof(varies));
-	words = list_planes(varies, n, list, &end);
+	memcpy(varies, raw, rec_bytes);
+	words = list_planes(varies, rec_bytes / sizeof(*varies), n, list, &end);
 	if (end != bytes)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		decode_row(raw, list, words, stride_of(n), i, &recs[i]);
+		decode_row(raw, raw + rec_bytes, rec_bytes, list, words, stride_of(n), i, &recs[i]);
 	return true;
 }

@@ -28,7 +28,11 @@ void weir_columns_add(struct weir_columns *c, const struct weir_flow_rec *rec);
 /* Write all rows to `raw`, of COLUMNS_RAW_MAX bytes, and begin anew. The bytes written; n > 0. */
 size_t weir_columns_encode(struct weir_columns *c, uint8_t *raw);
 
-/* The way back. False when `bytes` is not what `n` rows and this mask need. */
-bool weir_columns_decode(const uint8_t *raw, size_t bytes, uint32_t n, struct weir_flow_rec *recs);
+/*
+ * The way back, of records that were of `rec_bytes`, a multiple of 8; what they lack is 0. False when `bytes` is not
+ * what `n` rows and this mask need.
+ */
+bool weir_columns_decode(const uint8_t *raw, size_t bytes, size_t rec_bytes, uint32_t n,
+			 struct weir_flow_rec *recs);
 
 #endif

@@ -20,8 +20,8 @@ struct jsonl {
 	char buf[BUF_BYTES];
 };
 
-/* The longest value is an IPv6 address in quotes. */
-#define FIELD_MAX(name) (sizeof(#name) + sizeof("\"\":,") + 2 + 46)
+/* The longest values: an IPv6 address in quotes, a list of numbers of 5 digits. */
+#define FIELD_MAX(name) (sizeof(#name) + sizeof("\"\":,") + 2 + 6 * WEIR_REC_GIDS_MAX)
 enum {
 	LONGEST = sizeof("{\n")
 #define WEIR_FIELD(name, kind, member, add, show, help) +FIELD_MAX(name)
@@ -78,12 +78,34 @@ static inline char *put_POINT(char *p, const struct weir_flow_rec *r, uint8_t v)
 	return quote(stpcpy(quote(p), weir_observation_point_text(v)));
 }
 
+static inline char *put_GIDS(char *p, const struct weir_flow_rec *r, const uint16_t *gids)
+{
+	const unsigned int n = weir_rec_gids(r);
+
+	*p++ = '[';
+	for (unsigned int i = 0; i < n; i++) {
+		p = put_u64(p, gids[i]);
+		*p++ = ',';
+	}
+	p[n > 0 ? -1 : 0] = ']'; /* in place of the last comma */
+	return n > 0 ? p : p + 1;
+}
+
+/* Is a value of the kind set? */
+#define has_U8(v)   ((v) != 0)
+#define has_U16     has_U8
+#define has_U32     has_U8
+#define has_U64     has_U8
+#define has_I32     has_U8
+#define has_IP4     has_U8
+#define has_GIDS(v) has_U8((v)[0])
+
 #define ALWAYS(name, kind, v)                 \
 	p = PUT_LITERAL(p, "\"" #name "\":"); \
 	p = put_##kind(p, r, v);              \
 	*p++ = ',';
 #define SET(name, kind, v)            \
-	if ((v) != 0) {               \
+	if (has_##kind(v)) {          \
 		ALWAYS(name, kind, v) \
 	}
 #define NEVER(name, kind, v)

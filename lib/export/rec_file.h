@@ -6,7 +6,8 @@
 #include "columns.h"
 
 #define REC_FILE_MAGIC       "WEIRFLOW"
-#define REC_FILE_VERSION     1
+#define REC_FILE_VERSION     2
+#define REC_FILE_BYTES_1     408        /* of a record of version 1: what version 2 begins with */
 #define REC_FILE_BLOCK_MAGIC 0x4b4c4257 /* "WBLK" */
 #define REC_FILE_SUFFIX      ".weir"
 #define REC_FILE_BYTES       (UINT64_C(256) << 20) /* a file is ended when it is larger */

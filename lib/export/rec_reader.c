@@ -19,6 +19,7 @@ struct weir_rec_reader {
 	size_t n_paths, next;
 	const char *path;            /* of `file` */
 	FILE *file;                  /* NULL = between files */
+	size_t rec_bytes;            /* of a record of its version */
 	uint64_t at;                 /* offset of what comes next */
 	uint64_t blocks, records;    /* read of this file */
 	uint64_t since_ns, until_ns; /* 0 = open */
@@ -163,7 +164,10 @@ static int open_file(struct weir_rec_reader *r, struct weir_err *err)
 	if (memcmp(head.magic, REC_FILE_MAGIC, sizeof(head.magic)) != 0)
 		return give_up(r, EPROTONOSUPPORT, "not a record file: no \"" REC_FILE_MAGIC "\"",
 			       err);
-	if (head.version != REC_FILE_VERSION || head.record_bytes != sizeof(struct weir_flow_rec))
+	r->rec_bytes = head.version == REC_FILE_VERSION ? sizeof(struct weir_flow_rec)
+		       : head.version == 1              ? REC_FILE_BYTES_1
+							: 0;
+	if (r->rec_bytes == 0 || head.record_bytes != r->rec_bytes)
 		return give_up(r, EPROTONOSUPPORT, "written in another version of the format", err);
 	r->at = sizeof(head);
 	return 0;
@@ -209,7 +213,7 @@ static int unpack(struct weir_rec_reader *r, const struct rec_file_block *b, str
 		return cut_short(r, TORN_BLOCK, err);
 	got = ZSTD_decompressDCtx(r->zstd, r->raw, COLUMNS_RAW_MAX, r->packed, b->payload_bytes);
 	if (ZSTD_isError(got) || got != b->raw_bytes ||
-	    !weir_columns_decode(r->raw, got, b->records, r->recs))
+	    !weir_columns_decode(r->raw, got, r->rec_bytes, b->records, r->recs))
 		return give_up(r, EBADMSG, "damaged: the block does not unpack", err);
 	r->at += sizeof(*b) + b->payload_bytes;
 	r->blocks++;

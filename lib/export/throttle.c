@@ -92,7 +92,10 @@ void weir_throttle_take(struct weir_throttle *t, uint32_t rate, const struct wei
 	if (t->end_ns == 0 && n > 0)
 		begin(t, rate, now_ns);
 	for (uint32_t i = 0; i < n; i++)
-		keep(t, &recs[i]);
+		if (weir_unlikely(recs[i].acl_gids[0] != 0))
+			t->emit(t->ctx, &recs[i], 1);
+		else
+			keep(t, &recs[i]);
 }
 
 /* What filled leaves from now on, and no window has begun. */

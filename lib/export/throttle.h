@@ -18,7 +18,7 @@ void weir_throttle_destroy(struct weir_throttle *t);
 /*
  * Records at `now_ns` (monotonic), with at most `rate` a second, not 0: they leave when their window of 4 s is over, or of
  * as long as there is room for, evenly over as much time again. Of more than that each has the same chance, and the
- * rest is counted.
+ * rest is counted. Those that name a rule which stores their packets leave at once, all of them.
  */
 void weir_throttle_take(struct weir_throttle *t, uint32_t rate, const struct weir_flow_rec *recs,
 			uint32_t n, uint64_t now_ns);

@@ -21,6 +21,7 @@ const char weir_expr_grammar[] =
 	"  == !=            equal, or not: any field, with a value or with another field of its kind\n"
 	"  < <= > >=        numbers and times, with a value or with another field\n"
 	"  in, not in       one value or (several, of, them); addresses also with a prefix\n"
+	"  acl_gids == 9    a list: the number is in it; acl_gids == 0: nothing is\n"
 	"\n"
 	"  numbers          443, 0x1f, 1.5M: k M G T are powers of 1000, Ki Mi Gi Ti of 1024\n"
 	"  times, delays    microseconds, or with us, ms, s, min, h: rtt > 1.5ms\n"
@@ -441,6 +442,27 @@ static bool is_listed(const struct weir_expr *e, const struct test *t, int64_t n
 	return false;
 }
 
+/* 0 is what an empty list has. */
+static bool list_has(const struct weir_flow_rec *rec, int64_t number)
+{
+	const unsigned int n = weir_rec_gids(rec);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (rec->acl_gids[i] == number)
+			return true;
+	return n == 0 && number == 0;
+}
+
+static bool test_list(const struct weir_expr *e, const struct test *t,
+		      const struct weir_flow_rec *rec)
+{
+	bool found = t->other != WEIR_FIELDS; /* with itself: there is one such field */
+
+	for (unsigned int i = 0; i < t->n && !found; i++)
+		found = list_has(rec, e->values[t->values + i].number);
+	return found == (t->op == EXPR_EQ || t->op == EXPR_IN);
+}
+
 static bool test_number(const struct weir_expr *e, const struct test *t,
 			const struct weir_flow_rec *rec)
 {
@@ -453,6 +475,18 @@ static bool test_number(const struct weir_expr *e, const struct test *t,
 	return holds((enum expr_op)t->op, order(t, a, b));
 }
 
+static bool test(const struct weir_expr *e, const struct test *t, const struct weir_flow_rec *rec)
+{
+	switch ((enum expr_class)t->class) {
+	case EXPR_IP:
+		return test_ip(e, t, rec);
+	case EXPR_LIST:
+		return test_list(e, t, rec);
+	default:
+		return test_number(e, t, rec);
+	}
+}
+
 bool weir_expr_matches(const struct weir_expr *e, const struct weir_flow_rec *rec)
 {
 	bool flag = false;
@@ -463,9 +497,7 @@ bool weir_expr_matches(const struct weir_expr *e, const struct weir_flow_rec *re
 
 		switch ((enum act)s->act) {
 		case ACT_TEST:
-			flag = e->tests[s->to].class == EXPR_IP
-				       ? test_ip(e, &e->tests[s->to], rec)
-				       : test_number(e, &e->tests[s->to], rec);
+			flag = test(e, &e->tests[s->to], rec);
 			break;
 		case ACT_AND:
 			i = flag ? i : s->to;

@@ -13,6 +13,7 @@ enum expr_class {
 	EXPR_IP4,
 	EXPR_MAC,
 	EXPR_POINT,
+	EXPR_LIST, /* of numbers, which it has or has not */
 };
 
 enum expr_class expr_class(enum weir_field f);

@@ -8,7 +8,7 @@
 
 #define DIGITS_MAX 24 /* with the largest unit still below 2^127 */
 
-enum kind { U8, U16, U32, U64, I32, ID, TIME, SPAN, IP, IP4, MAC, POINT };
+enum kind { U8, U16, U32, U64, I32, ID, TIME, SPAN, IP, IP4, MAC, POINT, GIDS };
 
 static const uint8_t kinds[WEIR_FIELDS] = {
 #define WEIR_FIELD(name, kind, member, add, show, help) kind,
@@ -50,6 +50,8 @@ enum expr_class expr_class(enum weir_field f)
 		return EXPR_MAC;
 	case POINT:
 		return EXPR_POINT;
+	case GIDS:
+		return EXPR_LIST;
 	case TIME:
 	case SPAN:
 		return EXPR_DELAY;
@@ -64,6 +66,7 @@ static uint64_t largest(enum weir_field f)
 	case U8:
 		return UINT8_MAX;
 	case U16:
+	case GIDS:
 		return UINT16_MAX;
 	case U32:
 		return UINT32_MAX;
@@ -211,6 +214,7 @@ bool expr_value_read(struct expr_value *v, enum weir_field f, const struct expr_
 	text[t->len] = '\0';
 	switch (expr_class(f)) {
 	case EXPR_NUMBER:
+	case EXPR_LIST:
 		return read_number(v, f, text, false);
 	case EXPR_DELAY:
 		return read_number(v, f, text, true);
@@ -246,6 +250,7 @@ void expr_expected(char *to, size_t size, enum weir_field f, bool prefix_allowed
 
 	switch (expr_class(f)) {
 	case EXPR_NUMBER:
+	case EXPR_LIST:
 		snprintf(to, size,
 			 "expected is a whole number, %d to %" PRIu64
 			 ", as 443, 0x1f, 1.5M or 64Ki",

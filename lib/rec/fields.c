@@ -36,6 +36,7 @@ enum weir_field weir_field_by_name(const char *name)
 #define NUMBER_MAC(v)  NUMBER(weir_be48(v))
 #define NUMBER_POINT   NUMBER
 #define NUMBER_IP(v)   return 0;
+#define NUMBER_GIDS(v) return 0;
 
 int64_t weir_field_number(enum weir_field f, const struct weir_flow_rec *rec)
 {
@@ -58,6 +59,11 @@ int64_t weir_field_number(enum weir_field f, const struct weir_flow_rec *rec)
 bool weir_field_is_signed(enum weir_field f)
 {
 	return weir_fields[f].kind[0] == 'I' && strcmp(weir_fields[f].kind, "I32") == 0;
+}
+
+bool weir_field_is_list(enum weir_field f)
+{
+	return strcmp(weir_fields[f].kind, "GIDS") == 0;
 }
 
 uint8_t weir_flow_rec_status(const struct weir_flow_rec *rec)

@@ -24,6 +24,7 @@ static void turn(struct weir_flow_rec *r)
 	SWAP(r->l3_end);
 	SWAP(r->tcp_flags);
 	SWAP(r->l3_epc_id);
+	SWAP(r->epc_id);
 	SWAP(r->tunnel);
 	SWAP(r->nat_real_ip);
 	SWAP(r->nat_real_port);

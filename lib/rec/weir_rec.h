@@ -40,6 +40,8 @@ enum weir_rec_flag {
 	WEIR_REC_EPOCH = 1 << 5,          /* closed because the tap's settings changed */
 };
 
+#define WEIR_REC_GIDS_MAX 8 /* groups of rules that a record can name */
+
 /* Count, sum and maximum of one delay over the record's period, us. */
 struct weir_delay {
 	uint32_t max;
@@ -95,9 +97,11 @@ struct weir_flow_rec {
 	uint32_t retrans[2], zero_win[2], ooo[2];
 	uint32_t syn_count, synack_count, fin_count;
 	uint32_t retrans_syn, retrans_synack;
-	uint32_t pad2; /* 0 */
+	uint16_t acl_gids[WEIR_REC_GIDS_MAX]; /* of rules that store packets; 0 = no more */
+	int32_t epc_id[2];                    /* VPC of the MAC */
+	uint32_t pad2;                        /* 0 */
 };
-static_assert(sizeof(struct weir_flow_rec) == 408,
+static_assert(sizeof(struct weir_flow_rec) == 432,
 	      "the layout of record files: lib/export/README.md");
 
 /* Every field of a record that has a name: flow_fields.def. */
@@ -130,9 +134,22 @@ enum weir_field weir_field_by_name(const char *name);
 
 /*
  * A field as the number of its text: times and spans in us, IP4 in host order, a MAC's 48 bits, of an
- * observation point its number. A U64 from 2^63 on is negative here; 0 for an IP.
+ * observation point its number. A U64 from 2^63 on is negative here; 0 for an IP and for a list.
  */
 int64_t weir_field_number(enum weir_field f, const struct weir_flow_rec *rec);
+
+/* Is it a list of numbers (GIDS)? */
+bool weir_field_is_list(enum weir_field f);
+
+/* Groups of rules that a record names, at most WEIR_REC_GIDS_MAX. */
+static inline unsigned int weir_rec_gids(const struct weir_flow_rec *rec)
+{
+	unsigned int n = 0;
+
+	while (n < WEIR_REC_GIDS_MAX && rec->acl_gids[n] != 0)
+		n++;
+	return n;
+}
 
 /* Can the field itself be negative? */
 bool weir_field_is_signed(enum weir_field f);

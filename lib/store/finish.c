@@ -68,12 +68,13 @@ static int sum_up(struct weir_db *db, struct weir_err *err)
 	int64_t finished;
 	int rc = weir_db_number(db, "SELECT finished FROM file", 0, &finished, err);
 
-	if (rc != 0 || finished != 0)
+	if (rc != 0)
 		return rc;
 	rc = weir_db_begin(db, err);
 	if (rc != 0)
 		return rc;
-	rc = sum_up_in(db, err);
+	/* Of a file that was of an older version, the view is that of one being written. */
+	rc = finished != 0 ? weir_db_exec(db, store_view_text(), err) : sum_up_in(db, err);
 	if (rc == 0)
 		rc = weir_db_commit(db, err);
 	if (rc != 0)

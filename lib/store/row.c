@@ -20,6 +20,23 @@ static void put_ip(struct weir_db_row *row, const union weir_ip *ip, bool is_ipv
 		weir_db_row_i64(row, weir_be32(ip->b));
 }
 
+/* Two bytes each, the higher one first; of none a 0, as a blob has at least one byte. */
+static void put_gids(struct weir_db_row *row, const struct weir_flow_rec *rec)
+{
+	const unsigned int n = weir_rec_gids(rec);
+	uint8_t bytes[2 * WEIR_REC_GIDS_MAX];
+
+	static_assert(sizeof(bytes) <= WEIR_DB_BATCH_VALUE_MAX, "a value of a batch");
+	for (unsigned int i = 0; i < n; i++) {
+		bytes[2 * i] = (uint8_t)(rec->acl_gids[i] >> 8);
+		bytes[2 * i + 1] = (uint8_t)rec->acl_gids[i];
+	}
+	if (n == 0)
+		weir_db_row_i64(row, 0);
+	else
+		weir_db_row_blob(row, bytes, 2 * (size_t)n);
+}
+
 /* A field of each kind of flow_fields.def as what is kept. */
 #define PUT_NUMBER(v) weir_db_row_i64(&row, (int64_t)(v));
 #define PUT_NS(v)     weir_db_row_i64(&row, (int64_t)((v) / WEIR_NS_PER_US));
@@ -33,6 +50,7 @@ static void put_ip(struct weir_db_row *row, const union weir_ip *ip, bool is_ipv
 #define PUT_SPAN      PUT_NS
 #define PUT_IP4       PUT_NUMBER
 #define PUT_POINT     PUT_NUMBER
+#define PUT_GIDS(v)   put_gids(&row, rec);
 #define PUT_MAC(v)    weir_db_row_i64(&row, mac_number(v));
 #define PUT_IP(v)     put_ip(&row, &(v), rec->is_ipv6);
 
@@ -64,11 +82,17 @@ static void add_more(struct weir_db_batch *b, int64_t id, const struct weir_flow
 		PUT_##kind(rec->member)                     \
 	}
 #include "flow_fields.def"
+#define WEIR_FIELD(name, kind, member, add, show, help)       \
+	if (store_place(WEIR_FIELD_##name) == STORE_MORE_2) { \
+		PUT_##kind(rec->member)                       \
+	}
+#include "flow_fields.def"
 	weir_db_row_end(b, MORE, &row, 0);
 }
 
 #define SET_IP(v)     false
 #define SET_MAC(v)    false
+#define SET_GIDS(v)   ((v)[0] != 0)
 #define SET_NUMBER(v) ((v) != 0)
 #define SET_U8        SET_NUMBER
 #define SET_U16       SET_NUMBER
@@ -86,7 +110,7 @@ static bool has_more(const struct weir_flow_rec *rec)
 	bool more = false;
 
 #define WEIR_FIELD(name, kind, member, add, show, help) \
-	more |= store_place(WEIR_FIELD_##name) == STORE_MORE && SET_##kind(rec->member);
+	more |= store_is_more(WEIR_FIELD_##name) && SET_##kind(rec->member);
 #include "flow_fields.def"
 	return more;
 }
@@ -119,7 +143,9 @@ struct weir_db_batch *store_batch_create(struct weir_db *db, struct weir_err *er
 	const struct weir_db_batch_table tables[] = {
 		[ROW] = { "flow_row", "flow_time", false,
 			  (uint32_t)(count_columns(STORE_HOT) + count_columns(STORE_ROW)) },
-		[MORE] = { "flow_more", NULL, true, (uint32_t)(1 + count_columns(STORE_MORE)) },
+		[MORE] = { "flow_more", NULL, true,
+			   (uint32_t)(1 + count_columns(STORE_MORE) +
+				      count_columns(STORE_MORE_2)) },
 	};
 
 	return weir_db_batch_create(db, tables, WEIR_ARRAY_SIZE(tables), err);
@@ -131,6 +157,7 @@ void store_row_columns(FILE *out)
 	put_columns(out, STORE_HOT, "f.");
 	put_columns(out, STORE_ROW, "f.");
 	put_columns(out, STORE_MORE, "m.");
+	put_columns(out, STORE_MORE_2, "m.");
 }
 
 bool store_ip_read(union weir_ip *ip, struct weir_db_stmt *s, int i)
@@ -163,6 +190,16 @@ static void read_mac(uint8_t mac[6], int64_t v)
 		mac[i] = (uint8_t)(v >> (40 - 8 * i));
 }
 
+/* As put_gids() leaves them, or nothing. */
+static void read_gids(uint16_t gids[WEIR_REC_GIDS_MAX], struct weir_db_stmt *s, int i)
+{
+	size_t bytes = 0;
+	const uint8_t *p = weir_db_is_number(s, i) ? NULL : weir_db_blob(s, i, &bytes);
+
+	for (size_t k = 0; p != NULL && k < WEIR_REC_GIDS_MAX && 2 * k + 1 < bytes; k++)
+		gids[k] = weir_be16(p + 2 * k);
+}
+
 #define READ_NUMBER(m) rec->m = (__typeof__(rec->m))weir_db_i64(s, i++);
 #define READ_NS(m)     rec->m = (uint64_t)weir_db_i64(s, i++) * WEIR_NS_PER_US;
 #define READ_U8        READ_NUMBER
@@ -176,6 +213,7 @@ static void read_mac(uint8_t mac[6], int64_t v)
 #define READ_IP4       READ_NUMBER
 #define READ_POINT     READ_NUMBER
 #define READ_IP(m)     read_ip(&rec->m, rec, s, i++);
+#define READ_GIDS(m)   read_gids(rec->m, s, i++);
 #define READ_MAC(m)    read_mac(rec->m, weir_db_i64(s, i++));
 
 /* NOLINTNEXTLINE(readability-function-cognitive-complexity) */
@@ -199,11 +237,17 @@ void store_row_read(struct weir_db_stmt *s, int first, struct weir_flow_rec *rec
 		READ_##kind(member)                         \
 	}
 #include "flow_fields.def"
+#define WEIR_FIELD(name, kind, member, add, show, help)       \
+	if (store_place(WEIR_FIELD_##name) == STORE_MORE_2) { \
+		READ_##kind(member)                           \
+	}
+#include "flow_fields.def"
 }
 
 bool store_field_is_number(enum weir_field f)
 {
-	return strcmp(weir_fields[f].kind, "IP") != 0 && strcmp(weir_fields[f].kind, "MAC") != 0;
+	return strcmp(weir_fields[f].kind, "IP") != 0 && strcmp(weir_fields[f].kind, "MAC") != 0 &&
+	       !weir_field_is_list(f);
 }
 
 #define SET_FROM(m, v) r->m = (__typeof__(r->m))(v);
@@ -220,6 +264,7 @@ bool store_field_is_number(enum weir_field f)
 #define FROM_SPAN      SET_FROM_US
 #define FROM_MAC(m)    read_mac(r->m, v);
 #define FROM_IP(m)
+#define FROM_GIDS(m)
 
 void store_row_set(struct weir_flow_rec *r, enum weir_field f, int64_t v)
 {

@@ -54,7 +54,9 @@ const char *store_expression(enum weir_field f, char *to, size_t bytes)
 	default:
 		break;
 	}
-	if (store_place(f) == STORE_MORE)
+	if (weir_field_is_list(f))
+		snprintf(to, bytes, "m.%s", weir_fields[f].name);
+	else if (store_is_more(f))
 		snprintf(to, bytes, "coalesce(m.%s, 0)", weir_fields[f].name);
 	else if (store_place(f) == STORE_NOT)
 		snprintf(to, bytes, "(typeof(f.ip_0) = 'blob')"); /* is_ipv6 */
@@ -73,14 +75,17 @@ static bool is_address(enum weir_field f)
 	return is_kind(f, "IP");
 }
 
-static void put_columns(FILE *out, enum store_place place, const char *before)
+static void put_columns(FILE *out, enum store_place place, const char *before,
+			const char *separator)
 {
 	for (unsigned int f = 0; f < WEIR_FIELDS; f++) {
 		if (weir_fields[f].bytes == 0 || store_place((enum weir_field)f) != place)
 			continue;
 		fprintf(out, "%s%s %s", before, weir_fields[f].name,
-			is_address((enum weir_field)f) ? "BLOB" : "INTEGER");
-		before = ", ";
+			is_address((enum weir_field)f) || weir_field_is_list((enum weir_field)f)
+				? "BLOB"
+				: "INTEGER");
+		before = separator;
 	}
 }
 
@@ -156,6 +161,21 @@ static void put_ip(FILE *out, const char *value)
 	fprintf(out, " AS t FROM (SELECT hex(%s) AS h))) END", value);
 }
 
+/* "[9,12]" of two bytes each. */
+static void put_gids(FILE *out, const char *value)
+{
+	fprintf(out, "CASE typeof(%s) WHEN 'blob' THEN (SELECT '['", value);
+	for (int i = 0; i < WEIR_REC_GIDS_MAX; i++) {
+		fprintf(out, " || CASE WHEN length(h) < %d THEN '' ELSE %s((", 4 * i + 4,
+			i > 0 ? "',' || " : "");
+		put_byte(out, 2 * i);
+		fprintf(out, ") * 256 + ");
+		put_byte(out, 2 * i + 1);
+		fprintf(out, ") END");
+	}
+	fprintf(out, " || ']' FROM (SELECT hex(%s) AS h)) ELSE '[]' END", value);
+}
+
 static void put_mac(FILE *out, const char *value)
 {
 	fprintf(out, "printf('%%02x:%%02x:%%02x:%%02x:%%02x:%%02x', %s >> 40", value);
@@ -189,6 +209,8 @@ static void put_column(FILE *out, enum weir_field f, bool finished)
 		put_mac(out, value);
 	else if (is_kind(f, "POINT"))
 		put_point(out, value);
+	else if (weir_field_is_list(f))
+		put_gids(out, value);
 	else if (is_kind(f, "ID"))
 		fprintf(out, "printf('%%llu', %s)", value);
 	else
@@ -212,9 +234,18 @@ static void put_view(FILE *out, bool finished)
 	fprintf(out, "\nFROM %s LEFT JOIN flow_more m ON m.id = f.rowid;\n", store_from(finished));
 }
 
-static char *text;
-static const char *steps[1]; /* text */
-static char *finish_text;
+static char *text, *text_2; /* of steps */
+static const char *steps[2];
+static char *finish_text, *view_text;
+
+/* NULL without memory. */
+static void text_end(FILE *out, char **to)
+{
+	if (fclose(out) == 0)
+		return;
+	free(*to);
+	*to = NULL;
+}
 
 /* What a complete file has instead of `flow_time`. */
 static void make_finish_text(void)
@@ -226,10 +257,35 @@ static void make_finish_text(void)
 		return;
 	fprintf(out, "DROP VIEW flow;\nDROP TABLE flow_time;\n");
 	put_view(out, true);
-	if (fclose(out) != 0) {
-		free(finish_text);
-		finish_text = NULL;
-	}
+	text_end(out, &finish_text);
+}
+
+static void make_view_text(void)
+{
+	size_t bytes;
+	FILE *out = open_memstream(&view_text, &bytes);
+
+	if (out == NULL)
+		return;
+	fprintf(out, "DROP VIEW flow;\n");
+	put_view(out, true);
+	text_end(out, &view_text);
+}
+
+/* From version 1 to 2: columns at the end of flow_more. */
+static void make_text_2(void)
+{
+	size_t bytes;
+	FILE *out = open_memstream(&text_2, &bytes);
+
+	if (out == NULL)
+		return;
+	put_columns(out, STORE_MORE_2, "ALTER TABLE flow_more ADD COLUMN ",
+		    ";\nALTER TABLE flow_more ADD COLUMN ");
+	fprintf(out, ";\nDROP VIEW IF EXISTS flow;\n");
+	put_view(out, false);
+	text_end(out, &text_2);
+	steps[1] = text_2;
 }
 
 static void make_text(void)
@@ -238,7 +294,8 @@ static void make_text(void)
 	FILE *out = open_memstream(&text, &bytes);
 
 	make_finish_text();
-
+	make_view_text();
+	make_text_2();
 	if (out == NULL)
 		return;
 	fprintf(out,
@@ -249,17 +306,13 @@ static void make_text(void)
 		"CREATE TABLE address_filter (block INTEGER PRIMARY KEY, bits BLOB NOT NULL);\n");
 	/* Its rows are numbered from 1 on, without gaps: VACUUM leaves them so. */
 	fprintf(out, "CREATE TABLE flow_row (");
-	put_columns(out, STORE_HOT, "");
-	put_columns(out, STORE_ROW, ", ");
+	put_columns(out, STORE_HOT, "", ", ");
+	put_columns(out, STORE_ROW, ", ", ", ");
 	fprintf(out, ");\nCREATE TABLE flow_more (id INTEGER PRIMARY KEY");
-	put_columns(out, STORE_MORE, ", ");
+	put_columns(out, STORE_MORE, ", ", ", ");
 	fprintf(out, ");\nCREATE TABLE flow_time (end_time INTEGER, id INTEGER, "
 		     "PRIMARY KEY (end_time, id)) WITHOUT ROWID;\n");
-	put_view(out, false);
-	if (fclose(out) != 0) {
-		free(text);
-		text = NULL;
-	}
+	text_end(out, &text);
 	steps[0] = text;
 }
 
@@ -270,12 +323,33 @@ const struct weir_db_schema *store_schema(void)
 						      WEIR_ARRAY_SIZE(steps), steps };
 
 	pthread_once(&once, make_text);
-	return text != NULL && finish_text != NULL ? &schema : NULL;
+	return text != NULL && text_2 != NULL && finish_text != NULL && view_text != NULL ? &schema
+											  : NULL;
 }
 
 const char *store_finish_text(void)
 {
 	return store_schema() != NULL ? finish_text : NULL;
+}
+
+const char *store_view_text(void)
+{
+	return store_schema() != NULL ? view_text : NULL;
+}
+
+/* A reader does not change a file of version 1: to itself it has what is missing there. */
+static int complete(struct weir_db *db, struct weir_err *err)
+{
+	int64_t version;
+	int rc = weir_db_number(db, "PRAGMA user_version", 0, &version, err);
+
+	if (rc != 0 || version >= (int64_t)WEIR_ARRAY_SIZE(steps))
+		return rc;
+	return weir_db_exec(db,
+			    "PRAGMA query_only = 0; CREATE TEMP VIEW flow_more AS SELECT *, "
+			    "0 AS epc_id_0, 0 AS epc_id_1, 0 AS acl_gids FROM main.flow_more; "
+			    "PRAGMA query_only = 1",
+			    err);
 }
 
 struct weir_db *store_file_open(const char *path, uint32_t busy_ms, bool write,
@@ -288,9 +362,16 @@ struct weir_db *store_file_open(const char *path, uint32_t busy_ms, bool write,
 				     .flags = flags,
 				     .busy_ms = busy_ms };
 
-	if (conf.schema != NULL)
-		return weir_db_open(&conf, err);
-	weir_err_set(err, ENOMEM, "%s: no memory for its schema", path);
+	struct weir_db *db;
+
+	if (conf.schema == NULL) {
+		weir_err_set(err, ENOMEM, "%s: no memory for its schema", path);
+		return NULL;
+	}
+	db = weir_db_open(&conf, err);
+	if (db == NULL || write || complete(db, err) == 0)
+		return db;
+	weir_db_close(db);
 	return NULL;
 }
 

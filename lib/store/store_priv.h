@@ -17,10 +17,11 @@
 
 /* In which table a field is kept. */
 enum store_place {
-	STORE_HOT,  /* flow_row, its first columns: what questions are about is found soonest */
-	STORE_ROW,  /* flow_row */
-	STORE_MORE, /* flow_more: a row only where one of them is not 0 */
-	STORE_NOT,  /* told by another */
+	STORE_HOT,    /* flow_row, its first columns: what questions are about is found soonest */
+	STORE_ROW,    /* flow_row */
+	STORE_MORE,   /* flow_more: a row only where one of them is not 0 */
+	STORE_MORE_2, /* likewise, its last columns: files of version 1 come without */
+	STORE_NOT,    /* told by another */
 };
 
 static inline enum store_place store_place(enum weir_field f)
@@ -78,9 +79,19 @@ static inline enum store_place store_place(enum weir_field f)
 	case WEIR_FIELD_retrans_syn:
 	case WEIR_FIELD_retrans_synack:
 		return STORE_MORE;
+	case WEIR_FIELD_epc_id_0:
+	case WEIR_FIELD_epc_id_1:
+	case WEIR_FIELD_acl_gids:
+		return STORE_MORE_2;
 	default:
 		return STORE_ROW;
 	}
+}
+
+/* In flow_more. */
+static inline bool store_is_more(enum weir_field f)
+{
+	return store_place(f) == STORE_MORE || store_place(f) == STORE_MORE_2;
 }
 
 /* Of files; made once. NULL without memory. Any thread. */
@@ -88,6 +99,8 @@ const struct weir_db_schema *store_schema(void);
 
 /* SQL that makes a file's schema that of a finished one; NULL without memory. Any thread. */
 const char *store_finish_text(void);
+/* The view of a file that is finished already, made anew. Likewise. */
+const char *store_view_text(void);
 
 /* Where rows come from: `plain`, or in the order of t.end_time, in a file that is not finished. */
 const char *store_from(bool plain);

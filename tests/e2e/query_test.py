@@ -32,9 +32,9 @@ EXPRESSIONS = 200
 
 
 def table():
-    """-> {field: kind} of all that is in JSON."""
+    """-> {field: kind} of all that is in JSON, but lists."""
     with open(os.path.join(weir.SOURCE, 'lib/rec/flow_fields.def')) as f:
-        return {name: kind for _, name, kind, show in FIELD.findall(f.read()) if show != 'NEVER'}
+        return {name: kind for _, name, kind, show in FIELD.findall(f.read()) if show != 'NEVER' and kind != 'GIDS'}
 
 
 KINDS = table()

@@ -87,17 +87,19 @@ static void as_block(const uint8_t *data, size_t size)
 	static struct weir_flow_rec recs[COLUMNS_RECS], again[COLUMNS_RECS];
 	static struct weir_columns columns;
 	static uint8_t raw[COLUMNS_RAW_MAX];
+	size_t bytes;
 	uint32_t n;
 
 	if (size < 2)
 		return;
-	n = weir_le16(data);
-	if (!weir_columns_decode(data + 2, size - 2, n, recs) || n == 0)
+	n = weir_le16(data) & 0x7fff;
+	bytes = data[1] & 0x80 ? REC_FILE_BYTES_1 : sizeof(*recs);
+	if (!weir_columns_decode(data + 2, size - 2, bytes, n, recs) || n == 0)
 		return;
 	for (uint32_t i = 0; i < n; i++)
 		weir_columns_add(&columns, &recs[i]);
 	size = weir_columns_encode(&columns, raw);
-	if (size > sizeof(raw) || !weir_columns_decode(raw, size, n, again) ||
+	if (size > sizeof(raw) || !weir_columns_decode(raw, size, sizeof(*recs), n, again) ||
 	    memcmp(recs, again, n * sizeof(*recs)) != 0)
 		abort();
 }

@@ -118,8 +118,13 @@ static void test_values_have_the_units_of_the_design(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, ",\"tunnel_tier\":2,"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, ",\"tunnel_tx_ip_0\":\"10.0.0.1\","));
 	CU_ASSERT_PTR_NULL(strstr(line, "flow_count"));
+	CU_ASSERT_PTR_NULL(strstr(line, "acl_gids"));
 	r.flow_count = 12345;
 	CU_ASSERT_PTR_NOT_NULL(strstr(text_of(&r), ",\"flow_count\":12345"));
+	r.acl_gids[0] = 9;
+	CU_ASSERT_PTR_NOT_NULL(strstr(text_of(&r), ",\"acl_gids\":[9]"));
+	r.acl_gids[1] = 65535;
+	CU_ASSERT_PTR_NOT_NULL(strstr(text_of(&r), ",\"acl_gids\":[9,65535]"));
 }
 
 static const char check_py[] =

@@ -398,8 +398,8 @@ static void test_a_file_is_no_place_for_records(void)
 	end();
 }
 
-/* The layout of version 1, as README.md has it: files of it exist. */
-static void test_the_layout_of_version_1_stays(void)
+/* The layout of version 2, as README.md has it: files of it exist. */
+static void test_the_layout_of_version_2_stays(void)
 {
 	static const struct {
 		uint16_t offset, bytes;
@@ -497,6 +497,9 @@ static void test_the_layout_of_version_1_stays(void)
 		{ 392, 4, "fin_count" },
 		{ 396, 4, "retrans_syn" },
 		{ 400, 4, "retrans_synack" },
+		{ 404, 16, "acl_gids" },
+		{ 420, 4, "epc_id_0" },
+		{ 424, 4, "epc_id_1" },
 	};
 	size_t kept = 0;
 
@@ -516,6 +519,29 @@ static void test_the_layout_of_version_1_stays(void)
 	CU_ASSERT_EQUAL(kept, WEIR_ARRAY_SIZE(layout));
 }
 
+/* tests/data/records_1.weir was written by the weir of then, and shown by its weirctl: records_1.jsonl. */
+static void test_a_file_of_version_1_is_read(void)
+{
+	struct weir_err err = { 0 };
+	struct weir_rec_reader *r =
+		weir_rec_reader_open(WEIR_SOURCE_ROOT "/tests/data/records_1.weir", &err);
+	FILE *want = fopen(WEIR_SOURCE_ROOT "/tests/data/records_1.jsonl", "r");
+	char line[WEIR_JSON_MAX], json[WEIR_JSON_MAX];
+	const struct weir_flow_rec *recs;
+
+	CU_ASSERT_FATAL(r != NULL && want != NULL);
+	CU_ASSERT_EQUAL_FATAL(weir_rec_reader_next(r, &recs, &err), 5);
+	for (int i = 0; i < 5; i++) {
+		const size_t n = weir_flow_rec_json(json, &recs[i]);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(fgets(line, sizeof(line), want));
+		CU_ASSERT(strlen(line) == n && memcmp(line, json, n) == 0);
+	}
+	CU_ASSERT_EQUAL(weir_rec_reader_next(r, &recs, &err), 0);
+	fclose(want);
+	weir_rec_reader_close(r);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -526,7 +552,8 @@ int main(void)
 		  test_after_a_full_disk_whole_blocks_follow_whole_blocks },
 		{ "a torn tail is recognised", test_a_torn_tail_is_recognised },
 		{ "damage is found and named", test_damage_is_found_and_named },
-		{ "the layout of version 1 stays", test_the_layout_of_version_1_stays },
+		{ "the layout of version 2 stays", test_the_layout_of_version_2_stays },
+		{ "a file of version 1 is read", test_a_file_of_version_1_is_read },
 		{ "blocks of another time are left out", test_blocks_of_another_time_are_left_out },
 		{ "what is left out is not unpacked but must be there",
 		  test_what_is_left_out_is_not_unpacked_but_must_be_there },

@@ -65,6 +65,24 @@ static void test_as_many_as_the_rate_allows_pass_in_order(void)
 	teardown(t, &o);
 }
 
+/* Ingest format, 2.3: "non-empty rows are never sampled away". */
+static void test_flows_whose_packets_a_rule_stores_all_pass_at_once(void)
+{
+	const struct weir_flow_rec r = { .flow_id = 9999, .acl_gids = { 7 } };
+	struct weir_throttle *t;
+	struct out o;
+
+	setup(&t, &o, 2000);
+	for (uint64_t i = 0; i < 1000; i++) {
+		take(t, 1, i, T0);
+		weir_throttle_take(t, 1, &r, 1, T0);
+		CU_ASSERT(o.n == i + 1 && o.ids[i] == 9999);
+	}
+	CU_ASSERT_EQUAL(weir_throttle_held(t), 4);
+	CU_ASSERT_EQUAL(weir_throttle_left_out(t), 996);
+	teardown(t, &o);
+}
+
 static void test_a_sample_leaves_evenly_while_the_next_one_fills(void)
 {
 	struct weir_throttle *t;
@@ -230,6 +248,8 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		{ "as many as the rate allows pass, in order",
 		  test_as_many_as_the_rate_allows_pass_in_order },
+		{ "flows whose packets a rule stores all pass, at once",
+		  test_flows_whose_packets_a_rule_stores_all_pass_at_once },
 		{ "a sample leaves evenly while the next one fills",
 		  test_a_sample_leaves_evenly_while_the_next_one_fills },
 		{ "no more than a slice leaves at once", test_no_more_than_a_slice_leaves_at_once },

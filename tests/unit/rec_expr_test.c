@@ -27,6 +27,7 @@ static const struct weir_flow_rec rec = {
 	.byte = { 1500000, UINT64_C(18446744073709551615) },
 	.rtt = 1500,
 	.flow_count = 1,
+	.acl_gids = { 9, 40000 },
 };
 
 static const struct weir_flow_rec ipv6 = {
@@ -385,6 +386,35 @@ static void test_the_fullest_text_has_room(void)
 	CU_ASSERT_EQUAL(is_of(text, &rec), n / 4 % 2 == 1);
 }
 
+static void test_a_list_is_asked_what_is_in_it(void)
+{
+	static const struct row rows[] = {
+		{ "acl_gids == 9", true },          { "acl_gids == 40000", true },
+		{ "acl_gids == 10", false },        { "acl_gids != 10", true },
+		{ "acl_gids != 9", false },         { "acl_gids in (1, 2, 9)", true },
+		{ "acl_gids in (1, 2)", false },    { "acl_gids not in (1, 2)", true },
+		{ "acl_gids not in (9)", false },   { "acl_gids == 0", false },
+		{ "acl_gids != 0", true },          { "acl_gids == acl_gids", true },
+		{ "not acl_gids in 40000", false },
+	};
+	static const struct row none[] = {
+		{ "acl_gids == 0", true },
+		{ "acl_gids != 0", false },
+		{ "acl_gids == 9", false },
+		{ "acl_gids != 9", true },
+	};
+	struct weir_flow_rec full = rec;
+
+	check(rows, WEIR_ARRAY_SIZE(rows), &rec);
+	check(none, WEIR_ARRAY_SIZE(none), &ipv6);
+	for (uint16_t i = 0; i < WEIR_REC_GIDS_MAX; i++)
+		full.acl_gids[i] = (uint16_t)(100 + i);
+	CU_ASSERT(is_of("acl_gids == 107 and acl_gids != 0 and not acl_gids == 0", &full));
+	refused("acl_gids > 3", "column 10: \">\": acl_gids has no order; allowed are == != in");
+	refused("acl_gids == 65536", "column 13: \"65536\": acl_gids: expected is a whole number");
+	refused("acl_gids == byte_tx", "column 13: \"byte_tx\": acl_gids cannot be compared");
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -396,6 +426,7 @@ int main(void)
 		{ "texts stand in quotes or alone", test_texts_stand_in_quotes_or_alone },
 		{ "fields are compared with fields", test_fields_are_compared_with_fields },
 		{ "and binds closer than or", test_and_binds_closer_than_or },
+		{ "a list is asked what is in it", test_a_list_is_asked_what_is_in_it },
 		{ "every field can be asked for", test_every_field_can_be_asked_for },
 		{ "every delay takes units of time", test_every_delay_takes_units_of_time },
 		{ "what stands alone or between ands is needed",

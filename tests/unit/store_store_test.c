@@ -243,6 +243,7 @@ static const char compare_py[] =
 	"    want, row = json.loads(line), rows[n]\n"
 	"    assert not want.keys() - row.keys(), want.keys() - row.keys()\n"
 	"    assert list(want) == [k for k in row if k in want], 'order'\n"
+	"    row['acl_gids'] = json.loads(row['acl_gids']) or 0\n"
 	"    for k, v in row.items():\n"
 	"        assert v == want.get(k, '0.0.0.0' if k.startswith(('tunnel_rx_ip', 'nat_real_ip')) else 0), (n, k, v, want.get(k))\n"
 	"assert n + 1 == len(rows) == 3000, (n, len(rows))\n";

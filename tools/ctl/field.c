@@ -46,6 +46,16 @@ static void number_text(char *to, uint64_t n)
 	memcpy(to, p, (size_t)(digits + sizeof(digits) - p));
 }
 
+static void gids_text(char *to, const uint16_t *gids, const struct weir_flow_rec *rec)
+{
+	size_t n = (size_t)snprintf(to, OUTPUT_CELL_MAX, "[");
+
+	for (unsigned int i = 0; i < weir_rec_gids(rec); i++)
+		n += (size_t)snprintf(to + n, OUTPUT_CELL_MAX - n, "%s%u", i > 0 ? "," : "",
+				      gids[i]);
+	snprintf(to + n, OUTPUT_CELL_MAX - n, "]");
+}
+
 /* A value of each kind of flow_fields.def. */
 #define TEXT_NUMBER(v)                  \
 	number_text(to, (uint64_t)(v)); \
@@ -64,6 +74,9 @@ static void number_text(char *to, uint64_t n)
 #define TEXT_IP4(v)      \
 	ip4_text(to, v); \
 	*is_zero = (v) == 0
+#define TEXT_GIDS(v)             \
+	gids_text(to, (v), rec); \
+	*is_zero = (v)[0] == 0
 #define TEXT_MAC(v)   field_mac_text(to, weir_be48(v))
 #define TEXT_POINT(v) snprintf(to, OUTPUT_CELL_MAX, "%s", weir_observation_point_text(v))
 

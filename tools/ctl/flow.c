@@ -30,7 +30,8 @@ struct kept {
 
 static bool is_number(enum weir_field f)
 {
-	return strcmp(weir_fields[f].kind, "IP") != 0 && strcmp(weir_fields[f].kind, "MAC") != 0;
+	return strcmp(weir_fields[f].kind, "IP") != 0 && strcmp(weir_fields[f].kind, "MAC") != 0 &&
+	       !weir_field_is_list(f);
 }
 
 /*

@@ -43,6 +43,12 @@ static void take_mac(uint8_t to[6], const json_t *v)
 		to[i] = (uint8_t)b[i];
 }
 
+static void take_gids(uint16_t to[WEIR_REC_GIDS_MAX], const json_t *v)
+{
+	for (size_t i = 0; i < WEIR_REC_GIDS_MAX && i < json_array_size(v); i++)
+		to[i] = (uint16_t)number_of(json_array_get(v, i));
+}
+
 static uint8_t point_of(const json_t *v)
 {
 	const char *text = text_of(v);
@@ -64,6 +70,7 @@ static uint8_t point_of(const json_t *v)
 #define TAKE_SPAN(to)  to = number_of(v) * WEIR_NS_PER_US
 #define TAKE_IP(to)    take_ip(rec, &to, v)
 #define TAKE_IP4(to)   to = ip4_of(v)
+#define TAKE_GIDS(to)  take_gids(to, v)
 #define TAKE_MAC(to)   take_mac(to, v)
 #define TAKE_POINT(to) to = point_of(v)
 

@@ -453,6 +453,10 @@ static int choose_fields(struct top *t, const char *text, struct weir_err *err)
 		t->by.fields[t->by.n_fields] = field_parse(name, "group-by", err);
 		if (t->by.fields[t->by.n_fields] == WEIR_FIELDS)
 			return -EINVAL;
+		if (weir_field_is_list(t->by.fields[t->by.n_fields]))
+			return weir_err_set(err, EINVAL,
+					    "--group-by: %s: is a list; use --where, as '%s == 9'",
+					    name, name);
 		t->by.n_fields++;
 		if (text[len] == '\0')
 			break;

@@ -84,6 +84,7 @@ static const char *json_type(const char *kind)
 		{ "IP4", "text: IPv4 address" },
 		{ "MAC", "text: MAC address" },
 		{ "POINT", "text" },
+		{ "GIDS", "array of numbers" },
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(types); i++)
