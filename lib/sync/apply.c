@@ -109,6 +109,17 @@ static void config(struct weir_sync *s, const char *yaml)
 	accepted(s);
 }
 
+void weir_sync_group_retry(struct weir_sync *s)
+{
+	char *yaml = s->refused;
+
+	if (yaml == NULL)
+		return;
+	s->refused = NULL;
+	config(s, yaml);
+	free(yaml);
+}
+
 static void dynamic(struct weir_sync *s, const struct weir_sync_dynamic *d)
 {
 	/* Both lie in zeroed memory, and members are set one by one. */

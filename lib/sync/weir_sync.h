@@ -140,6 +140,12 @@ void weir_sync_stop(struct weir_sync *s);
 /* A table could not be built; it is asked for again, and the one before it is to stay. */
 void weir_sync_table_refuse(struct weir_sync *s, enum weir_sync_table table, const char *why);
 
+/*
+ * What a group's configuration was refused for may be otherwise now, as with a box that has more room: the handler is
+ * given the refused one again, before this returns. Without one nothing happens.
+ */
+void weir_sync_group_retry(struct weir_sync *s);
+
 /* How the session does, for people. */
 struct weir_sync_view {
 	const char *state;   /* "resolving", "connecting", "in contact", "no contact", "escaped" */

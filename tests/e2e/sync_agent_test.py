@@ -91,6 +91,26 @@ class SyncAgentTest(SyncAgentCase):
         self.assertIn('lots', g['refused']['message'] if 'message' in g['refused'] else str(g['refused']))
         self.assertEqual(self.value(agent, 'global.limits.max_memory'), '2048')
 
+    def test_a_configuration_that_was_too_large_for_the_box_is_taken_when_a_reload_gives_it_room(self):
+        large = 'processors: {flow_log: {tunning: {concurrent_flow_limit: 100000}}}'
+        now = {'config': group(2048)}
+        server = self.v7(lambda f: Agent.response(config=now['config'], versions=(1, 1, 1)))
+        agent = self.start()
+        self.in_force(agent, revision=1)
+        live.wait_for(lambda: server.streams)
+        now['config'] = large
+        server.push(Agent.response(config=large, versions=(1, 1, 1)))
+        live.wait_for(lambda: server.calls('Sync')[-1][3][6] == [256])
+        agent.reload()  # as small as before
+        self.assertIn('allowed are 65536', str(self.in_force(agent, revision=1)['refused']))
+        with open(os.path.join(self.dir, 'agent.cfg'), encoding='ascii') as f:
+            box = f.read()
+        self.file('agent.cfg', box.replace('capacity = 65536', 'capacity = 200000').encode())
+        agent.reload()
+        self.assertIsNone(self.in_force(agent, origin=f'controller 127.0.0.1:{PORT}')['refused'])
+        self.assertEqual(self.value(agent, 'processors.flow_log.tunning.concurrent_flow_limit'), '100000')
+        self.assertIn('weir_exception{name="INVALID_CONFIGURATION"} 0\n', self.http('/metrics')[1])
+
     def vpcs(self):
         """-> {client port: (VPC of the client, of the server)} of the store."""
         return {port: (client, server) for port, client, server in

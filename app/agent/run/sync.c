@@ -197,7 +197,9 @@ void sync_follow(struct run *r)
 			weir_log(WEIR_LOG_ERR, "without a controller: %s", err.msg);
 	}
 	free(boot);
-	if (wanted && r->sync == NULL)
+	if (r->sync != NULL)
+		weir_sync_group_retry(r->sync->session);
+	else if (wanted)
 		r->sync = sync_open(r);
 }
 

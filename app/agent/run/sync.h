@@ -15,7 +15,10 @@ struct sync;
 struct sync *sync_open(struct run *r);
 void sync_close(struct sync *s); /* NULL is fine */
 
-/* The configurations were read again: another controller, or none, is followed. */
+/*
+ * The configurations were read again: another controller, or none, is followed; a group's that was refused may be fine
+ * with this box.
+ */
 void sync_follow(struct run *r);
 
 /* A table of the controller's that cannot be used is asked for again; NULL is fine. */
