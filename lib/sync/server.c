@@ -281,6 +281,25 @@ bool weir_sync_server_choose(struct weir_sync *s)
 	return channel_open(s, address);
 }
 
+uint32_t weir_sync_servers(const struct weir_sync *s,
+			   struct weir_sync_server to[WEIR_SYNC_SERVERS_MAX])
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->boot.controller_ips.n; i++) {
+		if (s->address[i][0] == '\0')
+			continue;
+		weir_sync_copy(to[n].host, sizeof(to[n].host), s->address[i]);
+		to[n++].port = controller_port(s);
+	}
+	if (s->proxy_port == 0)
+		return n;
+	weir_sync_copy(to[n].host, sizeof(to[n].host),
+		       s->proxy[0] != '\0' ? s->proxy : s->address[0]);
+	to[n].port = s->proxy_port;
+	return n + (to[n].host[0] != '\0');
+}
+
 /* ---- who we are ---- */
 
 static void host_ips_read(struct weir_sync *s)

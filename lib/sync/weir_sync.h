@@ -146,6 +146,17 @@ void weir_sync_table_refuse(struct weir_sync *s, enum weir_sync_table table, con
  */
 void weir_sync_group_retry(struct weir_sync *s);
 
+/* A server that the session may call. */
+struct weir_sync_server {
+	char host[WEIR_SYNC_NAME_MAX + 1]; /* address; of a proxy perhaps a name */
+	uint32_t port;
+};
+#define WEIR_SYNC_SERVERS_MAX (WEIR_SYNC_CONTROLLERS_MAX + 1)
+
+/* Those whose address is known by now, and the proxy. Returns how many. */
+uint32_t weir_sync_servers(const struct weir_sync *s,
+			   struct weir_sync_server to[WEIR_SYNC_SERVERS_MAX]);
+
 /* How the session does, for people. */
 struct weir_sync_view {
 	const char *state;   /* "resolving", "connecting", "in contact", "no contact", "escaped" */

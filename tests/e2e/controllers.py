@@ -121,9 +121,9 @@ def enter(path):
 
 class Controller:
     """A server of one address. `sync`, `query` and `cluster` answer a request's bytes by bytes; push(m) sends to every stream.
-    `netns`: where it listens. `tls`: files of its key and certificate."""
+    `netns`, `address`: where it listens. `tls`: files of its key and certificate."""
 
-    def __init__(self, dialects, port=0, sync=None, query=None, netns=None, tls=None, cluster=None):
+    def __init__(self, dialects, port=0, sync=None, query=None, netns=None, tls=None, cluster=None, address='127.0.0.1'):
         self.sync = sync
         self.query = query
         self.cluster = cluster
@@ -141,9 +141,9 @@ class Controller:
         try:
             if tls:
                 pair = tuple(pathlib.Path(f).read_bytes() for f in tls)
-                self.port = self.server.add_secure_port(f'127.0.0.1:{port}', grpc.ssl_server_credentials([pair]))
+                self.port = self.server.add_secure_port(f'{address}:{port}', grpc.ssl_server_credentials([pair]))
             else:
-                self.port = self.server.add_insecure_port(f'127.0.0.1:{port}')
+                self.port = self.server.add_insecure_port(f'{address}:{port}')
         finally:
             if netns:
                 enter(f'/proc/{os.getpid()}/ns/net')

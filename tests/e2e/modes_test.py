@@ -178,6 +178,17 @@ class Group(live.LiveCase):
         self.addCleanup(sender.terminate)
         return sender
 
+    def test_what_is_asked_of_the_agent_on_the_loopback_device_is_no_flow(self):
+        agent = self.begin(NAMED % ('^lo$', 'local'))
+        agent.wait_port('lo', state='up')
+        for _ in range(3):
+            self.assertEqual(self.http('/livez')[0], 200)
+        self.sh('ip', 'netns', 'exec', self.here, '/usr/bin/python3', '-c', 'import socket as s; a = s.create_server(("127.0.0.1", 8181)); '
+                's.create_connection(("127.0.0.1", 8181))')
+        live.wait_for(lambda: agent.port('lo')['received'] > 0)
+        self.assertEqual(agent.stop(), weir.OK)
+        self.assertEqual(self.rows('SELECT DISTINCT server_port FROM flow'), [(8181,)])
+
     def test_the_level_of_the_log_is_the_group_s_where_the_box_says_none(self):
         agent = self.begin('log_level: ERROR\n')
         log = 'configuration: global.alerts.thread_threshold'

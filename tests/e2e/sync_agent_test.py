@@ -173,6 +173,30 @@ class SyncAgentTest(SyncAgentCase):
         sent = self.send(live.conversation(50))
         self.assertEqual(self.wait_received(agent, sent)['received'], sent)
 
+    def test_the_agent_s_own_session_is_no_flow_of_the_interface_it_goes_through_nor_is_that_with_the_proxy(self):
+        self.ip(self.here, 'address', 'add', '10.9.0.1/24', 'dev', 'cap')
+        for address in ('10.9.0.2/24', '10.9.0.3/24'):
+            self.ip(self.there, 'address', 'add', address, 'dev', 'snd')
+        proxied = group(2048) + 'sync_interval: 10\nproxy_controller_ip: 10.9.0.3\nproxy_controller_port: 30036\n'
+        servers = [Controller(('agent',), port, lambda d, f, c: Agent.response(config=proxied, versions=(1, 1, 1)), netns=self.there,
+                              address=address) for address, port in (('10.9.0.2', PORT), ('10.9.0.3', 30036))]
+        for server in servers:
+            self.addCleanup(server.stop)
+        conf = self.conf(TAP, f'controller = {{ address = "10.9.0.2"; port = {PORT}; }};', listen='0.0.0.0')
+        command = (*self.machine({'/proc/loadavg': b'0.01 0.01 0.01 1/100 1\n'}), 'env', 'STATE_DIRECTORY=' + self.dir + '/state')
+        agent = self.agent(conf, command=command)
+        agent.wait_port('cap', state='up')
+        live.wait_for(lambda: servers[0].calls('Sync') and servers[1].calls('Sync') and servers[1].streams, 30)
+        self.assertEqual(self.http('/livez', self.there, '10.9.0.1')[0], 200)
+        # A session of others with the same server, and what else these two hosts say to each other, are flows.
+        sent = self.send([live.tcp_frame('10.9.0.7', '10.9.0.2', 5555, PORT, 2)])
+        servers[0].stop()
+        sent += self.send([live.tcp_frame('10.9.0.2', '10.9.0.1', 5556, 8080, 2), live.tcp_frame('10.9.0.3', '10.9.0.1', 5557, PORT, 2)])
+        self.wait_received(agent, sent)
+        self.assertEqual(agent.stop(), weir.OK)
+        ports = {ports for ports in self.rows('SELECT client_port, server_port FROM flow WHERE protocol = 6')}
+        self.assertEqual(ports, {(5555, PORT), (5556, 8080), (5557, PORT)})
+
     def test_without_a_controller_any_more_the_box_s_own_holds(self):
         self.v7(lambda f: Agent.response(config=group(2048), versions=(1, 1, 1)))
         agent = self.start()

@@ -162,23 +162,34 @@ static bool group_chooses(const struct agent_conf *c)
 	return c->box.taps_n == 0 && weir_group_conf_from(&c->group, regex) == WEIR_CONF_FILE;
 }
 
-/* Of every tap, beside its own: NULL without memory; free(). */
-static char *filter_of_all(const struct agent_conf *c)
+static int ports_have(struct run *r, const struct agent_conf *next, const struct weir_box_tap *taps,
+		      uint32_t n, struct teller *t, struct weir_err *err)
 {
-	char own[OWN_TEXT_MAX];
+	const char *group = next->group.inputs.cbpf.af_packet.extra_bpf_filter;
+	char *lo, *rest;
+	int rc = -ENOMEM;
 
-	own_traffic(own, sizeof(own), &c->box);
-	return own_traffic_excluded(c->group.inputs.cbpf.af_packet.extra_bpf_filter, own);
+	own_traffic(&r->own, &next->box, r->sync);
+	lo = own_traffic_excluded(group, r->own.lo);
+	rest = own_traffic_excluded(group, r->own.wire);
+	if (lo != NULL && rest != NULL) {
+		const struct ports_filters all = { lo, rest };
+
+		rc = ports_apply(r->ports, taps, n, &all, say, t, err);
+	} else {
+		weir_err_set(err, ENOMEM, "no memory");
+	}
+	free(lo);
+	free(rest);
+	return rc;
 }
 
-static int taps_apply(struct run *r, const struct agent_conf *next, struct teller *t,
+/* `look`: at the interfaces there are now, where nobody said which. */
+static int taps_apply(struct run *r, const struct agent_conf *next, bool look, struct teller *t,
 		      struct weir_err *err)
 {
 	const struct weir_box_tap *taps = next->box.taps;
 	uint32_t n = next->box.taps_n;
-	struct appliance *choice = NULL;
-	char *all;
-	int rc;
 
 	if (n == 0 && group_chooses(next)) {
 		const struct chosen_wish wish = chosen_wish_of(&next->group);
@@ -187,24 +198,22 @@ static int taps_apply(struct run *r, const struct agent_conf *next, struct telle
 			return -err->code;
 		n = chosen_taps(r->chosen, &taps);
 	} else if (n == 0) {
-		choice = appliance_choose();
-		if (choice == NULL)
+		if (look || r->appliance == NULL) {
+			appliance_free(r->appliance);
+			r->appliance = appliance_choose();
+		}
+		if (r->appliance == NULL)
 			return weir_err_set(err, ENOMEM, "no memory");
-		n = appliance_taps(choice, &taps);
+		n = appliance_taps(r->appliance, &taps);
 	}
-	all = filter_of_all(next);
-	rc = all != NULL ? ports_apply(r->ports, taps, n, all, say, t, err)
-			 : weir_err_set(err, ENOMEM, "no memory");
-	free(all);
-	appliance_free(choice);
-	return rc;
+	return ports_have(r, next, taps, n, t, err);
 }
 
 int conf_apply_ports(struct run *r, struct weir_err *err)
 {
 	struct teller t = { 0 };
 
-	return taps_apply(r, r->conf, &t, err);
+	return taps_apply(r, r->conf, false, &t, err);
 }
 
 /* Live keys that are the ports'. */
@@ -241,7 +250,7 @@ static int take(struct run *r, struct agent_conf *next, bool look,
 
 	/* A value that is the default's may be the group's choice all the same. */
 	if (look || changes_ports(plan) || group_chooses(r->conf) != group_chooses(next))
-		rc = taps_apply(r, next, t, err);
+		rc = taps_apply(r, next, look, t, err);
 	if (rc != 0)
 		return rc;
 	if (other_box) {
@@ -275,16 +284,24 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 	return rc;
 }
 
+/* Servers, or ways to them, are others than when ports were told. */
+static bool own_moved(const struct run *r)
+{
+	struct own_traffic now;
+
+	own_traffic(&now, &r->conf->box, r->sync);
+	return strcmp(now.wire, r->own.wire) != 0 || strcmp(now.lo, r->own.lo) != 0;
+}
+
 void conf_follow(struct run *r)
 {
 	const struct chosen_wish wish = chosen_wish_of(&r->conf->group);
 	struct weir_err err = { 0 };
-	int rc;
+	int rc = 0;
 
-	if (!group_chooses(r->conf))
-		return;
-	rc = chosen_look(r->chosen, &wish, &err);
-	if (rc > 0)
+	if (group_chooses(r->conf))
+		rc = chosen_look(r->chosen, &wish, &err);
+	if (rc > 0 || (rc == 0 && own_moved(r)))
 		rc = conf_apply_ports(r, &err);
 	if (rc < 0)
 		weir_log(WEIR_LOG_ERR, "%s", err.msg);

@@ -21,7 +21,10 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 /* Have the ports that the configuration in force names. */
 int conf_apply_ports(struct run *r, struct weir_err *err);
 
-/* Interfaces that a group chooses by their names come and go: capture those that there are. Once a second. */
+/*
+ * Interfaces that a group chooses by their names come and go: capture those that there are. Own traffic may be another:
+ * leave out what it is now. Once a second.
+ */
 void conf_follow(struct run *r);
 
 /* Of a configuration that was in force: free it, unless its box still is. */

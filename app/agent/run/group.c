@@ -173,9 +173,11 @@ int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err
 
 	snprintf(origin, sizeof(origin), "%s", given ? g->origin : own_origin(r));
 	rc = take(r, true, &group, &from, change, ctx, err);
-	if (rc == 0)
-		sync_follow(r);
-	return rc;
+	if (rc != 0)
+		return rc;
+	sync_follow(r);
+	conf_follow(r);
+	return 0;
 }
 
 int run_configure(struct run *r, struct weir_err *err)

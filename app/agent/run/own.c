@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ADDRESSES_MAX 12 /* of this host, that fit into a filter beside what the tap asks for */
 
@@ -86,24 +88,94 @@ static void add_own_hosts(struct text *t)
 	freeifaddrs(all);
 }
 
-void own_traffic(char *p, size_t size, const struct weir_box_conf *box)
+static void http_add(struct text *t, const struct weir_box_conf *box, bool lo)
 {
-	struct text t = { .p = p, .size = size };
 	char host[256];
 	unsigned int port;
 
-	p[0] = '\0';
-	if (split(box->http.listen, host, sizeof(host), &port) && !is_loopback(host)) {
-		add(&t, "(tcp port %u", port);
-		if (is_any(host))
-			add_own_hosts(&t);
-		else
-			add(&t, " and host %s", host);
-		add(&t, ")");
+	if (!split(box->http.listen, host, sizeof(host), &port) || (!lo && is_loopback(host)))
+		return;
+	add(t, "(tcp port %u", port);
+	if (lo) /* who calls is here, too */
+		;
+	else if (is_any(host))
+		add_own_hosts(t);
+	else
+		add(t, " and host %s", host);
+	add(t, ")");
+}
+
+/* The address this host calls `host` from. False: it is none, or there is no way to it. */
+static bool local_of(const char *host, char *local, size_t size)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_DGRAM };
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
+	struct addrinfo *to;
+	bool found = false;
+	int fd;
+
+	if (getaddrinfo(host, "9", &hints, &to) != 0)
+		return false;
+	fd = socket(to->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, to->ai_addr, to->ai_addrlen) == 0 && /* no packet is sent */
+	    getsockname(fd, (struct sockaddr *)&from, &len) == 0)
+		found = getnameinfo((struct sockaddr *)&from, len, local, (socklen_t)size, NULL, 0,
+				    NI_NUMERICHOST) == 0;
+	if (fd >= 0)
+		close(fd);
+	freeaddrinfo(to);
+	local[found ? strcspn(local, "%") : 0] = '\0';
+	return found;
+}
+
+/* Others' sessions with the same server are no traffic of ours. */
+static void server_add(struct text *t, const struct weir_sync_server *server, bool lo)
+{
+	char local[NI_MAXHOST];
+
+	if (!lo && is_loopback(server->host))
+		return;
+	if (local_of(server->host, local, sizeof(local)))
+		add(t, "%s(tcp port %u and host %s and host %s)", t->used > 0 ? " or " : "",
+		    server->port, server->host, local);
+}
+
+/* Where there are too many for an expression: whoever talks on these ports. */
+static void ports_only(struct text *t, const struct weir_sync_server *servers, uint32_t n)
+{
+	t->used = 0;
+	t->p[0] = '\0';
+	for (uint32_t i = 0; i < n; i++) {
+		bool again = false;
+
+		for (uint32_t k = 0; k < i; k++)
+			again |= servers[k].port == servers[i].port;
+		if (!again)
+			add(t, "%stcp port %u", t->used > 0 ? " or " : "", servers[i].port);
 	}
-	if (box->controller.address[0] != '\0' && !is_loopback(box->controller.address))
-		add(&t, "%s(tcp port %u and host %s)", t.used > 0 ? " or " : "",
-		    box->controller.port, box->controller.address);
+}
+
+static void make(char *p, const struct weir_box_conf *box, const struct weir_sync_server *servers,
+		 uint32_t n, bool lo)
+{
+	struct text t = { .p = p, .size = OWN_TEXT_MAX };
+
+	p[0] = '\0';
+	http_add(&t, box, lo);
+	for (uint32_t i = 0; i < n; i++)
+		server_add(&t, &servers[i], lo);
+	if (t.used == t.size - 1)
+		ports_only(&t, servers, n);
+}
+
+void own_traffic(struct own_traffic *own, const struct weir_box_conf *box, const struct sync *s)
+{
+	struct weir_sync_server servers[WEIR_SYNC_SERVERS_MAX];
+	const uint32_t n = sync_servers(s, servers);
+
+	make(own->wire, box, servers, n, false);
+	make(own->lo, box, servers, n, true);
 }
 
 char *filter_both(const char *a, const char *b)

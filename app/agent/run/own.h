@@ -3,12 +3,18 @@
 #ifndef RUN_OWN_H
 #define RUN_OWN_H
 
-#include <weir_conf.h>
+#include "sync.h"
 
-#define OWN_TEXT_MAX 1024
+#define OWN_TEXT_MAX 1200
 
-/* A pcap expression for what talks to HTTP and to the controller; "" where neither leaves this host. */
-void own_traffic(char *text, size_t size, const struct weir_box_conf *box);
+/* pcap expressions; "" = there is nothing to leave out. */
+struct own_traffic {
+	char wire[OWN_TEXT_MAX]; /* beyond this host: HTTP, and the servers the session may call */
+	char lo[OWN_TEXT_MAX];   /* what the loopback device sees of it */
+};
+
+/* As it is now: servers move, and so do routes to them. `s`: NULL = no controller. Asks the kernel, does not block. */
+void own_traffic(struct own_traffic *own, const struct weir_box_conf *box, const struct sync *s);
 
 /* Both together: `filter` and not `own`. NULL without memory; free(). */
 char *own_traffic_excluded(const char *filter, const char *own);

@@ -54,14 +54,19 @@ struct ports *ports_create(struct weir_pipe *pipe, struct helpers *helpers, uint
 /* What ports_apply() did; texts are the caller's to keep. */
 typedef void (*ports_change_fn)(void *ctx, const char *text);
 
+/* What packets have to match beside the filter of their tap, pcap expressions; "" = all do. */
+struct ports_filters {
+	const char *lo;   /* of taps with the loopback device */
+	const char *rest; /* of all others */
+};
+
 /*
  * Have the ports of these taps (numbered by their place, from 1), from now on: new ones are opened, others closed, those
- * whose options differ opened again; filters and promiscuous mode change in place. `all`: a pcap expression that
- * packets of every tap have to match beside the tap's own, "" = none. Tells `change` of each. 0, or -EINVAL with `err` set
+ * whose options differ opened again; filters and promiscuous mode change in place. Tells `change` of each. 0, or -EINVAL with `err` set
  * and nothing changed.
  */
-int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *all,
-		ports_change_fn change, void *ctx, struct weir_err *err);
+int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps,
+		const struct ports_filters *all, ports_change_fn change, void *ctx, struct weir_err *err);
 
 /* Why nothing is to be captured; each on its own, ports are open while there is none. */
 enum {

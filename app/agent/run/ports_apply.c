@@ -44,8 +44,23 @@ static void wishes_fini(struct wishes *w)
 	free(w->v);
 }
 
+static bool names_lo(const struct weir_conf_names *ports)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < ports->n; i++)
+		any |= strcmp(ports->v[i], "lo") == 0 || strcmp(ports->v[i], "if:lo") == 0;
+	return any;
+}
+
+static bool has_lo(const struct weir_box_tap *tap)
+{
+	return names_lo(&tap->ports) || names_lo(&tap->ports_b);
+}
+
 static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_box_tap *tap,
-		    uint8_t number, const char *text, const char *all, struct weir_err *err)
+		    uint8_t number, const char *text, const struct ports_filters *all,
+		    struct weir_err *err)
 {
 	struct wish *next = &w->v[w->n];
 
@@ -59,7 +74,7 @@ static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_
 			return weir_err_set(err, EINVAL,
 					    "tap %s: port %s is a port of tap %s already",
 					    tap->name, next->spec.name, w->v[i].spec.tap);
-	next->expression = filter_both(tap->filter, all);
+	next->expression = filter_both(tap->filter, has_lo(tap) ? all->lo : all->rest);
 	if (next->expression == NULL)
 		return weir_err_set(err, ENOMEM, "no memory");
 	w->n++;
@@ -74,7 +89,7 @@ static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_
 }
 
 static int wishes_of_tap(struct wishes *w, const struct ports *ps, const struct weir_box_tap *tap,
-			 uint8_t number, const char *all, struct weir_err *err)
+			 uint8_t number, const struct ports_filters *all, struct weir_err *err)
 {
 	const struct weir_conf_names *sides[] = { &tap->ports, &tap->ports_b };
 	int rc = 0;
@@ -86,7 +101,7 @@ static int wishes_of_tap(struct wishes *w, const struct ports *ps, const struct 
 }
 
 static int wishes_init(struct wishes *w, const struct ports *ps, const struct weir_box_tap *taps,
-		       uint32_t n_taps, const char *all, struct weir_err *err)
+		       uint32_t n_taps, const struct ports_filters *all, struct weir_err *err)
 {
 	int rc = 0;
 
@@ -209,8 +224,9 @@ static void add(struct ports *ps, struct wish *wish, const struct teller *t)
 	tell(t, "port %s: added to tap %s", p->spec.name, p->spec.tap);
 }
 
-int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps, const char *all,
-		ports_change_fn change, void *ctx, struct weir_err *err)
+int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps,
+		const struct ports_filters *all, ports_change_fn change, void *ctx,
+		struct weir_err *err)
 {
 	const struct teller t = { change, ctx };
 	struct wishes w;

@@ -2,6 +2,7 @@
 /* weir-agent run: boot order, loop, shutdown. */
 #include "run.h"
 
+#include "appliance.h"
 #include "apply.h"
 #include "capabilities.h"
 #include "capture.h"
@@ -275,9 +276,9 @@ static int boot(struct run *r, struct weir_err *err)
 	if (rc == 0)
 		rc = boot_inside(r, err);
 	if (rc == 0)
-		rc = run_configure(r, err);
+		r->sync = sync_open(r); /* first: ports are to leave its packets out */
 	if (rc == 0)
-		r->sync = sync_open(r);
+		rc = run_configure(r, err);
 	return rc;
 }
 
@@ -354,6 +355,7 @@ static void shut_down(struct run *r)
 	weir_log_flush(true);
 	ports_destroy(r->ports);
 	chosen_destroy(r->chosen);
+	appliance_free(r->appliance);
 	weir_collector_destroy(r->sinks.collector);
 	helpers_destroy(r->helpers);
 	watch_destroy(r->watch);

@@ -9,6 +9,7 @@
 #include "agent.h"
 #include "group.h"
 #include "health.h"
+#include "own.h"
 #include "ports.h"
 #include "sinks.h"
 
@@ -19,6 +20,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+struct appliance;
 struct captures;
 struct chosen;
 struct event;
@@ -52,7 +54,9 @@ struct run {
 	struct sinks sinks;
 	struct watch *watch;
 	struct ports *ports;
-	struct chosen *chosen; /* by the group */
+	struct appliance *appliance; /* chosen by itself; NULL = it had not to */
+	struct chosen *chosen;       /* by the group */
+	struct own_traffic own;      /* that ports leave out */
 	struct captures *captures;
 	struct limits *limits;
 	struct sync *sync;     /* NULL = no controller */

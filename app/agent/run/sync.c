@@ -209,6 +209,11 @@ void sync_refuse(struct sync *s, enum weir_sync_table table, const char *why)
 		weir_sync_table_refuse(s->session, table, why);
 }
 
+uint32_t sync_servers(const struct sync *s, struct weir_sync_server to[WEIR_SYNC_SERVERS_MAX])
+{
+	return s != NULL ? weir_sync_servers(s->session, to) : 0;
+}
+
 bool sync_view(const struct sync *s, struct weir_sync_view *v)
 {
 	if (s != NULL)

@@ -24,6 +24,9 @@ void sync_follow(struct run *r);
 /* A table of the controller's that cannot be used is asked for again; NULL is fine. */
 void sync_refuse(struct sync *s, enum weir_sync_table table, const char *why);
 
+/* As weir_sync_servers(); none without a controller. */
+uint32_t sync_servers(const struct sync *s, struct weir_sync_server to[WEIR_SYNC_SERVERS_MAX]);
+
 /* False: no controller is configured. */
 bool sync_view(const struct sync *s, struct weir_sync_view *v);
 
