@@ -29,6 +29,17 @@ void weir_sync_capture_look(struct weir_sync *s)
 /* ---- the group's configuration ---- */
 
 /* What of it is for the session itself. */
+/* What a server asked for since holds until the configuration says another. */
+static void buffer_configured(struct weir_sync *s, uint32_t mib)
+{
+	if (mib == s->buffer_mib)
+		return;
+	s->buffer_mib = mib;
+	s->buffer_bytes = (size_t)mib << 20;
+	if (s->channel != NULL)
+		weir_rpc_channel_receive_max_set(s->channel, s->buffer_bytes);
+}
+
 static void own_settings(struct weir_sync *s, const struct weir_group_conf *c)
 {
 	const __typeof__(c->global.communication) *own = &c->global.communication;
@@ -42,6 +53,7 @@ static void own_settings(struct weir_sync *s, const struct weir_group_conf *c)
 	s->proxy_in_config = weir_group_conf_from(c, &own->proxy_controller_ip) == WEIR_CONF_FILE;
 	weir_sync_copy(s->proxy, sizeof(s->proxy), own->proxy_controller_ip);
 	s->proxy_port = own->proxy_controller_port;
+	buffer_configured(s, own->grpc_buffer_size);
 }
 
 /* A text with a mistake is the same next time. What else failed may go well then: it is tried again. */

@@ -323,6 +323,7 @@ struct weir_sync *weir_sync_start(const struct weir_sync_options *o, struct weir
 	s->env = *o->env;
 	s->choice.controllers = s->boot.controller_ips.n;
 	s->buffer_bytes = BUFFER_MIN;
+	s->buffer_mib = BUFFER_MIN >> 20;
 	s->interval_ns = INTERVAL;
 	s->escape_ns = ESCAPE;
 	s->enabled = true;

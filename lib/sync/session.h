@@ -61,6 +61,7 @@ struct weir_sync {
 	char server[300];
 	struct weir_rpc_channel *channel;
 	size_t buffer_bytes;
+	uint32_t buffer_mib; /* as configured */
 	enum weir_sync_dialect dialect;
 	enum weir_sync_state state;
 	unsigned int failures; /* in a row */

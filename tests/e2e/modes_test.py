@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A running agent whose group changes: its capture mode while packets flow, and which interfaces it captures."""
+import contextlib
 import json
+import os
 import subprocess
 import time
 
@@ -188,6 +190,51 @@ class Group(live.LiveCase):
         live.wait_for(lambda: agent.port('lo')['received'] > 0)
         self.assertEqual(agent.stop(), weir.OK)
         self.assertEqual(self.rows('SELECT DISTINCT server_port FROM flow'), [(8181,)])
+
+    def threads(self, agent, key):
+        """-> what /proc says of each thread, once."""
+        found = set()
+        for tid in os.listdir(f'/proc/{agent.process.pid}/task'):
+            with contextlib.suppress(FileNotFoundError), open(f'/proc/{agent.process.pid}/task/{tid}/status', encoding='utf-8') as f:
+                found |= {line.split(':')[1].strip() for line in f if line.startswith(key + ':')}
+        return found
+
+    def test_all_threads_run_on_the_cpus_of_the_group_and_go_back(self):
+        if len(os.sched_getaffinity(0)) < 2:
+            self.skipTest('one CPU only')
+        agent = self.begin(NAMED % ('^cap$', 'local'))
+        agent.wait_port('cap', state='up')
+        before = self.threads(agent, 'Cpus_allowed_list')
+        cpu = max(os.sched_getaffinity(0))
+        self.group(agent, NAMED % ('^cap$', 'local') + 'global: {tunning: {cpu_affinity: [%d, 1000]}}' % cpu)
+        self.assertEqual(self.threads(agent, 'Cpus_allowed_list'), {str(cpu)})
+        self.send(live.conversation(10))
+        self.wait_received(agent, 70)
+        self.group(agent, NAMED % ('^cap$', 'local') + 'global: {tunning: {cpu_affinity: [1000]}}')
+        self.assertIn('this process may run on none of these CPUs', agent.text())
+        self.group(agent, NAMED % ('^cap$', 'local'))
+        self.assertEqual(self.threads(agent, 'Cpus_allowed_list'), before)
+        self.assertEqual(len(before), 1)
+
+    def locked(self, agent):
+        return self.threads(agent, 'VmLck') != {'0 kB'}
+
+    def test_memory_is_kept_out_of_swap_where_it_may_be(self):
+        text = 'tap_mode: 0\nglobal: {tunning: {swap_disabled: %s}}'
+        self.file('group.yaml', (text % 'false').encode())
+        # A port of AF_XDP, which is not there, is why the agent keeps CAP_IPC_LOCK.
+        for more, may in (('', False), (', { name = "far"; ports = [ "net_af_xdp0,iface=none" ]; }', True)):
+            agent = self.agent(self.conf('{ name = "edge"; ports = [ "cap" ]; }' + more), more=('--group-config', self.dir + '/group.yaml'),
+                               command=(*self.machine({'/proc/loadavg': b'0.01 0.01 0.01 1/100 1\n'}), 'prlimit', '--memlock=65536'))
+            agent.wait_port('cap', state='up')
+            self.assertFalse(self.locked(agent))
+            self.group(agent, text % 'true')
+            self.assertEqual((self.locked(agent), 'swap_disabled: not done: it needs CAP_IPC_LOCK' in agent.text()), (may, not may))
+            self.send(live.conversation(10))
+            self.wait_received(agent, 70)
+            self.group(agent, text % 'false')
+            self.assertFalse(self.locked(agent))
+            self.assertEqual(agent.stop(), weir.OK)
 
     def test_the_level_of_the_log_is_the_group_s_where_the_box_says_none(self):
         agent = self.begin('log_level: ERROR\n')

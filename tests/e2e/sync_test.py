@@ -308,6 +308,16 @@ class SyncTest(unittest.TestCase):
         while not check() and time.monotonic() < end:
             time.sleep(0.02)
 
+    def test_the_longest_message_is_the_group_s(self):
+        now = {'mib': 20}
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000, '  communication: {grpc_buffer_size: %d}\n' % now['mib'])))
+        c = self.client(server.port)
+        c.wait('group')
+        self.until(lambda: server.calls('Sync')[-1][3][50] == [20 << 20])
+        now['mib'] = 6
+        self.until(lambda: server.calls('Sync')[-1][3][50] == [6 << 20])
+        self.assertEqual([n >> 20 for n in dict.fromkeys(r[3][50][0] for r in server.calls('Sync'))], [5, 20, 6])
+
     def test_time_comes_through_the_controller(self):
         config = Agent.group(1000, '  ntp: {enabled: true}\n')
         server = self.v7(lambda f: Agent.response(config=config), query=lambda p: ntp_server(p, 3600))

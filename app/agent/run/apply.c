@@ -11,6 +11,7 @@
 #include "own.h"
 #include "run.h"
 #include "tables.h"
+#include "tuning.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -280,6 +281,7 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 	if (rc == 0) {
 		limits_follow(r->limits);
 		tables_follow(r->tables);
+		tuning_follow(r);
 	}
 	return rc;
 }

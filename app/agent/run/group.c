@@ -5,6 +5,7 @@
 #include "apply.h"
 #include "run.h"
 #include "sync.h"
+#include "tuning.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -182,6 +183,7 @@ int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err
 
 int run_configure(struct run *r, struct weir_err *err)
 {
+	tuning_follow(r);
 	return conf_apply_ports(r, err);
 }
 
