@@ -9,7 +9,7 @@ import live
 import weir
 
 try:
-    from controllers import Agent, Trident, number, text
+    from controllers import Agent, Controller, Trident, number, text
     from sync_live import PORT, SyncAgentCase, TAP, group
 except ModuleNotFoundError as e:
     print(f'SKIP: {e}')
