@@ -66,7 +66,8 @@ struct ports_filters {
  * and nothing changed.
  */
 int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps,
-		const struct ports_filters *all, ports_change_fn change, void *ctx, struct weir_err *err);
+		const struct ports_filters *all, ports_change_fn change, void *ctx,
+		struct weir_err *err);
 
 /* Why nothing is to be captured; each on its own, ports are open while there is none. */
 enum {

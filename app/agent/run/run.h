@@ -44,7 +44,7 @@ struct run {
 	struct event_base *base;
 	struct event *signals[3], *tick, *watchdog;
 	uint64_t ticks;
-	cpu_set_t cpus; /* where the process was allowed to run at start */
+	cpu_set_t cpus;                    /* where the process was allowed to run at start */
 	bool has_cpus_of_group, is_locked; /* tuning.c: what holds of the group */
 	struct helpers *helpers;
 	struct weir_pipe *pipe;
