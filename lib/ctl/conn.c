@@ -151,10 +151,17 @@ static void request(struct ctl_conn *c, const char *line, size_t len)
 		send_error(c, &err);
 		return;
 	}
-	if (r.command->begin != NULL)
+	if (len > WEIR_CTL_REQUEST_MAX && !r.command->is_long) {
+		weir_err_set(&err, EINVAL,
+			     "request: longer than 65536 bytes, which command %s may "
+			     "not be",
+			     r.command->name);
+		send_error(c, &err);
+	} else if (r.command->begin != NULL) {
 		begin(c, &r);
-	else
+	} else {
 		answer(c, &r);
+	}
 	ctl_request_free(&r);
 }
 
@@ -168,11 +175,33 @@ static void refuse(struct ctl_conn *c, int code, const char *why)
 	end(c);
 }
 
+/* One connection at a time may, so that 64 of them do not hold 64 times as much. */
+static bool lengthen(struct ctl_conn *c)
+{
+	if (c->server->lengthy != NULL)
+		return false;
+	c->server->lengthy = c;
+	bufferevent_setwatermark(c->bev, EV_READ, 0, WEIR_CTL_LONG_MAX + 1);
+	return true;
+}
+
+static void shorten(struct ctl_conn *c)
+{
+	if (c->server->lengthy != c)
+		return;
+	c->server->lengthy = NULL;
+	bufferevent_setwatermark(c->bev, EV_READ, 0, WEIR_CTL_REQUEST_MAX + 1);
+}
+
 /* No whole line: wait for the rest, if it can come and has room. */
 static void wait_for_more(struct ctl_conn *c, size_t len)
 {
-	if (len > WEIR_CTL_REQUEST_MAX)
-		refuse(c, EINVAL, "longer than 65536 bytes; one line of JSON is needed");
+	if (len > WEIR_CTL_LONG_MAX)
+		refuse(c, EINVAL, "longer than 4 MiB; one line of JSON is needed");
+	else if (len > WEIR_CTL_REQUEST_MAX && c->server->lengthy != c && !lengthen(c))
+		refuse(c, EBUSY,
+		       "longer than 65536 bytes, as another one that is being read: ask "
+		       "again");
 	else if (c->eof && len > 0)
 		refuse(c, EINVAL, "ends without a newline");
 	else if (c->eof)
@@ -180,7 +209,8 @@ static void wait_for_more(struct ctl_conn *c, size_t len)
 	else
 		set_clock(c, len > 0 ? CTL_CLOCK_REQUEST : CTL_CLOCK_IDLE);
 }
-static_assert(WEIR_CTL_REQUEST_MAX == 65536, "the number in a message above");
+static_assert(WEIR_CTL_REQUEST_MAX == 65536, "the number in messages above");
+static_assert(WEIR_CTL_LONG_MAX == 4 << 20, "the number in a message above");
 
 /* Look at what has come. */
 static void look(struct ctl_conn *c)
@@ -195,12 +225,13 @@ static void look(struct ctl_conn *c)
 		return;
 	eol = evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_LF);
 	len = eol.pos >= 0 ? (size_t)eol.pos : evbuffer_get_length(in);
-	if (eol.pos < 0 || len > WEIR_CTL_REQUEST_MAX) {
+	if (eol.pos < 0 || len > WEIR_CTL_LONG_MAX) {
 		wait_for_more(c, len);
 		return;
 	}
 	request(c, (const char *)evbuffer_pullup(in, (ev_ssize_t)len + 1), len);
 	evbuffer_drain(in, len + 1);
+	shorten(c);
 }
 
 /* The other end is closed, not only its sending side. */
@@ -309,6 +340,7 @@ void ctl_conn_close(struct ctl_conn *c)
 {
 	if (c->state == CTL_STREAMS && c->stream.closed != NULL)
 		c->stream.closed(c->stream.closed_ctx);
+	shorten(c);
 	LIST_REMOVE(c, link);
 	c->server->counts.clients--;
 	early_free(c);

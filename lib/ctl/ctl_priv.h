@@ -56,6 +56,8 @@ struct weir_ctl_server {
 	struct evconnlistener *listener;
 	struct event *retry; /* accepts again after a time without descriptors */
 	struct ctl_conns conns;
+	struct ctl_conn
+		*lengthy; /* whose request is longer than WEIR_CTL_REQUEST_MAX; NULL = none's */
 	struct weir_ctl_counts counts;
 };
 

@@ -21,6 +21,7 @@
 /* Bounds of a server. */
 #define WEIR_CTL_CLIENTS_MAX 64                /* at once; the next is told and closed */
 #define WEIR_CTL_REQUEST_MAX 65536             /* bytes of a request, without its newline */
+#define WEIR_CTL_LONG_MAX    ((size_t)4 << 20) /* of one that may be long; one is read at a time */
 #define WEIR_CTL_UNSENT_MAX  ((size_t)4 << 20) /* bytes of a reply, and of a stream that wait */
 #define WEIR_CTL_REQUEST_S   5                 /* from a request's first byte to its newline */
 #define WEIR_CTL_IDLE_S      60                /* between requests; and for bytes nobody takes */
@@ -49,6 +50,7 @@ struct weir_ctl_command {
 	/* 0 and the stream has begun, `s` is the handler's as said below; or negative with `err` set. */
 	int (*begin)(void *ctx, const json_t *args, struct weir_ctl_stream *s,
 		     struct weir_err *err);
+	bool is_long; /* a request may have WEIR_CTL_LONG_MAX bytes: it brings a file */
 };
 
 struct weir_ctl_server_conf {

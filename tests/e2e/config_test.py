@@ -87,6 +87,19 @@ class WithAgent(live.LiveCase):
         row = self.rows('config', 'explain', TIMEOUTS + 'others')[0]
         self.assertEqual((row['value'], row['origin'], row['default']), ('40s', self.group + ':1', '5s'))
 
+    def test_a_plan_may_be_as_long_as_a_configuration_may_be(self):
+        self.begin(b'tap_mode: 2\n')
+        names = '\n'.join(f'  - plugin-{i:0100}' for i in range(8000))
+        plan = self.file('plan.yaml', f'so_plugins:\n{names}\nmtu: 600\ncapture_bpf: "tcp prt 80"\n'.encode())
+        self.assertGreater(os.path.getsize(plan), 800000)
+        p = self.ctl('config', 'plan', '-f', plan)  # a mistake that only the agent finds
+        self.assertEqual(p.returncode, weir.INVALID, p.stderr)
+        self.assertIn(f'{plan}:8003: inputs.cbpf.af_packet.extra_bpf_filter: ', p.stderr)
+        plan = self.file('plan.yaml', f'so_plugins:\n{names}\nmtu: 600\ncapture_bpf: "tcp port 80"\n'.encode())
+        rows = {r['key']: r for r in self.rows('config', 'plan', '-f', plan)}
+        self.assertEqual(rows['outputs.npb.max_mtu']['new'], '600')
+        self.assertEqual(rows['inputs.cbpf.af_packet.extra_bpf_filter']['effect'], 'live')
+
     def test_a_plan_says_what_would_happen_and_nothing_does(self):
         self.begin(b'tap_mode: 2\n')
         plan = self.file('plan.yaml', b'tap_mode: 2\nmtu: 600\nstatic_config:\n  server-ports: [443]\n'

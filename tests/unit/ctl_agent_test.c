@@ -254,8 +254,9 @@ static json_t *stop(void *ctx, const json_t *args, struct weir_err *err)
 }
 
 static const struct weir_ctl_command commands[] = {
-	{ "status", status, NULL }, { "ports", ports, NULL },     { "stop", stop, NULL },
-	{ "watch", NULL, watch },   { "capture", NULL, capture },
+	{ .name = "status", .answer = status },  { .name = "ports", .answer = ports },
+	{ .name = "stop", .answer = stop },      { .name = "watch", .begin = watch },
+	{ .name = "capture", .begin = capture },
 };
 
 static void *loop(void *arg)

@@ -14,8 +14,8 @@ static json_t *nothing(void *ctx, const json_t *args, struct weir_err *err)
 }
 
 static const struct weir_ctl_command commands[] = {
-	{ "status", nothing, NULL },
-	{ "ports", nothing, NULL },
+	{ .name = "status", .answer = nothing },
+	{ .name = "ports", .answer = nothing },
 };
 
 static struct weir_err err;

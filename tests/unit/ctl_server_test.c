@@ -149,8 +149,13 @@ static int begin(void *ctx, const json_t *args, struct weir_ctl_stream *s, struc
 }
 
 static const struct weir_ctl_command commands[] = {
-	{ "echo", echo, NULL },     { "fail", fail, NULL }, { "big", big, NULL },
-	{ "counts", counts, NULL }, { "stop", stop, NULL }, { "stream", NULL, begin },
+	{ .name = "echo", .answer = echo },
+	{ .name = "fail", .answer = fail },
+	{ .name = "big", .answer = big },
+	{ .name = "counts", .answer = counts },
+	{ .name = "stop", .answer = stop },
+	{ .name = "stream", .begin = begin },
+	{ .name = "file", .answer = counts, .is_long = true },
 };
 
 static struct weir_ctl_server *server_at(struct event_base *base, const char *at,
@@ -333,15 +338,63 @@ static void test_garbage_gets_an_error_a_line(void)
 	CU_ASSERT_EQUAL(strncmp(heard, "{\"ok\":false,\"error\":{\"code\":2,", 30), 0);
 }
 
-static void test_a_line_of_1_mib_is_refused(void)
+static void test_a_line_of_5_mib_is_refused(void)
 {
-	char *line = malloc(1 << 20);
+	char *line = malloc(5 << 20);
 	int fd = raw_connect();
 
-	memset(line, '[', 1 << 20);
-	(void)send(fd, line, 1 << 20, MSG_NOSIGNAL); /* it is cut off in between */
+	memset(line, '[', 5 << 20);
+	(void)send(fd, line, 5 << 20, MSG_NOSIGNAL); /* it is cut off in between */
 	CU_ASSERT_TRUE(hear(fd));
-	CU_ASSERT_PTR_NOT_NULL(strstr(heard, "request: longer than 65536 bytes"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(heard, "request: longer than 4 MiB"));
+	free(line);
+}
+
+/* {"command":"NAME","args":{"x":"xx..."}} of `len` bytes and a newline; free(). */
+static char *line_of(const char *command, size_t len)
+{
+	static const char tail[] = "\"}}\n";
+	char *line = malloc(len + 1);
+	const size_t head = (size_t)sprintf(line, "{\"command\":\"%s\",\"args\":{\"x\":\"",
+					    command);
+
+	memset(line + head, 'x', len + 1 - head);
+	memcpy(line + len + 1 - (sizeof(tail) - 1), tail, sizeof(tail) - 1);
+	return line;
+}
+
+static void ask_long(const char *command, size_t len, const char *answer)
+{
+	char *line = line_of(command, len);
+	int fd = raw_connect();
+
+	CU_ASSERT_TRUE(says(fd, line, len + 1));
+	shutdown(fd, SHUT_WR);
+	CU_ASSERT_TRUE(hear(fd));
+	CU_ASSERT_PTR_NOT_NULL(strstr(heard, answer));
+	free(line);
+}
+
+static void test_only_a_command_that_brings_a_file_may_be_long(void)
+{
+	ask_long("echo", 2 << 20, "longer than 65536 bytes, which command echo may not be");
+	ask_long("file", WEIR_CTL_LONG_MAX, "{\"ok\":true,");
+	ask_long("file", WEIR_CTL_LONG_MAX, "{\"ok\":true,"); /* there was room again */
+}
+
+static void test_one_long_request_is_read_at_a_time(void)
+{
+	char *line = line_of("file", 1 << 20);
+	const int first = raw_connect(), other = raw_connect();
+
+	CU_ASSERT_TRUE(says(first, line, 1 << 19)); /* all but what the sockets hold is read */
+	(void)send(other, line, 1 << 20, MSG_NOSIGNAL);
+	CU_ASSERT_TRUE(hear(other));
+	CU_ASSERT_PTR_NOT_NULL(strstr(heard, "as another one that is being read"));
+	CU_ASSERT_TRUE(says(first, line + (1 << 19), (1 << 19) + 1));
+	shutdown(first, SHUT_WR);
+	CU_ASSERT_TRUE(hear(first));
+	CU_ASSERT_PTR_NOT_NULL(strstr(heard, "{\"ok\":true,"));
 	free(line);
 }
 
@@ -715,7 +768,10 @@ int main(void)
 		  test_requests_sent_at_once_are_answered_in_order },
 		{ "a reply can have 4 MiB and no more", test_a_reply_can_have_4_mib_and_no_more },
 		{ "garbage gets an error a line", test_garbage_gets_an_error_a_line },
-		{ "a line of 1 MiB is refused", test_a_line_of_1_mib_is_refused },
+		{ "a line of 5 MiB is refused", test_a_line_of_5_mib_is_refused },
+		{ "only a command that brings a file may be long",
+		  test_only_a_command_that_brings_a_file_may_be_long },
+		{ "one long request is read at a time", test_one_long_request_is_read_at_a_time },
 		{ "a line of 64 KiB is none too long", test_a_line_of_64_kib_is_none_too_long },
 		{ "half a request is given up after 5 s",
 		  test_half_a_request_is_given_up_after_5_s },

@@ -76,10 +76,13 @@ static int capture(void *ctx, const json_t *args, struct weir_ctl_stream *s, str
 }
 
 static const struct weir_ctl_command commands[] = {
-	{ .name = "status", .answer = status },  { .name = "ports", .answer = ports },
-	{ .name = "reload", .answer = reload },  { .name = "watch", .begin = watch },
-	{ .name = "capture", .begin = capture }, { .name = "config", .answer = config },
-	{ .name = "check", .answer = check },
+	{ .name = "status", .answer = status },
+	{ .name = "ports", .answer = ports },
+	{ .name = "reload", .answer = reload },
+	{ .name = "watch", .begin = watch },
+	{ .name = "capture", .begin = capture },
+	{ .name = "config", .answer = config },
+	{ .name = "check", .answer = check, .is_long = true },
 };
 
 struct weir_ctl_server *control_open(struct run *r, struct weir_err *err)
