@@ -80,7 +80,7 @@ static inline uint64_t weir_table_get16_from(const struct weir_table *t, uint64_
 		uint64_t value = 0;
 
 		for (unsigned int i = 0; i < WEIR_TABLE_LINE16; i++)
-			value |= row[i].value & -(uint64_t)(row[i].key == key);
+			value |= row[i].value & -(uint64_t)((row[i].key ^ key) == 0);
 		if (weir_likely(value != 0) || row[WEIR_TABLE_LINE16 - 1].value == 0)
 			return value;
 	}

@@ -52,7 +52,6 @@ struct work {
 	uint64_t mac[2];     /* rows of the MACs */
 	uint64_t line[2];    /* where the base's rows of the addresses begin */
 	uint64_t address[2]; /* rows of the addresses in the MACs' VPCs */
-	bool is_cloud, is_loopback;
 };
 
 static void set_address(struct weir_meta_end *e, int32_t vpc, uint64_t row)
@@ -120,9 +119,9 @@ static bool l3_end_of(const struct work *w, unsigned int side)
 	const struct weir_meta_query *q = w->q;
 	const uint64_t mac = q->mac[side], row = w->mac[side];
 
-	if (!w->is_cloud || !q->has_ip)
+	if (q->network_type != NETWORK_CLOUD || !q->has_ip)
 		return false;
-	if (w->is_loopback ||
+	if (is_loopback(&q->ip[WEIR_SRC], q->is_ipv6) ||
 	    (w->address[side] != 0 && (w->address[side] & MAC_MASK) == mac && mac != 0))
 		return true;
 	if (has_pair(w->m, mac, &q->ip[side], q->is_ipv6))
@@ -300,33 +299,61 @@ static inline bool is_usual(const struct work *w, unsigned int side)
 	       (w->address[side] & MAC_MASK) == w->q->mac[side];
 }
 
-static inline void usual_end(const struct work *w, unsigned int side)
-{
-	struct weir_meta_end *e = &w->label->end[side];
-	const bool is_local = (flags_of_value(w->mac[side]) & WEIR_META_IS_LOCAL) != 0;
+/* What is left to say of it: bit 0, the packet was on its own interface; bit 1, its machine is here. */
+static const struct weir_meta_end usual_ends[4] = {
+	{ .is_device = true, .l3_end = true },
+	{ .is_device = true, .l3_end = true, .l2_end = true },
+	{ .is_device = true, .l3_end = true, .is_local_mac = true, .is_local_ip = true },
+	{ .is_device = true,
+	  .l3_end = true,
+	  .l2_end = true,
+	  .is_local_mac = true,
+	  .is_local_ip = true },
+};
+static const uint16_t usual_meets[4] = {
+	L3,
+	L3 | L2,
+	L3 | LOCAL_MAC | LOCAL_IP,
+	L3 | L2 | LOCAL_MAC | LOCAL_IP,
+};
 
+/* Returns the conditions it meets. */
+static inline uint16_t usual_end(const struct work *w, unsigned int side)
+{
+	const unsigned int kind = (w->q->l2_end[side] != 0) |
+				  (flags_of_value(w->mac[side]) & WEIR_META_IS_LOCAL ? 1u << 1 : 0);
+	struct weir_meta_end *e = &w->label->end[side];
+
+	*e = usual_ends[kind];
 	e->l2_vpc = e->l3_vpc = vpc_of_value(w->mac[side]);
-	e->l2_end = w->q->l2_end[side] != 0;
-	e->l3_end = e->is_device = true;
-	e->is_local_mac = e->is_local_ip = is_local;
-	e->is_vip = e->has_real_ip = false;
+	return usual_meets[kind];
 }
 
-static inline void begin(struct work *w)
+/* Nothing that makes an end's MAC or address mean less than usual. */
+static inline bool is_plain(const struct weir_meta_query *q)
 {
-	const struct weir_meta_query *q = w->q;
-	const bool is_plain = q->network_type == NETWORK_CLOUD && q->tunnel_id == 0 &&
-			      q->mac[WEIR_SRC] != q->mac[WEIR_DST];
+	return q->network_type == NETWORK_CLOUD && q->tunnel_id == 0 &&
+	       q->mac[WEIR_SRC] != q->mac[WEIR_DST];
+}
 
-	w->is_cloud = q->network_type == NETWORK_CLOUD;
-	w->is_loopback = is_loopback(&q->ip[WEIR_SRC], q->is_ipv6);
+/* Each end for itself. True: that is all. */
+static inline bool both_ends(const struct work *w)
+{
+	const bool plain = is_plain(w->q);
+	uint16_t meets[2];
+	bool is_all = true;
+
 	for (unsigned int side = 0; side < 2; side++) {
-		w->address[side] = address_row(w, side);
-		if (is_plain && is_usual(w, side))
-			usual_end(w, side);
-		else
+		if (weir_likely(plain && is_usual(w, side))) {
+			meets[side] = usual_end(w, side);
+		} else {
 			one_end(w, side);
+			is_all = false;
+		}
 	}
+	if (is_all)
+		weir_meta_observe(&w->m->base->observe, w->q, meets, w->label);
+	return is_all;
 }
 
 /* What by_other() will begin with. */
@@ -346,45 +373,76 @@ static bool is_known(const struct weir_meta_label *label)
 
 static void finish(const struct work *w)
 {
+	const struct weir_meta_end *e = w->label->end;
+
 	if (w->q->has_ip && !is_known(w->label)) {
 		by_other(w);
 		rest(w);
 	}
 	for (unsigned int side = 0; w->q->has_ip && side < 2; side++)
-		if (w->label->end[side].is_vip)
+		if (e[side].is_vip)
 			real_ip(w, side);
-	weir_meta_observe(&w->m->base->observe, w->q, w->label);
+	weir_meta_observe(&w->m->base->observe, w->q,
+			  (const uint16_t[2]){ end_meets(&e[WEIR_SRC]), end_meets(&e[WEIR_DST]) },
+			  w->label);
+}
+
+static inline uint64_t mac_row(const struct work *w, unsigned int side)
+{
+	if (weir_unlikely(w->m->has_over))
+		return get_mac(w->m, w->q->mac[side]);
+	return weir_table_get16_from(&w->m->base->layer.macs, w->line[side], w->q->mac[side]);
+}
+
+/* The line of the row of a MAC, and then that of the address in its VPC. */
+static inline void ask_mac(struct work *w, unsigned int side)
+{
+	const struct weir_table *t = &w->m->base->layer.macs;
+
+	w->line[side] = weir_table_line16(t, w->q->mac[side]);
+	weir_prefetch((const uint8_t *)t->lines + w->line[side] * WEIR_CACHE_LINE);
+}
+
+static inline void ask_address(struct work *w, unsigned int side)
+{
+	const struct weir_meta_query *q = w->q;
+
+	w->mac[side] = mac_row(w, side);
+	w->line[side] = line_of(w->m, vpc_of_mac(w->m, w->mac[side], q->l2_end[side]), &q->ip[side],
+				q->is_ipv6);
+	weir_prefetch(line_at(w->m, w->line[side], q->is_ipv6));
 }
 
 void weir_meta_label_burst(const struct weir_meta *m, const struct weir_meta_query *queries,
 			   struct weir_meta_label *labels, unsigned int n)
 {
-	struct work work[WEIR_BURST_MAX];
+	struct work work[WEIR_BURST_MAX], *more[WEIR_BURST_MAX];
+	unsigned int n_more = 0;
 
-	for (unsigned int i = 0; i < n; i++)
-		for (unsigned int side = 0; side < 2; side++)
-			weir_prefetch(weir_table_at16(&m->base->layer.macs, queries[i].mac[side]));
 	for (unsigned int i = 0; i < n; i++) {
-		const struct weir_meta_query *q = &queries[i];
+		work[i].m = m;
+		work[i].q = &queries[i];
+		work[i].label = &labels[i];
+		ask_mac(&work[i], WEIR_SRC);
+		ask_mac(&work[i], WEIR_DST);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		ask_address(&work[i], WEIR_SRC);
+		ask_address(&work[i], WEIR_DST);
+	}
+	for (unsigned int i = 0; i < n; i++) {
 		struct work *w = &work[i];
 
-		w->m = m;
-		w->q = q;
-		w->label = &labels[i];
-		for (unsigned int side = 0; side < 2; side++) {
-			w->mac[side] = get_mac(m, q->mac[side]);
-			w->line[side] = line_of(m, vpc_of_mac(m, w->mac[side], q->l2_end[side]),
-						&q->ip[side], q->is_ipv6);
-			weir_prefetch(line_at(m, w->line[side], q->is_ipv6));
-		}
+		w->address[WEIR_SRC] = address_row(w, WEIR_SRC);
+		w->address[WEIR_DST] = address_row(w, WEIR_DST);
+		if (weir_likely(both_ends(w)))
+			continue;
+		if (!is_known(w->label))
+			weir_prefetch(other_line(w));
+		more[n_more++] = w;
 	}
-	for (unsigned int i = 0; i < n; i++) {
-		begin(&work[i]);
-		if (!is_known(&labels[i]))
-			weir_prefetch(other_line(&work[i]));
-	}
-	for (unsigned int i = 0; i < n; i++)
-		finish(&work[i]);
+	for (unsigned int i = 0; i < n_more; i++)
+		finish(more[i]);
 }
 
 /* With a tunnel, by its outer MACs, and all of it counts as unicast. */

@@ -119,9 +119,17 @@ struct observe_table {
 
 void weir_meta_observe_table_init(struct observe_table *t, const struct weir_meta_agent *a);
 
-/* Where the flow of these ends was seen: the label's points. Spec: data plane, 1.8. */
+/* The conditions that an end meets by what is said of it. */
+static inline uint16_t end_meets(const struct weir_meta_end *e)
+{
+	return (uint16_t)((e->l2_end ? L2 : 0) | (e->l3_end ? L3 : 0) |
+			  (e->is_local_mac ? LOCAL_MAC : 0) | (e->is_local_ip ? LOCAL_IP : 0) |
+			  (e->l3_vpc == WEIR_VPC_INTERNET ? INTERNET : 0));
+}
+
+/* Where the flow was seen, as ends that meet these conditions: the label's points. Spec: data plane, 1.8. */
 void weir_meta_observe(const struct observe_table *t, const struct weir_meta_query *q,
-		       struct weir_meta_label *label);
+		       const uint16_t meets[2], struct weir_meta_label *label);
 
 struct peer_range {
 	uint32_t first, count;

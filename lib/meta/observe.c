@@ -66,12 +66,6 @@ static unsigned int shared(const struct observe_table *t, const struct weir_meta
 	       (q->tunnel_type == WEIR_TUNNEL_TENCENT_GRE ? TENCENT : 0);
 }
 
-static unsigned int own(const struct weir_meta_end *e)
-{
-	return (e->l2_end ? L2 : 0) | (e->l3_end ? L3 : 0) | (e->is_local_mac ? LOCAL_MAC : 0) |
-	       (e->is_local_ip ? LOCAL_IP : 0) | (e->l3_vpc == WEIR_VPC_INTERNET ? INTERNET : 0);
-}
-
 /* Of two in the cloud one holds: the interface's own, the near one, the local machine's. */
 static void settle(const unsigned int is[2], uint8_t by[2])
 {
@@ -106,29 +100,30 @@ static uint8_t local(uint8_t by[2])
 	return LOCAL;
 }
 
-/* `from` is the client. */
+/* `from` is the client; `is` are the ends' conditions. */
 static uint8_t observe(const struct observe_table *t, const struct weir_meta_query *q,
-		       const struct weir_meta_label *label, unsigned int from, uint8_t by[2])
+		       const unsigned int is[2], unsigned int from, uint8_t by[2])
 {
-	const unsigned int to = from ^ 1, both = shared(t, q);
-	const bool is_unicast = (q->mac[to] & MAC_MULTICAST) == 0;
-	const unsigned int is[2] = { both | own(&label->end[from]) | UNICAST,
-				     both | own(&label->end[to]) | (is_unicast ? UNICAST : 0) };
+	const bool is_unicast = (q->mac[from ^ 1] & MAC_MULTICAST) == 0;
+	const unsigned int as[2] = { is[from] | UNICAST,
+				     is[from ^ 1] | (is_unicast ? UNICAST : 0) };
 
-	by[WEIR_SRC] = t->point[is[WEIR_SRC]][WEIR_SRC];
-	by[WEIR_DST] = t->point[is[WEIR_DST]][WEIR_DST];
-	return choose(is, by);
+	by[WEIR_SRC] = t->point[as[WEIR_SRC]][WEIR_SRC];
+	by[WEIR_DST] = t->point[as[WEIR_DST]][WEIR_DST];
+	return choose(as, by);
 }
 
 void weir_meta_observe(const struct observe_table *t, const struct weir_meta_query *q,
-		       struct weir_meta_label *label)
+		       const uint16_t meets[2], struct weir_meta_label *label)
 {
+	const unsigned int both = shared(t, q);
+	const unsigned int is[2] = { both | meets[WEIR_SRC], both | meets[WEIR_DST] };
 	uint8_t turned[2];
 
 	if (weir_unlikely(q->mac[WEIR_SRC] == q->mac[WEIR_DST]) && t->knows_local) {
 		label->observation_point = label->observation_turned = local(label->observation);
 		return;
 	}
-	label->observation_point = observe(t, q, label, WEIR_SRC, label->observation);
-	label->observation_turned = observe(t, q, label, WEIR_DST, turned);
+	label->observation_point = observe(t, q, is, WEIR_SRC, label->observation);
+	label->observation_turned = observe(t, q, is, WEIR_DST, turned);
 }

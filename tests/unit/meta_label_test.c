@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Labels of random flows in random inventories against data plane 8.1, step by step over lists. */
 #include "meta_model.h"
+#include "meta_priv.h"
 #include "weir_test.h"
 
 #include <stdlib.h>
@@ -215,16 +216,31 @@ static struct weir_meta_query query(struct model *w, struct model_ip ip[2])
 	return q;
 }
 
+/* The points are those that the ends' conditions have: meta_observe_test. */
+static void check_points(const struct observe_table *t, const struct weir_meta_query *q,
+			 const struct weir_meta_label *got)
+{
+	const uint16_t meets[2] = { end_meets(&got->end[0]), end_meets(&got->end[1]) };
+	struct weir_meta_label want;
+
+	weir_meta_observe(t, q, meets, &want);
+	CU_ASSERT_EQUAL_FATAL(got->observation_point, want.observation_point);
+	CU_ASSERT_EQUAL_FATAL(got->observation_turned, want.observation_turned);
+	CU_ASSERT_EQUAL_FATAL(memcmp(got->observation, want.observation, 2), 0);
+}
+
 static void test_labels_are_those_of_the_specification(void)
 {
 	static struct model w;
-	unsigned int known = 0, internet = 0, unknown = 0;
+	static struct observe_table points;
+	unsigned int known = 0, internet = 0, unknown = 0, seen = 0;
 
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		struct weir_meta *m;
 
 		model_make(&w, seed);
 		m = model_freeze(&w);
+		weir_meta_observe_table_init(&points, &w.agent);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 		for (unsigned int burst = 0; burst < BURSTS; burst++) {
 			const unsigned int n = model_below(&w, WEIR_BURST_MAX + 1);
@@ -237,6 +253,8 @@ static void test_labels_are_those_of_the_specification(void)
 			weir_meta_label_burst(m, q, labels, n);
 			for (unsigned int i = 0; i < n; i++) {
 				check(&w, &q[i], ip[i], &labels[i]);
+				check_points(&points, &q[i], &labels[i]);
+				seen += labels[i].observation_point != 0;
 				known += labels[i].end[1].l3_vpc > 0;
 				internet += labels[i].end[1].l3_vpc == WEIR_VPC_INTERNET;
 				unknown += labels[i].end[1].l3_vpc == 0;
@@ -244,7 +262,7 @@ static void test_labels_are_those_of_the_specification(void)
 		}
 		weir_meta_destroy(m);
 	}
-	CU_ASSERT(known > 1000 && internet > 1000 && unknown > 1000);
+	CU_ASSERT(known > 1000 && internet > 1000 && unknown > 1000 && seen > 1000);
 }
 
 static void test_the_ends_of_an_analyzer(void)

@@ -183,7 +183,9 @@ static uint8_t point_of(const struct observe_table *t, const struct observer *o,
 			.is_local_ip = o->end[side].is_local_ip,
 			.l3_vpc = o->end[side].is_internet ? WEIR_VPC_INTERNET : 5,
 		};
-	weir_meta_observe(t, &q, &label);
+	weir_meta_observe(t, &q,
+			  (const uint16_t[2]){ end_meets(&label.end[0]), end_meets(&label.end[1]) },
+			  &label);
 	memcpy(by, label.observation, 2);
 	if (turned != NULL)
 		*turned = label.observation_turned;
