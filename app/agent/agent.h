@@ -95,6 +95,8 @@ int agent_conf_regroup(struct agent_conf *c, const struct agent_conf *of,
 void agent_conf_live(struct agent_conf *c);
 /* The log's form, as the box configuration wants it. */
 void agent_log_set(const struct weir_box_conf *b);
+/* Records that the group wants passed on. */
+void agent_record_filter(struct weir_record_filter *to, const struct weir_group_conf *g);
 /* What is said: as the box configuration's file wants it; where that is silent, as the group's. */
 enum weir_log_level agent_log_level(const struct agent_conf *c);
 /* rules.c: set before a configuration is read. The machine's also warn of what is not there now. */

@@ -226,6 +226,7 @@ static int close_store(struct replay *r, struct weir_err *err)
 
 static struct weir_collector *start_collector(struct replay *r, struct weir_err *err)
 {
+	struct weir_record_filter filter;
 	struct weir_outlet_conf outlets[3];
 	struct weir_collector_conf conf = {
 		.rings = weir_pipe_records(r->pipe),
@@ -233,8 +234,10 @@ static struct weir_collector *start_collector(struct replay *r, struct weir_err 
 		.outlets = outlets,
 		.lossless = true,
 		.cpu = -1,
+		.filter = &filter,
 	};
 
+	agent_record_filter(&filter, &r->conf.group);
 	/* Flows last: to open them empties their file. */
 	if (r->records != NULL) {
 		outlets[conf.n_outlets++] = (struct weir_outlet_conf){

@@ -76,6 +76,20 @@ void agent_conf_live(struct agent_conf *c)
 	mode_apply(&c->settings, mode);
 }
 
+void agent_record_filter(struct weir_record_filter *to, const struct weir_group_conf *g)
+{
+	const struct weir_conf_ints *types = &g->outputs.flow_log.filters.l4_capture_network_types;
+
+	*to = (struct weir_record_filter){
+		.ignored_points = g->outputs.flow_log.filters.l4_ignored_observation_points
+	};
+	for (uint32_t i = 0; i < types->n; i++) {
+		to->every_type |= types->v[i] == 0;
+		if (types->v[i] > 0)
+			to->types[types->v[i] / 64] |= UINT64_C(1) << types->v[i] % 64;
+	}
+}
+
 static int group_read(struct agent_conf *c, const struct agent_group_text *group,
 		      struct weir_err_list *errs)
 {

@@ -32,12 +32,19 @@ struct weir_collector {
 	struct weir_splits *splits;
 	_Atomic(struct weir_throttle *) throttle; /* control: wo, once; NULL = never asked for */
 	_Atomic uint32_t rate;                    /* control: wo; 0 = no limit */
-	bool over;                                /* nothing comes any more */
-	uint64_t *ring_ns;                        /* newest end of a record of each ring */
-	struct weir_batch *batch;                 /* being filled; NULL = none */
-	uint64_t batch_since_ns; /* `batch` is known to wait since; 0 = not yet known */
-	uint64_t idle_since_ns;  /* all rings are empty; 0 = not yet known */
-	_Atomic uint64_t taken, held, folded, early, split, throttled; /* collector thread: wo */
+	pthread_mutex_t filter_lock;
+	struct weir_record_filter filter_set; /* filter_lock */
+	_Atomic uint32_t filter_sets;         /* control: wo */
+	uint32_t filter_seen;                 /* collector thread, as the next two */
+	struct weir_record_filter filter;
+	uint64_t left_out;
+	bool over;                /* nothing comes any more */
+	uint64_t *ring_ns;        /* newest end of a record of each ring */
+	struct weir_batch *batch; /* being filled; NULL = none */
+	uint64_t batch_since_ns;  /* `batch` is known to wait since; 0 = not yet known */
+	uint64_t idle_since_ns;   /* all rings are empty; 0 = not yet known */
+	_Atomic uint64_t taken, held, folded, filtered, early, split,
+		throttled; /* collector thread: wo */
 	struct weir_outlet outlets[];
 };
 
@@ -97,10 +104,9 @@ static void throttle_follow(struct weir_collector *c)
 	set(&c->throttled, weir_throttle_left_out(t));
 }
 
-/* What is to be written, floods folded: into the batch, or the throttle before it. */
-static void append(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
+/* Into the batch, or the throttle before it. */
+static void pass(struct weir_collector *c, const struct weir_flow_rec *recs, uint32_t n)
 {
-	struct weir_collector *c = ctx;
 	struct weir_throttle *t = atomic_load_explicit(&c->throttle, memory_order_acquire);
 	const uint32_t rate = atomic_load_explicit(&c->rate, memory_order_relaxed);
 
@@ -108,6 +114,50 @@ static void append(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
 		put(c, recs, n);
 	else
 		weir_throttle_take(t, rate, recs, n, weir_clock_mono_ns());
+}
+
+static bool is_passed(const struct weir_record_filter *f, const struct weir_flow_rec *rec)
+{
+	const uint16_t type = rec->capture_network_type;
+	const uint8_t point = rec->observation_point;
+
+	if (!f->every_type && (type > UINT8_MAX || (f->types[type / 64] >> (type % 64) & 1) == 0))
+		return false;
+	return point >= 64 || (f->ignored_points >> point & 1) == 0;
+}
+
+/* What is to be written, floods folded: without what nobody wants. */
+static void append(void *ctx, const struct weir_flow_rec *recs, uint32_t n)
+{
+	struct weir_collector *c = ctx;
+	uint32_t run = 0;
+
+	if (weir_likely(c->filter.every_type && c->filter.ignored_points == 0)) {
+		pass(c, recs, n);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (is_passed(&c->filter, &recs[i]))
+			continue;
+		c->left_out++;
+		pass(c, &recs[run], i - run);
+		run = i + 1;
+	}
+	pass(c, &recs[run], n - run);
+}
+
+static void filter_follow(struct weir_collector *c)
+{
+	/* Relaxed: the lock orders what it tells of. */
+	const uint32_t sets = atomic_load_explicit(&c->filter_sets, memory_order_relaxed);
+
+	set(&c->filtered, c->left_out);
+	if (weir_likely(sets == c->filter_seen))
+		return;
+	c->filter_seen = sets;
+	pthread_mutex_lock(&c->filter_lock);
+	c->filter = c->filter_set;
+	pthread_mutex_unlock(&c->filter_lock);
 }
 
 static uint64_t held(const struct weir_collector *c)
@@ -165,6 +215,7 @@ static uint32_t drain(struct weir_collector *c, bool *over)
 		c->idle_since_ns = 0;
 	weir_count(&c->taken, total);
 	throttle_follow(c);
+	filter_follow(c);
 	set(&c->held, held(c));
 	set(&c->folded, weir_folder_folded(c->folder));
 	set(&c->early, weir_folder_early(c->folder));
@@ -207,6 +258,7 @@ static void *collector_main(void *arg)
 	weir_folder_end(c->folder);
 	c->over = true;
 	throttle_follow(c);
+	filter_follow(c);
 	set(&c->held, 0);
 	hand_over(c);
 	for (uint32_t i = 0; i < c->n_outlets; i++)
@@ -243,6 +295,8 @@ struct weir_collector *weir_collector_start(const struct weir_collector_conf *co
 	if (c != NULL)
 		c->queue_batches = conf->queue_batches != 0 ? conf->queue_batches
 							    : WEIR_QUEUE_BATCHES;
+	if (c != NULL)
+		pthread_mutex_init(&c->filter_lock, NULL);
 	if (c == NULL || allocate(c, conf) != 0) {
 		weir_err_set(err, ENOMEM, "collector: no memory for its batches");
 		close_unstarted(conf, 0);
@@ -256,6 +310,8 @@ struct weir_collector *weir_collector_start(const struct weir_collector_conf *co
 	c->n_outlets = conf->n_outlets;
 	c->lossless = conf->lossless;
 	c->cpu = conf->cpu;
+	c->filter = conf->filter != NULL ? *conf->filter
+					 : (struct weir_record_filter){ .every_type = true };
 	for (; started < c->n_outlets; started++)
 		if (weir_outlet_start(&c->outlets[started], &conf->outlets[started], &c->pool,
 				      c->queue_batches, !c->lossless, err) != 0)
@@ -281,6 +337,14 @@ void weir_collector_drain(struct weir_collector *c)
 {
 	/* Relaxed: a flag alone. */
 	atomic_store_explicit(&c->drain, true, memory_order_relaxed);
+}
+
+void weir_collector_filter(struct weir_collector *c, const struct weir_record_filter *filter)
+{
+	pthread_mutex_lock(&c->filter_lock);
+	c->filter_set = *filter;
+	pthread_mutex_unlock(&c->filter_lock);
+	atomic_fetch_add_explicit(&c->filter_sets, 1, memory_order_relaxed);
 }
 
 int weir_collector_throttle(struct weir_collector *c, uint32_t rate)
@@ -325,6 +389,7 @@ void weir_collector_stats(const struct weir_collector *c, uint32_t i,
 	stats->held = atomic_load_explicit(&c->held, memory_order_relaxed);
 	stats->early = atomic_load_explicit(&c->early, memory_order_relaxed);
 	stats->throttled = atomic_load_explicit(&c->throttled, memory_order_relaxed);
+	stats->filtered = atomic_load_explicit(&c->filtered, memory_order_relaxed);
 	stats->folded = atomic_load_explicit(&c->folded, memory_order_relaxed);
 	stats->merged = atomic_load_explicit(&o->merged, memory_order_relaxed);
 	stats->dropped = atomic_load_explicit(&o->dropped, memory_order_relaxed);
@@ -346,6 +411,7 @@ void weir_collector_destroy(struct weir_collector *c)
 {
 	if (c == NULL)
 		return;
+	pthread_mutex_destroy(&c->filter_lock);
 	weir_batch_pool_fini(&c->pool);
 	weir_folder_destroy(c->folder);
 	weir_splits_destroy(c->splits);

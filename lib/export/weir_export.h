@@ -65,6 +65,13 @@ struct weir_outlet_conf {
 	atomic_bool *stop;      /* set when the sink failed, for who feeds it; may be NULL */
 };
 
+/* Which records are passed on. */
+struct weir_record_filter {
+	bool every_type;         /* capture network types: all of them, else those in `types` */
+	uint64_t types[4];       /* bits of 1 to 255 */
+	uint64_t ignored_points; /* bits of observation points that are left out */
+};
+
 struct weir_collector_conf {
 	struct weir_ring *const *rings; /* of struct weir_flow_rec, one a worker; borrowed */
 	uint32_t n_rings;
@@ -73,10 +80,11 @@ struct weir_collector_conf {
 	uint32_t queue_batches; /* of 256 records, before each sink; power of two; 0 = 16 */
 	bool lossless;          /* wait for a slow sink instead of dropping */
 	int cpu;                /* as weir_thread_setup(); -1 = anywhere */
+	const struct weir_record_filter *filter; /* copied; NULL = all records are passed on */
 };
 
 /*
- * Exact when all is quiet: taken == folded + throttled + merged + dropped + failed + written. Before that, `held`
+ * Exact when all is quiet: taken == folded + filtered + throttled + merged + dropped + failed + written. Before that, `held`
  * and what lies in batches and buffers is missing on the right.
  */
 struct weir_outlet_stats {
@@ -84,6 +92,7 @@ struct weir_outlet_stats {
 	uint64_t taken;  /* records the workers made */
 	uint64_t held;   /* wait for their flood to be complete, or their window of the throttle */
 	uint64_t folded; /* became part of a folded record */
+	uint64_t filtered;  /* left out by a filter, the same for all sinks */
 	uint64_t throttled; /* left out by weir_collector_throttle(), the same for all sinks */
 	uint64_t merged;    /* became part of another record of their flow */
 	uint64_t dropped;   /* this sink's queue was full */
@@ -100,6 +109,9 @@ struct weir_collector;
  */
 struct weir_collector *weir_collector_start(const struct weir_collector_conf *conf,
 					    struct weir_err *err);
+
+/* From now on pass on these records. Control thread. */
+void weir_collector_filter(struct weir_collector *c, const struct weir_record_filter *filter);
 
 /*
  * Of live sources: from now on pass on at most `rate` records a second, a fair sample of each 4 s (less, where that are

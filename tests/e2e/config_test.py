@@ -44,6 +44,16 @@ class WithoutAgent(weir.Case):
             p = weir.run(CTL, 'config', 'explain', name, '--socket', self.dir + '/none')
             self.assertEqual(p.returncode, weir.OK, name + p.stderr)
 
+    def test_a_replay_passes_on_the_records_that_a_group_wants(self):
+        lines = {}
+        for name, more in (('all', ''), ('none', 'l4_log_tap_types: [-1]'), ('of_3', 'l4_log_tap_types: [3]'), ('of_4', 'l4_log_tap_types: [4]'),
+                           ('of_s', 'l4_log_ignore_tap_sides: [rest, c]')):
+            group = self.file('group.yaml', f'tap_mode: 2\n{more}\n'.encode())
+            lines[name] = weir.flows('--sorted', '--group-config', group, weir.data('quickstart.pcap'))
+        self.assertEqual(lines['all'], lines['of_3'])
+        self.assertGreater(len(lines['all']), 5)
+        self.assertEqual((lines['none'], lines['of_4'], lines['of_s']), ([], [], []))
+
     def test_a_plan_needs_an_agent_but_its_mistakes_do_not(self):
         good, bad = self.file('good.yaml', b'tap_mode: 2'), self.file('bad.yaml', b'tap_mode: 2\nmax_memry: 7\n')
         p = weir.run(CTL, 'config', 'plan', '-f', good, '--socket', self.dir + '/none')

@@ -236,6 +236,24 @@ class Group(live.LiveCase):
             self.assertFalse(self.locked(agent))
             self.assertEqual(agent.stop(), weir.OK)
 
+    def test_records_of_other_networks_and_of_ignored_points_are_counted_and_not_kept(self):
+        text = NAMED % ('^cap$', 'local') + 'processors: {flow_log: {conntrack: {timeouts: {closing_rst: 1s, others: 1s}}}}\n%s'
+        agent = self.begin(text % '')
+        agent.wait_port('cap', state='up')
+        sink = lambda: agent.data('ports')['sinks'][0]
+        made = kept = 0
+        for i, (more, is_kept) in enumerate((('l4_log_tap_types: [7, 255]', False), ('l4_log_tap_types: [7, 3]', True),
+                                             ('l4_log_ignore_tap_sides: [rest]', False))):
+            self.group(agent, text % more)
+            self.send(live.conversation(10, sport=20000 + 100 * i))
+            made, kept = made + 10, kept + 10 * is_kept
+            live.wait_for(lambda: sink()['taken'] == made and sink()['written'] + sink()['filtered'] == made, 30)
+            self.assertEqual(sink()['filtered'], made - kept, more)
+        self.assertIn('result="filtered"} %d\n' % (made - kept), self.http('/metrics')[1])
+        self.assertEqual(agent.stop(), weir.OK)
+        self.assertEqual(self.rows('SELECT count(*) FROM flow'), [(kept,)])
+        self.assertEqual(self.rows('SELECT DISTINCT client_port / 100 FROM flow ORDER BY 1'), [(201,)])
+
     def test_the_level_of_the_log_is_the_group_s_where_the_box_says_none(self):
         agent = self.begin('log_level: ERROR\n')
         log = 'configuration: global.alerts.thread_threshold'

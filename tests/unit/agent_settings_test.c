@@ -69,6 +69,8 @@ static const struct {
 	{ "processors.flow_log.conntrack.timeouts.opening_rst", "9s" },
 	{ "processors.flow_log.conntrack.timeouts.others", "1s" },
 	{ "processors.flow_log.tunning.concurrent_flow_limit", "70000" },
+	{ "outputs.flow_log.filters.l4_capture_network_types", "[3]" },
+	{ "outputs.flow_log.filters.l4_ignored_observation_points", "[rest]" },
 	{ "outputs.flow_log.throttles.l4_throttle", "100" },
 };
 

@@ -83,6 +83,8 @@ static void *produce(void *arg)
 		r->end_ns = r->start_ns + 1;
 		r->packet[0] = 1;
 		r->flow_count = 1;
+		r->capture_network_type = flow % 2 == 0 ? 3 : 300;
+		r->observation_point = flow % 3 == 0 ? 2 : 0;
 		r->flags = i >= EACH / 5 || i % 2 == 0 ? WEIR_REC_NEW : 0;
 		r->close_type = last ? WEIR_CLOSE_FINISH : WEIR_CLOSE_FORCED_REPORT;
 		weir_ring_push(ring);
@@ -91,7 +93,8 @@ static void *produce(void *arg)
 	return NULL;
 }
 
-static uint32_t throttle; /* of run(); records a second */
+static uint32_t throttle;                       /* of run(); records a second */
+static const struct weir_record_filter *filter; /* of run() */
 
 static int run(struct weir_outlet_conf *outlets, uint32_t n_outlets, bool lossless,
 	       struct weir_outlet_stats *stats, struct weir_err *err)
@@ -103,7 +106,8 @@ static int run(struct weir_outlet_conf *outlets, uint32_t n_outlets, bool lossle
 					    .outlets = outlets,
 					    .n_outlets = n_outlets,
 					    .lossless = lossless,
-					    .cpu = -1 };
+					    .cpu = -1,
+					    .filter = filter };
 	struct weir_collector *c;
 	int rc;
 
@@ -130,8 +134,8 @@ static int run(struct weir_outlet_conf *outlets, uint32_t n_outlets, bool lossle
 static void check_conserved(const struct weir_outlet_stats *s)
 {
 	CU_ASSERT_EQUAL(s->taken, RINGS * EACH);
-	CU_ASSERT_EQUAL(s->taken,
-			s->folded + s->throttled + s->merged + s->dropped + s->failed + s->written);
+	CU_ASSERT_EQUAL(s->taken, s->folded + s->filtered + s->throttled + s->merged + s->dropped +
+					  s->failed + s->written);
 }
 
 static void test_every_record_reaches_every_sink(void)
@@ -245,6 +249,42 @@ static void test_a_throttle_lets_a_share_through_and_counts_the_rest(void)
 	free(a.recs);
 }
 
+/* What is left, of records of types 3 and 300 in turn, every third of point 2. */
+static uint64_t passed_by(const struct weir_record_filter *f)
+{
+	struct memory a = memory_of(RINGS * EACH);
+	struct weir_outlet_conf outlet = { .sink = &a.base, .name = "a" };
+	struct weir_outlet_stats stats;
+	uint32_t wrong = 0;
+
+	filter = f;
+	CU_ASSERT_EQUAL(run(&outlet, 1, true, &stats, NULL), 0);
+	filter = NULL;
+	check_conserved(&stats);
+	CU_ASSERT_EQUAL(stats.filtered, RINGS * EACH - stats.written);
+	for (uint32_t i = 0; i < a.n; i++)
+		wrong += (!f->every_type && a.recs[i].capture_network_type != 3) ||
+			 (f->ignored_points != 0 && a.recs[i].observation_point == 2);
+	CU_ASSERT_EQUAL(wrong, 0);
+	free(a.recs);
+	return stats.written;
+}
+
+static void test_records_of_other_types_and_of_ignored_points_are_left_out_and_counted(void)
+{
+	const uint64_t all = passed_by(&(struct weir_record_filter){ .every_type = true });
+	const uint64_t type_3 = passed_by(&(struct weir_record_filter){ .types = { 1 << 3 } });
+	const uint64_t points = passed_by(
+		&(struct weir_record_filter){ .every_type = true, .ignored_points = 1 << 2 });
+
+	CU_ASSERT_EQUAL(all, RINGS * EACH);
+	CU_ASSERT(type_3 * 2 >= all - RINGS * 2 && type_3 * 2 <= all + RINGS * 2);
+	CU_ASSERT(points * 3 >= all * 2 - RINGS * 6 && points * 3 <= all * 2 + RINGS * 6);
+	CU_ASSERT_EQUAL(passed_by(&(struct weir_record_filter){ .types = { 1 << 4 } }), 0);
+	CU_ASSERT(passed_by(&(struct weir_record_filter){ .types = { 1 << 3 },
+							  .ignored_points = 1 << 2 }) < type_3);
+}
+
 static void put_some(struct weir_ring *ring, uint32_t n, uint16_t flags)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -337,6 +377,8 @@ int main(void)
 		  test_a_slow_sink_of_a_live_source_drops_and_counts },
 		{ "a failing sink is reported and hurts no other",
 		  test_a_failing_sink_is_reported_and_hurts_no_other },
+		{ "records of other types and of ignored points are left out, and counted",
+		  test_records_of_other_types_and_of_ignored_points_are_left_out_and_counted },
 		{ "a throttle lets a share through and counts the rest",
 		  test_a_throttle_lets_a_share_through_and_counts_the_rest },
 		{ "a live source's sink that failed is tried again",

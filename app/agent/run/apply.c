@@ -264,6 +264,14 @@ static int take(struct run *r, struct agent_conf *next, bool look,
 	return settings_take(r, next, plan, t, err);
 }
 
+void conf_follow_records(struct run *r)
+{
+	struct weir_record_filter filter;
+
+	agent_record_filter(&filter, &r->conf->group);
+	weir_collector_filter(r->sinks.collector, &filter);
+}
+
 int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_fn change, void *ctx,
 	       struct weir_err *err)
 {
@@ -282,6 +290,7 @@ int conf_apply(struct run *r, struct agent_conf *next, bool look, ports_change_f
 		limits_follow(r->limits);
 		tables_follow(r->tables);
 		tuning_follow(r);
+		conf_follow_records(r);
 	}
 	return rc;
 }

@@ -27,6 +27,9 @@ int conf_apply_ports(struct run *r, struct weir_err *err);
  */
 void conf_follow(struct run *r);
 
+/* Records that are passed on are those that the configuration in force wants. */
+void conf_follow_records(struct run *r);
+
 /* Of a configuration that was in force: free it, unless its box still is. */
 void conf_release(const struct run *r, struct agent_conf *c);
 

@@ -184,6 +184,7 @@ int run_reload(struct run *r, ports_change_fn change, void *ctx, struct weir_err
 int run_configure(struct run *r, struct weir_err *err)
 {
 	tuning_follow(r);
+	conf_follow_records(r);
 	return conf_apply_ports(r, err);
 }
 

@@ -206,6 +206,7 @@ static void sinks_of(const struct run *r, enum metric m)
 			sink_line(r, m, i, "dropped", s.dropped);
 			sink_line(r, m, i, "failed", s.failed);
 			sink_line(r, m, i, "folded", s.folded);
+			sink_line(r, m, i, "filtered", s.filtered);
 			sink_line(r, m, i, "throttled", s.throttled);
 			sink_line(r, m, i, "merged", s.merged);
 		} else {

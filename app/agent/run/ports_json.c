@@ -114,13 +114,14 @@ static json_t *all_sinks(const struct run *r)
 		json_array_append_new(
 			list,
 			json_pack(
-				"{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+				"{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 				"name", info->name, "type", info->type, "target", info->target,
 				"state", why != NULL ? "failing" : "ok", "error", why, "taken",
 				(json_int_t)s.taken, "held", (json_int_t)s.held, "folded",
-				(json_int_t)s.folded, "throttled", (json_int_t)s.throttled,
-				"merged", (json_int_t)s.merged, "dropped", (json_int_t)s.dropped,
-				"failed", (json_int_t)s.failed, "written", (json_int_t)s.written));
+				(json_int_t)s.folded, "filtered", (json_int_t)s.filtered,
+				"throttled", (json_int_t)s.throttled, "merged",
+				(json_int_t)s.merged, "dropped", (json_int_t)s.dropped, "failed",
+				(json_int_t)s.failed, "written", (json_int_t)s.written));
 	}
 	return list;
 }

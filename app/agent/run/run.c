@@ -307,8 +307,9 @@ static void accounting_say(const struct run *r)
 		weir_log_about(WEIR_LOG_INFO, "sink", s.name,
 			       "%" PRIu64 " records taken, %" PRIu64 " written, %" PRIu64
 			       " dropped, %" PRIu64 " failed, %" PRIu64 " folded, %" PRIu64
-			       " throttled",
-			       s.taken, s.written, s.dropped, s.failed, s.folded, s.throttled);
+			       " filtered, %" PRIu64 " throttled",
+			       s.taken, s.written, s.dropped, s.failed, s.folded, s.filtered,
+			       s.throttled);
 	}
 }
 
