@@ -214,7 +214,18 @@ struct flow_entry {
 struct flow_label {
 	int32_t l3_vpc[2]; /* by side, as all of it: struct weir_flow_label */
 	uint8_t point[2];
-	uint8_t ends; /* bits: l2_end of side 0, 1, l3_end of side 0, 1 */
+	uint8_t ends; /* bits: l2_end of side 0, 1, l3_end of side 0, 1; LABEL_MORE */
+	uint8_t l2;   /* enum l2_vpc of side 0, and << 2 of side 1 */
+};
+
+#define LABEL_MORE (1 << 4) /* in `ends`: it goes on in EXT_LABEL */
+
+/* Where the VPC of a MAC is kept: nearly always it is one that is there already. */
+enum l2_vpc {
+	L2_UNKNOWN,
+	L2_SAME,  /* as the side's l3_vpc */
+	L2_OTHER, /* as the other side's: a router's, before the Internet */
+	L2_EXT,   /* in EXT_LABEL */
 };
 static_assert(sizeof(struct flow_label) == 12, "there is a bound for the bytes of a flow");
 
@@ -233,6 +244,7 @@ enum ext_kind {
 	EXT_COUNTERS,
 	EXT_ICMP,
 	EXT_KEEPALIVE,
+	EXT_LABEL,
 };
 
 #define EXT_SEGMENTS_MAX 7
@@ -268,6 +280,10 @@ struct ext {
 		struct {
 			uint32_t seq, ack;
 		} keepalive;
+		struct {
+			int32_t l2_vpc[2]; /* with L2_EXT */
+			uint16_t gids[WEIR_REC_GIDS_MAX];
+		} label;
 	};
 };
 static_assert(sizeof(struct ext) == 64, "one cache line");

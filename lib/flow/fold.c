@@ -90,6 +90,7 @@ static void share_ends(const struct weir_flow_table *t, uint32_t flow, struct we
 		SHARED(l2_end[side], label.l2_end[side]);
 		SHARED(l3_end[side], label.l3_end[side]);
 		SHARED(l3_epc_id[side], label.l3_vpc[side]);
+		SHARED(epc_id[side], label.l2_vpc[side]);
 		if (memcmp(sum->mac[side], c->mac[side], 6) != 0)
 			memset(sum->mac[side], 0, 6);
 	}

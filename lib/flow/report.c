@@ -62,8 +62,10 @@ static void fill_ends(const struct weir_flow_table *t, uint32_t flow, struct wei
 		rec->l2_end[role] = label.l2_end[side];
 		rec->l3_end[role] = label.l3_end[side];
 		rec->l3_epc_id[role] = label.l3_vpc[side];
+		rec->epc_id[role] = label.l2_vpc[side];
 	}
 	rec->observation_point = label.point[client];
+	memcpy(rec->acl_gids, label.gids, sizeof(rec->acl_gids));
 	rec->direction_score = c->score[client ^ 1];
 	if (rec->direction_score == UINT8_MAX)
 		rec->flags |= WEIR_REC_ACTIVE_SERVICE;

@@ -95,9 +95,11 @@ struct weir_flow_first {
 
 /* What others know of a flow. By side. */
 struct weir_flow_label {
-	int32_t l3_vpc[2]; /* 0 = unknown */
-	uint8_t point[2];  /* observation point if side 0 is the client, if side 1 is */
+	int32_t l3_vpc[2], l2_vpc[2]; /* of the address, of the MAC; 0 = unknown */
+	uint8_t point[2];             /* observation point if side 0 is the client, if side 1 is */
 	bool l2_end[2], l3_end[2];
+	bool gids_cut;                    /* there are more than it has room for */
+	uint16_t gids[WEIR_REC_GIDS_MAX]; /* 0 = no more: as acl_gids of a record */
 };
 
 /* Say what is known of `n` (at most WEIR_BURST_MAX) new flows: all of `labels`. Worker thread. */

@@ -377,6 +377,7 @@ static void publish(struct weir_pipe *p, struct weir_hints *hints)
 
 	if (view != NULL) {
 		view->inventory = weir_views_get(p->views)->inventory;
+		view->policy = weir_views_get(p->views)->policy;
 		weir_views_publish(p->views, view);
 		return;
 	}
@@ -425,16 +426,32 @@ static struct weir_view *view_copy(const struct weir_pipe *p)
 	return copy;
 }
 
-int weir_pipe_inventory_set(struct weir_pipe *p, const struct weir_meta *inventory)
+/* The same, for who does not exchange hints: nobody, or a lossless pipe between two runs. */
+static struct weir_view *view_copy_at_rest(struct weir_pipe *p)
 {
-	struct weir_view *view;
-
 	if (p->opt.lossless)
 		hints_forget(p); /* of the last run; the next one does without */
-	view = view_copy(p);
+	return view_copy(p);
+}
+
+int weir_pipe_inventory_set(struct weir_pipe *p, const struct weir_meta *inventory)
+{
+	struct weir_view *view = view_copy_at_rest(p);
+
 	if (view == NULL)
 		return -ENOMEM;
 	view->inventory = inventory;
+	weir_views_publish(p->views, view);
+	return 0;
+}
+
+int weir_pipe_policy_set(struct weir_pipe *p, const struct weir_policy *policy)
+{
+	struct weir_view *view = view_copy_at_rest(p);
+
+	if (view == NULL)
+		return -ENOMEM;
+	view->policy = policy;
 	weir_views_publish(p->views, view);
 	return 0;
 }

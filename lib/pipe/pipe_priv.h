@@ -135,8 +135,8 @@ void weir_attribute_burst(const struct weir_attribute_conf *conf, uint8_t tap,
 
 /* What is known of new flows. */
 
-/* As weir_flow_label_fn; `view` has an inventory. */
-void weir_label_flows(const void *view, const struct weir_flow_first *firsts,
+/* As weir_flow_label_fn; `view` has an inventory, policies, or both. */
+void weir_label_flows(const void *of, const struct weir_flow_first *firsts,
 		      struct weir_flow_label *labels, unsigned int n);
 
 #endif

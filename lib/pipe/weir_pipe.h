@@ -18,6 +18,7 @@
 #include <weir_stats.h>
 
 struct weir_meta;
+struct weir_policy;
 
 #define WEIR_PIPE_WORKERS_MAX 64
 #define WEIR_PIPE_PORTS_MAX   64
@@ -92,11 +93,13 @@ int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *sett
 			   bool ends_flows);
 
 /*
- * Flows that start from now on have the VPCs that this inventory knows (NULL: 0), those that go on keep theirs. It
- * is borrowed until another is set, or the end; nobody reads the one before when it returns. Waits some ms for workers.
- * 0, or -ENOMEM and the one before stays. Of a lossless pipe: while no run goes on. Control thread.
+ * Flows that start from now on have what this inventory knows of them, or the rules that these policies have for
+ * them (NULL: nothing); those that go on keep theirs. Either is borrowed until another is set, or the end; nobody
+ * reads the one before when it returns. Waits some ms for workers. 0, or -ENOMEM and the one before stays. Of a
+ * lossless pipe: while no run goes on. Control thread.
  */
 int weir_pipe_inventory_set(struct weir_pipe *p, const struct weir_meta *inventory);
+int weir_pipe_policy_set(struct weir_pipe *p, const struct weir_policy *policy);
 
 /*
  * Bursts received from now on belong to a new epoch: flows end with the old one, by a forced report marked

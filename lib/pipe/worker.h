@@ -24,9 +24,16 @@
 struct weir_view {
 	struct weir_hints *hints;          /* owned; NULL = nothing learned yet */
 	const struct weir_meta *inventory; /* NULL = none */
+	const struct weir_policy *policy;  /* NULL = none */
 	struct weir_capture *captures[WEIR_CAPTURES_MAX];
 	unsigned int n_captures;
 };
+
+/* There is somebody to ask about new flows. */
+static inline bool weir_view_knows_flows(const struct weir_view *view)
+{
+	return view->inventory != NULL || view->policy != NULL;
+}
 
 /* By what a packet is counted. It comes with each burst, so that what was received before a change is not touched. */
 struct regime {

@@ -166,6 +166,90 @@ static void test_a_flow_that_turns_round_is_seen_from_its_other_side(void)
 	rig_fini(&r);
 }
 
+/* All ways in which VPCs can be alike, with and without groups of rules; by the flow's number. */
+static struct weir_flow_label label_of(uint32_t i)
+{
+	static const int32_t vpcs[] = { 0, 5, -2, 65533 };
+	struct weir_flow_label l = { .l3_vpc = { vpcs[i & 3], vpcs[i >> 2 & 3] },
+				     .l2_vpc = { vpcs[i >> 4 & 3], vpcs[i >> 6 & 3] },
+				     .gids_cut = i % 5 == 4 };
+
+	for (uint16_t k = 0; k < i % 5 * 2; k++)
+		l.gids[k] = (uint16_t)(1000 * k + 1 + i);
+	return l;
+}
+
+static void label_by_number(const void *of, const struct weir_flow_first *firsts,
+			    struct weir_flow_label *labels, unsigned int n)
+{
+	(void)of;
+	for (unsigned int i = 0; i < n; i++)
+		labels[i] = label_of(weir_be16(firsts[i].pkt->ip[0].b + 2));
+}
+
+static void all_labels(struct rig *r, uint32_t ext_blocks)
+{
+	rig_init(r, FLOWS, ext_blocks);
+	weir_flow_table_label(r->t, label_by_number, NULL);
+	for (uint32_t i = 0; i < 256; i++) {
+		const struct weir_pkt p = pkt_udp(0x0a000000 + i, 40000, 0xc0a80001, 53, T0);
+
+		CU_ASSERT_EQUAL(rig_packet(r, &p), WEIR_OUTCOME_FLOW);
+	}
+	rig_end(r, T0);
+	CU_ASSERT_EQUAL(r->n, 256);
+}
+
+static void test_vpcs_and_groups_of_rules_are_kept_as_they_were_said(void)
+{
+	uint64_t cut = 0;
+	struct rig r;
+
+	all_labels(&r, 512); /* labels leave half of them to others */
+	for (uint32_t i = 0; i < r.n; i++) {
+		const struct weir_flow_label l = label_of(weir_be16(r.rec[i].ip[0].b + 2));
+
+		CU_ASSERT_EQUAL(memcmp(r.rec[i].l3_epc_id, l.l3_vpc, sizeof(l.l3_vpc)), 0);
+		CU_ASSERT_EQUAL(memcmp(r.rec[i].epc_id, l.l2_vpc, sizeof(l.l2_vpc)), 0);
+		CU_ASSERT_EQUAL(memcmp(r.rec[i].acl_gids, l.gids, sizeof(l.gids)), 0);
+		cut += l.gids_cut;
+	}
+	CU_ASSERT_EQUAL(weir_flow_table_counters(r.t)->gids_cut, cut);
+	CU_ASSERT_EQUAL(weir_flow_table_counters(r.t)->ext_exhausted, 0);
+	CU_ASSERT_EQUAL(r.t->ext.used, 0); /* all were given back */
+	rig_fini(&r);
+}
+
+/* A MAC's VPC that is neither end's, and groups: in an extension. */
+static bool needs_ext(const struct weir_flow_label *l)
+{
+	bool needs = l->gids[0] != 0;
+
+	for (unsigned int i = 0; i < 2; i++)
+		needs |= l->l2_vpc[i] != 0 && l->l2_vpc[i] != l->l3_vpc[0] &&
+			 l->l2_vpc[i] != l->l3_vpc[1];
+	return needs;
+}
+
+static void test_what_finds_no_room_is_left_out_and_counted(void)
+{
+	uint64_t left_out = 0;
+	struct rig r;
+
+	all_labels(&r, 1);
+	for (uint32_t i = 0; i < r.n; i++) {
+		const struct weir_flow_label l = label_of(weir_be16(r.rec[i].ip[0].b + 2));
+		bool is_same = memcmp(r.rec[i].epc_id, l.l2_vpc, sizeof(l.l2_vpc)) == 0;
+
+		CU_ASSERT_EQUAL(memcmp(r.rec[i].l3_epc_id, l.l3_vpc, sizeof(l.l3_vpc)), 0);
+		CU_ASSERT_EQUAL(r.rec[i].acl_gids[0], 0);
+		CU_ASSERT(is_same || needs_ext(&l));
+		left_out += needs_ext(&l);
+	}
+	CU_ASSERT_EQUAL(weir_flow_table_counters(r.t)->ext_exhausted, left_out);
+	rig_fini(&r);
+}
+
 static void test_a_flow_that_nobody_was_asked_about_has_no_label_ever(void)
 {
 	const struct weir_pkt p = pkt_udp(0x0a000001, 40000, 0xc0a80002, 53, T0);
@@ -195,6 +279,10 @@ int main(void)
 		  test_a_flow_that_is_evicted_within_its_first_burst_has_its_label },
 		{ "a flow that turns round is seen from its other side",
 		  test_a_flow_that_turns_round_is_seen_from_its_other_side },
+		{ "VPCs and groups of rules are kept as they were said",
+		  test_vpcs_and_groups_of_rules_are_kept_as_they_were_said },
+		{ "what finds no room is left out and counted",
+		  test_what_finds_no_room_is_left_out_and_counted },
 		{ "a flow that nobody was asked about has no label, ever",
 		  test_a_flow_that_nobody_was_asked_about_has_no_label_ever },
 		CU_TEST_INFO_NULL,

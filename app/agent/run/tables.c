@@ -196,6 +196,13 @@ static void hold(struct tables *t, const struct job *j)
 	t->held_self = j->order.from.self;
 }
 
+/* To the workers; when it returns, nobody reads the one before. */
+static int hand_over(const struct tables *t, enum table which, const struct built *next)
+{
+	return which == TABLE_INVENTORY ? weir_pipe_inventory_set(t->r->pipe, next->meta)
+					: weir_pipe_policy_set(t->r->pipe, next->policy);
+}
+
 static void have(struct tables *t, struct job *j, enum table which)
 {
 	struct built *next = &j->order.built[which];
@@ -216,7 +223,7 @@ static void have(struct tables *t, struct job *j, enum table which)
 	}
 	if (!is_there(next) && !is_there(&t->table[which].built))
 		return;
-	if (which == TABLE_INVENTORY && weir_pipe_inventory_set(t->r->pipe, next->meta) != 0) {
+	if (hand_over(t, which, next) != 0) {
 		refuse(t, j, which, "no memory to hand it to the workers");
 		return;
 	}
@@ -394,12 +401,12 @@ void tables_forget(struct tables *t)
 	memset(&t->dynamic, 0, sizeof(t->dynamic));
 	if (t->job != NULL)
 		t->job->forgotten = true;
-	if (weir_pipe_inventory_set(t->r->pipe, NULL) != 0) {
-		weir_log(WEIR_LOG_ERR, "inventory of the controller: stays: no memory");
-		return;
-	}
 	for (enum table i = 0; i < TABLES; i++)
-		swap(t, i, &none[i], t->job != NULL ? &t->job->left[i] : NULL);
+		if (hand_over(t, i, &none[i]) == 0)
+			swap(t, i, &none[i], t->job != NULL ? &t->job->left[i] : NULL);
+		else
+			weir_log(WEIR_LOG_ERR, "%s of the controller: stays: no memory",
+				 table_names[i]);
 }
 
 struct tables *tables_create(struct run *r)
