@@ -6,6 +6,8 @@
  */
 #include "policy_priv.h"
 
+#include <weir_table.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -15,6 +17,8 @@ struct compiler {
 	uint32_t *acl;               /* those in force by bit: their places in the builder's list */
 	uint32_t *group_of;          /* id -> place in the builder's list + 1 */
 	struct weir_list *asking[2]; /* group -> bits of the ACLs that name it; uint32_t */
+	set_t *asked[2];             /* the same as a set, once it was wanted; else SET_EMPTY */
+	struct weir_table joined;    /* two sets -> the set of both + 1 */
 	struct named *named;         /* prefixes of all groups */
 	size_t named_count;
 };
@@ -123,10 +127,13 @@ static int groups_index(struct compiler *c)
 	c->b->drops.acl_groups = 0;
 	c->group_of = calloc(GROUP_IDS, sizeof(*c->group_of));
 	c->acl = calloc(c->b->acls.count + 1, sizeof(*c->acl));
-	c->asking[WEIR_SRC] = calloc(n + 1, sizeof(struct weir_list));
-	c->asking[WEIR_DST] = calloc(n + 1, sizeof(struct weir_list));
-	if (c->group_of == NULL || c->acl == NULL || c->asking[WEIR_SRC] == NULL ||
-	    c->asking[WEIR_DST] == NULL)
+	for (unsigned int side = 0; side < 2; side++) {
+		c->asking[side] = calloc(n + 1, sizeof(*c->asking[side]));
+		c->asked[side] = calloc(n + 1, sizeof(*c->asked[side]));
+		if (c->asking[side] == NULL || c->asked[side] == NULL)
+			return -ENOMEM;
+	}
+	if (c->group_of == NULL || c->acl == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		c->group_of[groups_of(c)[i].id] = (uint32_t)i + 1;
@@ -253,24 +260,80 @@ static int lpm_make(struct compiler *c)
 	return 0;
 }
 
+/* ACLs that name a group: made when first wanted. */
+static int group_set(struct compiler *c, uint32_t group, unsigned int side, set_t *set)
+{
+	const struct weir_list *asking = &c->asking[side][group];
+	struct arena *sets = &c->p->sets;
+	set_t *asked = &c->asked[side][group];
+	int rc = 0;
+
+	if (*asked == SET_EMPTY && asking->count > 0) {
+		weir_policy_scratch_clear(sets);
+		for (size_t i = 0; i < asking->count; i++)
+			scratch_add(sets, ((const uint32_t *)asking->items)[i]);
+		rc = weir_policy_scratch_keep(sets, asked);
+	}
+	*set = *asked;
+	return rc;
+}
+
+/* ACLs of either set. The same two meet for as many prefixes as a group has. */
+static int join(struct compiler *c, set_t a, set_t b, set_t *set)
+{
+	const uint64_t key = (uint64_t)a << 32 | b;
+	const uint64_t known = weir_table_get16(&c->joined, key);
+	struct arena *sets = &c->p->sets;
+	int rc = 0;
+
+	if (a == SET_EMPTY || b == SET_EMPTY) {
+		*set = a == SET_EMPTY ? b : a;
+	} else if (known != 0) {
+		*set = (set_t)(known - 1);
+	} else {
+		weir_policy_scratch_clear(sets);
+		weir_policy_scratch_add_set(sets, a);
+		weir_policy_scratch_add_set(sets, b);
+		rc = weir_policy_scratch_keep(sets, set);
+		if (rc == 0)
+			weir_table_put16(&c->joined, key, (uint64_t)*set + 1);
+	}
+	return rc;
+}
+
+/* ACLs of a set, and those that name one of the groups from `first` to `last`. */
+static int join_groups(struct compiler *c, set_t around, size_t first, size_t last,
+		       unsigned int side, set_t *set)
+{
+	struct arena *sets = &c->p->sets;
+	set_t ignored;
+	int rc = 0;
+
+	for (size_t i = first; rc == 0 && i <= last; i++)
+		rc = group_set(c, c->named[i].group, side, &ignored);
+	if (rc < 0)
+		return rc;
+	weir_policy_scratch_clear(sets);
+	weir_policy_scratch_add_set(sets, around);
+	for (size_t i = first; i <= last; i++)
+		weir_policy_scratch_add_set(sets, c->asked[side][c->named[i].group]);
+	return weir_policy_scratch_keep(sets, set);
+}
+
 /* ACLs that ask for one of the groups from `first` to `last`, or for one of a prefix around. */
 static int prefix_set_make(struct compiler *c, size_t first, size_t last, uint32_t place,
 			   unsigned int side)
 {
 	const struct named *named = &c->named[first];
-	struct arena *sets = &c->p->sets;
-	const uint32_t around = weir_lpm_parent(c->p->lpm, named->vpc, &named->prefix);
+	const uint32_t parent = weir_lpm_parent(c->p->lpm, named->vpc, &named->prefix);
+	const set_t around = parent != WEIR_LPM_NONE ? c->p->prefix_set[parent][side] : SET_EMPTY;
+	set_t *set = &c->p->prefix_set[place][side], of_group;
+	int rc;
 
-	weir_policy_scratch_clear(sets);
-	if (around != WEIR_LPM_NONE)
-		weir_policy_scratch_add_set(sets, c->p->prefix_set[around][side]);
-	for (size_t i = first; i <= last; i++) {
-		const struct weir_list *asking = &c->asking[side][c->named[i].group];
-
-		for (size_t k = 0; k < asking->count; k++)
-			scratch_add(sets, ((const uint32_t *)asking->items)[k]);
-	}
-	return weir_policy_scratch_keep(sets, &c->p->prefix_set[place][side]);
+	if (last > first)
+		return join_groups(c, around, first, last, side, set);
+	rc = group_set(c, named->group, side, &of_group);
+	return rc < 0 ? rc : join(c, around, of_group, set);
 }
 
 static int addresses_make(struct compiler *c)
@@ -284,6 +347,8 @@ static int addresses_make(struct compiler *c)
 		rc = named_make(c);
 	if (rc == 0)
 		rc = lpm_make(c);
+	if (rc == 0)
+		rc = weir_table_init(&c->joined, 2 * c->named_count, sizeof(struct weir_row16));
 	for (size_t first = 0; rc == 0 && first < c->named_count; place++) {
 		size_t last = first;
 
@@ -455,7 +520,9 @@ static void compiler_fini(struct compiler *c)
 		for (size_t i = 0; c->asking[side] != NULL && i < c->b->groups.count; i++)
 			free(c->asking[side][i].items);
 		free(c->asking[side]);
+		free(c->asked[side]);
 	}
+	weir_table_fini(&c->joined);
 	free(c->group_of);
 	free(c->acl);
 	free(c->named);

@@ -161,10 +161,50 @@ static void measure(uint32_t acls, bool wide)
 	weir_policy_destroy(p);
 }
 
+/* One group of many prefixes, which every ACL names: how long it takes to compile, and only that. */
+static void measure_huge(uint32_t prefixes, uint32_t acls)
+{
+	struct weir_policy_builder *b = weir_policy_builder_create();
+	const char **ips = calloc(prefixes, sizeof(*ips));
+	char(*text)[20] = calloc(prefixes, sizeof(*text));
+	const int32_t group = 1;
+	struct weir_policy *p;
+	uint64_t start;
+
+	if (b == NULL || ips == NULL || text == NULL)
+		abort();
+	for (uint32_t i = 0; i < prefixes; i++) {
+		snprintf(text[i], sizeof(text[i]), "10.%u.%u.%u/%u", i >> 15 & 255, i >> 7 & 255,
+			 i << 1 & 255, i % 2 ? 31 : 32);
+		ips[i] = text[i];
+	}
+	weir_policy_add_group(b, &(struct weir_policy_group){
+					 .id = 1, .ips = ips, .ip_count = prefixes });
+	for (uint32_t i = 1; i <= acls; i++)
+		weir_policy_add_acl(b, &(struct weir_policy_acl){
+					       .id = i,
+					       .protocol = i % WEIR_POLICY_ANY_PROTOCOL,
+					       .src_groups = &group,
+					       .src_group_count = 1 });
+	start = weir_clock_mono_ns();
+	p = weir_policy_compile(b, (size_t)1 << 30, NULL);
+	if (p == NULL)
+		abort();
+	printf("huge   %7u ACLs name a group of %u prefixes: compiled in %.0f ms, %.1f MiB\n", acls,
+	       prefixes, (double)(weir_clock_mono_ns() - start) / 1e6,
+	       (double)weir_policy_bytes(p) / (1 << 20));
+	weir_policy_destroy(p);
+	weir_policy_builder_destroy(b);
+	free(ips);
+	free(text);
+}
+
 int main(void)
 {
 	for (unsigned int wide = 0; wide < 2; wide++)
 		for (uint32_t acls = 1000; acls <= 100000; acls *= 10)
 			measure(acls, wide);
+	for (uint32_t n = 1000; n <= 100000; n *= 10)
+		measure_huge(n, n);
 	return 0;
 }
