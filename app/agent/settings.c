@@ -5,6 +5,13 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* A mirror of a gateway sees a packet before and behind it, with other MAC addresses. */
+static bool is_gateway(const struct weir_group_conf *g)
+{
+	return g->inputs.cbpf.physical_mirror.private_cloud_gateway_traffic &&
+	       g->inputs.cbpf.common.capture_mode != WEIR_CAPTURE_LOCAL;
+}
+
 static void from_group(struct weir_settings *s, const struct weir_group_conf *g)
 {
 	s->decode.decap = (uint32_t)(g->inputs.cbpf.preprocess.tunnel_decap_protocols |
@@ -17,7 +24,8 @@ static void from_group(struct weir_settings *s, const struct weir_group_conf *g)
 	s->flow.others_ns = g->processors.flow_log.conntrack.timeouts.others;
 	s->flow.delay_ns = g->processors.flow_log.time_window.max_tolerable_packet_delay;
 	s->flow.ignore_mac =
-		g->processors.flow_log.conntrack.flow_generation.cloud_traffic_ignore_mac;
+		g->processors.flow_log.conntrack.flow_generation.cloud_traffic_ignore_mac ||
+		is_gateway(g);
 	s->flow.ignore_l2_end = g->processors.flow_log.conntrack.flow_generation.ignore_l2_end;
 	s->flow.ignore_idc_vlan =
 		g->processors.flow_log.conntrack.flow_generation.idc_traffic_ignore_vlan;

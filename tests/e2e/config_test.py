@@ -54,6 +54,17 @@ class WithoutAgent(weir.Case):
         self.assertGreater(len(lines['all']), 5)
         self.assertEqual((lines['none'], lines['of_4'], lines['of_s']), ([], [], []))
 
+    def test_behind_a_gateway_a_connection_is_one_flow_whatever_its_mac_addresses(self):
+        frames = live.conversation(1)
+        there = lambda f: b'\x02\0\0\0\0\1\x02\0\0\0\0\2' + f[12:]
+        back = lambda f: b'\x02\0\0\0\0\4\x02\0\0\0\0\3' + f[12:]  # another hop: not the same two
+        capture = self.file('gateway.pcap', weir.pcap([(1 + i / 100, (there if f[26:30] == frames[0][26:30] else back)(f))
+                                                       for i, f in enumerate(frames)]))
+        for mode, gateway, n in ((2, 'false', 2), (2, 'true', 1), (1, 'true', 1), (0, 'true', 2)):
+            text = f'tap_mode: {mode}\nstatic_config: {{cloud-gateway-traffic: {gateway}, flow: {{ignore-l2-end: true}}}}\n'  # both MACs
+            records = weir.flows('--group-config', self.file('group.yaml', text.encode()), capture)
+            self.assertEqual([len(records), sum(r['packet_tx'] + r['packet_rx'] for r in records)], [n, 7], text)
+
     def test_a_plan_needs_an_agent_but_its_mistakes_do_not(self):
         good, bad = self.file('good.yaml', b'tap_mode: 2'), self.file('bad.yaml', b'tap_mode: 2\nmax_memry: 7\n')
         p = weir.run(CTL, 'config', 'plan', '-f', good, '--socket', self.dir + '/none')

@@ -10,7 +10,7 @@ import weir
 
 try:
     from controllers import Agent, Controller, Trident, number, text
-    from sync_live import PORT, SyncAgentCase, TAP, group
+    from sync_live import ANALYZER, PORT, SyncAgentCase, TAP, group
 except ModuleNotFoundError as e:
     print(f'SKIP: {e}')
     sys.exit(77)
@@ -162,6 +162,27 @@ class SyncAgentTest(SyncAgentCase):
             want.update({port + i: vpcs for i in range(5)})
         self.assertEqual(self.vpcs(), want)
         self.assertEqual(self.rows('select count(*) from flow'), [(len(want),)])  # none ended early
+
+    def test_what_the_mirror_of_a_gateway_sees_is_observed_at_the_gateway(self):
+        gateway = ANALYZER.replace('}}', '}, physical_mirror: {private_cloud_gateway_traffic: true}}')
+        client = text(1, number(1, 1) + number(3, LAN) + number(4, 10) + text(5, text(1, '10.1.0.1')) + number(7, 0x020000000002))
+        mac = '02:00:00:00:00:02'
+        near = text(10, number(1, 1) + text(2, mac) + number(3, 1) + text(4, mac))  # remote_segments: what an analyzer is near to
+        server = self.v7(lambda f: Agent.response(config=group(2048), versions=(1, 1, 0), tables=(client, policy(9), None), segments=near))
+        agent = self.start()
+        since = self.table(agent, 'inventory', version=1, in_force=True)['since_us']
+        live.wait_for(lambda: server.streams)
+        sent = self.send(live.conversation(5))
+        self.wait_received(agent, sent)
+        server.push(Agent.response(config=group(2048, gateway), versions=(1, 1, 0), segments=near))
+        self.in_force(agent, revision=2)
+        self.assertEqual(self.value(agent, 'inputs.cbpf.physical_mirror.private_cloud_gateway_traffic'), 'true')
+        live.wait_for(lambda: self.table(agent, 'inventory', in_force=True)['since_us'] != since)  # it is built once more
+        sent += self.send(live.conversation(5, sport=30000))
+        self.wait_received(agent, sent)
+        self.assertEqual(agent.stop(), weir.OK)
+        points = {port: point for port, point in self.rows('SELECT client_port, observation_point FROM flow')}
+        self.assertEqual({points[20000 + i] for i in range(5)} | {'-'} | {points[30000 + i] for i in range(5)}, {'c', '-', 's-gw'})
 
     def test_a_disabled_agent_closes_its_ports_until_it_is_enabled(self):
         server = self.v7(lambda f: Agent.response(config=group(2048), dynamic=number(2, 0) + number(13, 9), versions=(1, 1, 1)))

@@ -59,6 +59,7 @@ static const struct {
 	{ "inputs.cbpf.preprocess.tunnel_trim_protocols", "[VXLAN]" },
 	{ "inputs.cbpf.physical_mirror.default_capture_network_type", "7" },
 	{ "inputs.cbpf.physical_mirror.packet_dedup_disabled", "true" },
+	{ "inputs.cbpf.physical_mirror.private_cloud_gateway_traffic", "true" },
 	{ "processors.flow_log.time_window.max_tolerable_packet_delay", "9s" },
 	{ "processors.flow_log.conntrack.flow_generation.server_ports", "[1024-65535]" },
 	{ "processors.flow_log.conntrack.flow_generation.cloud_traffic_ignore_mac", "true" },
