@@ -13,12 +13,14 @@
 #include <stdlib.h>
 
 #define PATH_MAX_LEN 256
+#define DEPTH_MAX    1000 /* levels: libyaml's time grows with their square */
 
 struct reader {
 	yaml_parser_t parser;
 	yaml_event_t ev; /* the current one */
 	bool have_ev;
-	int rc; /* not 0: reading cannot go on */
+	unsigned int depth; /* lists and groups that are open */
+	int rc;             /* not 0: reading cannot go on */
 	const char *name, *text;
 	size_t len; /* of text */
 	struct weir_group_conf *out;
@@ -91,6 +93,24 @@ static int syntax_error(struct reader *r)
 	return -EINVAL;
 }
 
+/* Count the levels of the current event. False: there are too many. */
+static bool count_depth(struct reader *r)
+{
+	if (r->ev.type == YAML_MAPPING_START_EVENT || r->ev.type == YAML_SEQUENCE_START_EVENT)
+		r->depth++;
+	else if (r->ev.type == YAML_MAPPING_END_EVENT || r->ev.type == YAML_SEQUENCE_END_EVENT)
+		r->depth--;
+	if (r->depth <= DEPTH_MAX)
+		return true;
+	weir_err_list_add(
+		r->errs, false, r->name, (uint32_t)r->ev.start_mark.line + 1,
+		(uint32_t)r->ev.start_mark.column + 1,
+		"lists and groups within each other: more than %d levels, no setting needs them",
+		DEPTH_MAX);
+	r->rc = -EINVAL;
+	return false;
+}
+
 /* Step to the next event. False: reading is over, r->rc says why. */
 static bool next(struct reader *r)
 {
@@ -104,7 +124,7 @@ static bool next(struct reader *r)
 	if (r->ev.type == YAML_ALIAS_EVENT)
 		mistake(r, &r->ev.start_mark, "an alias is not allowed; write the value itself",
 			"");
-	return true;
+	return count_depth(r);
 }
 
 /* Step over the value that begins at the current event. False as next(). */

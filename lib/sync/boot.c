@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define DEPTH_MAX 8
+
 enum kind { K_TEXT, K_NUMBER, K_FLAG, K_IDENTIFIER, K_ADDRESSES, K_GONE };
 
 struct row {
@@ -33,7 +35,8 @@ static const struct row rows[] = {
 
 struct reader {
 	yaml_parser_t parser;
-	yaml_event_t ev; /* the current one */
+	yaml_event_t ev;    /* the current one */
+	unsigned int depth; /* lists and groups that are open */
 	bool have_ev;
 	int rc; /* not 0: reading cannot go on */
 	const char *name;
@@ -64,6 +67,20 @@ static int syntax_error(struct reader *r)
 	return -EINVAL;
 }
 
+/* Count the levels of the current event: a few are enough, and libyaml's time grows with their square. */
+static bool count_depth(struct reader *r)
+{
+	if (r->ev.type == YAML_MAPPING_START_EVENT || r->ev.type == YAML_SEQUENCE_START_EVENT)
+		r->depth++;
+	else if (r->ev.type == YAML_MAPPING_END_EVENT || r->ev.type == YAML_SEQUENCE_END_EVENT)
+		r->depth--;
+	if (r->depth <= DEPTH_MAX)
+		return true;
+	mistake(r, &r->ev.start_mark, "", "too many lists and groups within each other");
+	r->rc = -EINVAL;
+	return false;
+}
+
 /* Step to the next event. False: reading is over, r->rc says why. */
 static bool next(struct reader *r)
 {
@@ -75,7 +92,7 @@ static bool next(struct reader *r)
 	else if (r->ev.type == YAML_ALIAS_EVENT)
 		mistake(r, &r->ev.start_mark, "",
 			"an alias is not allowed; write the value itself");
-	return r->have_ev;
+	return r->have_ev && count_depth(r);
 }
 
 /* Step over the value that begins at the current event. False as next(). */

@@ -77,6 +77,12 @@ int weir_sync_reply_trident(const Trident__SyncResponse *m, struct weir_sync_rep
 /* trident.Config as YAML of a group, by its old names where they carry the same unit. NULL: no memory; free(). */
 char *weir_sync_config_text(const Trident__Config *c);
 
+/*
+ * A configuration as text; NULL without memory; free(). A byte 0, which would end it, is another that YAML allows
+ * as little: so it is refused, with its line, and not cut.
+ */
+char *weir_sync_config_copy(const ProtobufCBinaryData *yaml);
+
 /* Bytes of a message; NULL without memory; free(). */
 uint8_t *weir_sync_pack(const ProtobufCMessage *m, size_t *n);
 

@@ -124,10 +124,22 @@ static void local_config(FILE *out, const char *yaml)
 	}
 }
 
+char *weir_sync_config_copy(const ProtobufCBinaryData *yaml)
+{
+	char *text = malloc(yaml->len + 1);
+
+	if (text == NULL)
+		return NULL;
+	for (size_t i = 0; i < yaml->len; i++)
+		text[i] = yaml->data[i] != '\0' ? (char)yaml->data[i] : '\1';
+	text[yaml->len] = '\0';
+	return text;
+}
+
 char *weir_sync_config_text(const Trident__Config *c)
 {
 	static const char *const sockets[] = { "RAW_UDP", "TCP", "UDP", "FILE", "ZMQ" };
-	char *yaml = NULL;
+	char *yaml = NULL, *own = NULL;
 	size_t n;
 	FILE *out = open_memstream(&yaml, &n);
 
@@ -148,11 +160,15 @@ char *weir_sync_config_text(const Trident__Config *c)
 		texts(out, "wasm_plugins", c->plugins->wasm_plugins, c->plugins->n_wasm_plugins);
 		texts(out, "so_plugins", c->plugins->so_plugins, c->plugins->n_so_plugins);
 	}
-	if (c->local_config != NULL)
-		local_config(out, c->local_config);
-	if (fclose(out) != 0) {
-		free(yaml);
-		return NULL;
+	if (c->has_local_config) {
+		own = weir_sync_config_copy(&c->local_config);
+		if (own != NULL)
+			local_config(out, own);
 	}
+	if (fclose(out) != 0 || (c->has_local_config && own == NULL)) {
+		free(yaml);
+		yaml = NULL;
+	}
+	free(own);
 	return yaml;
 }

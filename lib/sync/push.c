@@ -49,7 +49,7 @@ void weir_sync_push_open(struct weir_sync *s)
 		.path = weir_sync_path(s, "Push", path),
 		.answer = s->dialect == WEIR_SYNC_AGENT ? &agent__sync_response__descriptor
 							: &trident__sync_response__descriptor,
-		.budget_bytes = weir_min_u64(64 * s->buffer_bytes, BUDGET_MOST),
+		.budget_bytes = weir_min_u64(BUDGET_TIMES * s->buffer_bytes, BUDGET_MOST),
 		.timeout_ms = -1,
 		.streams = true,
 		.message_in = on_push,

@@ -56,8 +56,8 @@ int weir_sync_reply_agent(const Agent__SyncResponse *m, struct weir_sync_reply *
 		dynamic(m->dynamic_config, &to->dynamic);
 	if (!places(m, &to->places))
 		return -ENOMEM;
-	if (m->user_config == NULL)
+	if (!m->has_user_config)
 		return 0;
-	to->config = strdup(m->user_config);
+	to->config = weir_sync_config_copy(&m->user_config);
 	return to->config != NULL ? 0 : -ENOMEM;
 }

@@ -185,10 +185,19 @@ static void answered(struct weir_sync *s)
 	succeeded(s);
 }
 
+/* gRPC says that the certificate is none we trust, not why. */
+static void tls_advice(const struct weir_sync *s, char *to, size_t size)
+{
+	snprintf(
+		to, size,
+		"its certificate has to be in force, of this address, and signed by one of %.80s.ADDRESS: ",
+		s->boot.controller_cert_file_prefix);
+}
+
 static void on_sync_end(struct weir_rpc_call *call, int status, const char *why, void *user)
 {
 	struct weir_sync *s = user;
-	char text[300];
+	char text[400], tls[200] = "";
 
 	if (s->sync != call)
 		return;
@@ -199,7 +208,9 @@ static void on_sync_end(struct weir_rpc_call *call, int status, const char *why,
 	}
 	if (status == WEIR_RPC_UNIMPLEMENTED && weir_sync_unspoken(s))
 		return;
-	snprintf(text, sizeof(text), "Sync: %s: %s", weir_rpc_status_name(status), why);
+	if (strcasestr(why, "ssl handshake") != NULL)
+		tls_advice(s, tls, sizeof(tls));
+	snprintf(text, sizeof(text), "Sync: %s: %s%s", weir_rpc_status_name(status), tls, why);
 	failed(s, WEIR_SYNC_ON_FAILED, text);
 }
 
@@ -211,7 +222,7 @@ static void sync_now(struct weir_sync *s)
 		.path = weir_sync_path(s, "Sync", path),
 		.answer = s->dialect == WEIR_SYNC_AGENT ? &agent__sync_response__descriptor
 							: &trident__sync_response__descriptor,
-		.budget_bytes = weir_min_u64(64 * s->buffer_bytes, BUDGET_MOST),
+		.budget_bytes = weir_min_u64(BUDGET_TIMES * s->buffer_bytes, BUDGET_MOST),
 		.timeout_ms = s->o.call_ms != 0 ? s->o.call_ms : CALL_MS,
 		.message_in = on_sync,
 		.end = on_sync_end,

@@ -12,9 +12,11 @@ struct event;
 struct evdns_base;
 struct evdns_getaddrinfo_request;
 
-#define BUFFER_MIN  (5U << 20)
-#define BUFFER_MAX  (1024U << 20)
-#define BUDGET_MOST (1024U << 20) /* memory an answer may take, unpacked */
+#define BUFFER_MIN (5U << 20)
+#define BUFFER_MAX (1024U << 20)
+/* Memory an answer may take, unpacked: segments, all that is unpacked in it, take 6 bytes for one that came. */
+#define BUDGET_TIMES 16
+#define BUDGET_MOST  (1024U << 20)
 
 /* Name servers, and how many look-ups they are asked for: they live until the last one has ended. */
 struct names {

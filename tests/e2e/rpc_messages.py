@@ -105,7 +105,7 @@ Config
   410 packet_sequence_flag u32=0; 420 plugins PluginConfig; 501 sys_free_memory_limit u32=0;
   502 log_file_size u32=1000; 503 tap_mode e3=0; 504 system_load_circuit_breaker_threshold float=1.0;
   505 system_load_circuit_breaker_metric e2=2; 506 system_load_circuit_breaker_recover float=0.9;
-  507 secret_key str; 508 sys_free_memory_metric e1=0; 510 local_config str;
+  507 secret_key str; 508 sys_free_memory_metric e1=0; 510 local_config bytes;
 FlowAcl
   1 id u32; 2 tap_type u32; 6 protocol u32=256; 7 src_ports str; 8 dst_ports str; 9 vlan u32;
   11 npb_actions *NpbAction; 12 src_group_ids *i32; 13 dst_group_ids *i32;
@@ -198,7 +198,7 @@ SyncRequest
   41 kubernetes_watch_policy e2=0; 45 kubernetes_cluster_id str; 46 kubernetes_cluster_name str;
   47 kubernetes_cluster_md5 str; 50 current_grpc_buffer_size u64;
 SyncResponse
-  1 status e10=0; 2 user_config str; 3 revision str; 4 self_update_url str; 5 version_platform_data u64=0;
+  1 status e10=0; 2 user_config bytes; 3 revision str; 4 self_update_url str; 5 version_platform_data u64=0;
   6 version_acls u64=0; 7 version_groups u64=0; 8 containers *Container; 9 local_segments *Segment;
   10 remote_segments *Segment; 11 platform_data bytes; 12 flow_acls bytes; 13 groups bytes;
   14 capture_network_types *CaptureNetworkType; 15 skip_interface *SkipInterface; 20 dynamic_config DynamicConfig;

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import re
 import shutil
 import socket
 import subprocess
@@ -723,6 +724,22 @@ class SyncTest(unittest.TestCase):
         self.assertEqual(c.wait('capture')[1:], ['off', ''])
         enabled[0] = 1
         self.assertEqual(c.wait('capture')[1], 'on')
+
+
+class ListTest(unittest.TestCase):
+    """The list of cases in README.md."""
+
+    def test_each_test_that_the_list_names_is_there(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        there = set()
+        for name in os.listdir(here):
+            if name.startswith('sync_') and name.endswith('_test.py'):
+                with open(os.path.join(here, name), encoding='utf-8') as f:
+                    there.update(re.findall(r'def (test_\w+)', f.read()))
+        with open(os.path.join(here, 'README.md'), encoding='utf-8') as f:
+            named = set(re.findall(r'`(test_\w+)`', f.read()))
+        self.assertGreater(len(named), 40)
+        self.assertEqual(named - there, set())
 
 
 if __name__ == '__main__':

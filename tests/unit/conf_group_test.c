@@ -288,6 +288,23 @@ static void test_deep_nesting_is_only_one_mistake(void)
 	CU_ASSERT_EQUAL(errs.mistakes, 1);
 }
 
+/* A megabyte of them would keep libyaml busy for an hour. */
+static void test_brackets_without_an_end_are_refused_soon(void)
+{
+	const size_t n = 1000000;
+	char *text = malloc(n + 9);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	memcpy(text, "global: ", 8);
+	memset(text + 8, '[', n);
+	text[8 + n] = '\0';
+	CU_ASSERT_EQUAL(group_read(text, &c), -EINVAL);
+	CU_ASSERT(
+		is_said("g.yaml:1:1008: lists and groups within each other: more than 1000 levels, "
+			"no setting needs them"));
+	free(text);
+}
+
 static void test_what_a_newer_controller_sends_is_taken_without_what_is_unknown(void)
 {
 	static const char text[] = "global:\n"
@@ -340,6 +357,8 @@ int main(void)
 		  test_more_mistakes_than_fit_are_counted_and_push_warnings_out },
 		{ "a tab is called so, and hides nothing before it",
 		  test_a_tab_is_called_so_and_hides_nothing_before_it },
+		{ "brackets without an end are refused soon",
+		  test_brackets_without_an_end_are_refused_soon },
 		{ "deep nesting is only one mistake", test_deep_nesting_is_only_one_mistake },
 		{ "what a newer controller sends is taken without what is unknown",
 		  test_what_a_newer_controller_sends_is_taken_without_what_is_unknown },

@@ -97,7 +97,8 @@ static void test_a_broadcast_reaches_two_thousand_streams_and_a_stop_ends_them(v
 		weir_rpc_call_start(ch, &one, &unavailable);
 	CU_ASSERT_TRUE(run_until(&n_all, STREAMS));
 	memset(text, 'x', sizeof(text) - 1);
-	news.user_config = text;
+	news.has_user_config = true;
+	news.user_config = (ProtobufCBinaryData){ sizeof(text) - 1, (uint8_t *)text };
 	packed = weir_rpc_packed_create(&news.base);
 	for (unsigned int i = 0; i < STREAMS; i++)
 		CU_ASSERT_TRUE(weir_rpc_stream_send_packed(all[i], packed));

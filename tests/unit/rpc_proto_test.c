@@ -157,7 +157,8 @@ static void test_an_old_response_unpacks_and_packs_to_the_same_bytes(void)
 	CU_ASSERT_EQUAL(rs->config->vtap_id, 7);
 	CU_ASSERT_EQUAL(rs->config->trident_type,
 			TRIDENT__TRIDENT_TYPE__TT_DEDICATED_PHYSICAL_MACHINE);
-	CU_ASSERT_STRING_EQUAL(rs->config->local_config, yaml);
+	CU_ASSERT_EQUAL(rs->config->local_config.len, strlen(yaml));
+	CU_ASSERT_EQUAL(memcmp(rs->config->local_config.data, yaml, strlen(yaml)), 0);
 	CU_ASSERT(!rs->config->has_sync_interval && rs->config->sync_interval == 60);
 	CU_ASSERT_EQUAL(rs->config->global_pps_threshold, 200000);
 	CU_ASSERT_STRING_EQUAL(rs->config->log_level, "INFO");
@@ -184,7 +185,8 @@ static void test_a_new_response_unpacks_and_packs_to_the_same_bytes(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	CU_ASSERT_EQUAL(rs->status, AGENT__STATUS__CLUSTER_ID_NOT_FOUND);
-	CU_ASSERT_STRING_EQUAL(rs->user_config, yaml);
+	CU_ASSERT_EQUAL(rs->user_config.len, strlen(yaml));
+	CU_ASSERT_EQUAL(memcmp(rs->user_config.data, yaml, strlen(yaml)), 0);
 	CU_ASSERT_STRING_EQUAL(rs->revision, r);
 	CU_ASSERT_EQUAL(rs->version_platform_data, 9);
 	CU_ASSERT_EQUAL(rs->containers[0]->pod_id, 3);
