@@ -104,8 +104,20 @@ class TablesTest(sync_agent_test.SyncAgentCase):
         live.wait_for(lambda: self.table(agent, 'inventory', version=8)['bytes'] < max(sizes))  # they were laid over, and merged
         self.check(agent, want)
 
+    def test_a_change_becomes_part_of_the_base_when_it_is_quiet(self):
+        many = others(3000)
+        agent, _, answer = self.run_under(versions=(1, 0, 0), tables=(inventory(10, 11) + many, None, None))
+        base = self.table(agent, 'inventory', version=1)['bytes']
+        answer(versions=(2, 0, 0), tables=(inventory(12, 11) + many, None, None))
+        laid = self.table(agent, 'inventory', version=2, rows=3002)
+        self.assertGreater(laid['bytes'], base)
+        live.wait_for(lambda: self.table(agent, 'inventory', version=2)['bytes'] == base, 60)
+        self.assertEqual(self.table(agent, 'inventory', version=2)['since_us'], laid['since_us'])
+        self.flows(agent, 20000)
+        self.check(agent, {20000: (12, 11)})
+
     def test_tables_of_both_dialects_give_flows_the_same_vpcs(self):
-        config = Trident.group(2048, number(503, 2))
+        config = Trident.group(2048, number(503, 2) + number(23, 0))  # analyzer; flows of all networks are stored
         self.controller(('trident',), lambda d, f, c: Trident.response(config=config, versions=(1, 0, 0),
                                                                          tables=(trident_inventory(10, 11), None, None)))
         agent = self.start()

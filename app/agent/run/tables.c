@@ -15,9 +15,11 @@
 	(100 * WEIR_NS_PER_MS) /* from one building to the next: what comes meanwhile is one */
 
 /*
- * Interfaces in the layer of changes: from here on a new base is made, in the background. Twice what one
- * version may change, so that it is not made for each.
+ * A layer of changes costs each new flow a look-up more, so it becomes part of a new base, in the background: when
+ * nothing has changed for a while, or when it has so many interfaces; twice what one version may change, so
+ * that this is not done for each.
  */
+#define QUIET_NS  (10 * WEIR_NS_PER_S)
 #define LAYER_MAX 2048
 
 const char *const table_names[TABLES] = {
@@ -43,6 +45,7 @@ struct job {
 	struct taken *from, *base_from;
 	unsigned int
 		changed; /* 1 << enum weir_sync_table: what is to be asked for again if refused */
+	bool is_merge;   /* nothing has changed: a layer becomes part of the base */
 	bool forgotten;  /* loop: there is no controller any more */
 	struct built left[TABLES]; /* loop: no longer in force, but still read by the helper */
 	atomic_bool over;          /* helper: wo, once */
@@ -58,7 +61,8 @@ struct tables {
 	unsigned int wanted, changed;
 	bool wants_base;   /* no layer over the inventory in force */
 	uint64_t began_ns; /* the last job */
-	bool is_waiting;   /* for it to be long enough ago */
+	bool is_waiting;   /* for it to be long enough ago, */
+	bool is_settling;  /* and to be quiet since */
 	struct job *job;
 	struct in_force {
 		struct built built;
@@ -207,6 +211,7 @@ static void have(struct tables *t, struct job *j, enum table which)
 {
 	struct built *next = &j->order.built[which];
 	const struct weir_sync_part *part = j->from->tables->part;
+	const uint64_t since_us = t->table[which].since_us;
 
 	if (next->err.code != 0) {
 		refuse(t, j, which, next->err.msg);
@@ -230,20 +235,49 @@ static void have(struct tables *t, struct job *j, enum table which)
 	if (which == TABLE_INVENTORY)
 		hold(t, j);
 	swap(t, which, next, NULL);
-	say(t, which);
+	if (j->is_merge)
+		t->table[which].since_us = since_us;
+	else
+		say(t, which);
 }
 
 static void begin(struct tables *t);
 
-/* Many changes, one upon the other: they become one base. */
+static bool later(struct tables *t, uint64_t ns, event_callback_fn fn)
+{
+	const struct timeval left = { .tv_sec = (time_t)(ns / WEIR_NS_PER_S),
+				      .tv_usec = (suseconds_t)(ns % WEIR_NS_PER_S /
+							       WEIR_NS_PER_US) };
+
+	return event_base_once(t->r->base, -1, EV_TIMEOUT, fn, t, &left) == 0;
+}
+
+static void look_at_layer(struct tables *t);
+
+static void on_quiet(evutil_socket_t fd, short what, void *arg)
+{
+	struct tables *t = arg;
+
+	(void)fd;
+	(void)what;
+	t->is_settling = false;
+	look_at_layer(t);
+	begin(t);
+}
+
+/* Is it time for a new base? */
 static void look_at_layer(struct tables *t)
 {
 	const struct weir_meta *m = t->table[TABLE_INVENTORY].built.meta;
+	const size_t size = m != NULL ? weir_meta_overlay_size(m) : 0;
+	const uint64_t since = weir_clock_mono_ns() - t->began_ns;
 
-	if (m == NULL || weir_meta_overlay_size(m) <= LAYER_MAX)
-		return;
-	t->wants_base = true;
-	t->wanted |= 1U << TABLE_INVENTORY;
+	if (size > LAYER_MAX || (size > 0 && since >= QUIET_NS)) {
+		t->wants_base = true;
+		t->wanted |= 1U << TABLE_INVENTORY;
+	} else if (size > 0 && !t->is_settling) {
+		t->is_settling = later(t, QUIET_NS - since, on_quiet);
+	}
 }
 
 static void done(void *arg)
@@ -287,6 +321,7 @@ static struct job *job_create(struct tables *t)
 		return NULL;
 	j->tables = t;
 	j->changed = t->changed;
+	j->is_merge = t->wants_base && t->changed == 0 && is_same_agent(&t->self, &t->held_self);
 	j->from = taken_get(t->newest);
 	j->order.from = (struct source){ j->from->tables, t->self };
 	j->order.wanted = t->wanted;
@@ -313,12 +348,9 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 static bool waits(struct tables *t)
 {
 	const uint64_t since = weir_clock_mono_ns() - t->began_ns;
-	struct timeval left;
 
-	if (t->is_waiting || t->began_ns == 0 || since >= BATCH_NS)
-		return t->is_waiting;
-	left = (struct timeval){ .tv_usec = (suseconds_t)((BATCH_NS - since) / WEIR_NS_PER_US) };
-	t->is_waiting = event_base_once(t->r->base, -1, EV_TIMEOUT, on_time, t, &left) == 0;
+	if (!t->is_waiting && t->began_ns != 0 && since < BATCH_NS)
+		t->is_waiting = later(t, BATCH_NS - since, on_time);
 	return t->is_waiting;
 }
 
