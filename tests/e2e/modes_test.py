@@ -274,6 +274,45 @@ class Group(live.LiveCase):
     def value(self, agent, key):
         return next(v for v in agent.data('config')['values'] if v['key'] == key)
 
+    def space(self, name):
+        """A namespace with interface `inner`, whose other end is `name`'s last letter + "snd" where packets come from."""
+        self.sh('ip', 'netns', 'add', name)
+        self.addCleanup(subprocess.run, ['ip', 'netns', 'del', name], capture_output=True)
+        self.sh('ip', 'netns', 'exec', name, 'sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1', 'net.ipv6.conf.all.disable_ipv6=1')
+        self.ip(self.there, 'link', 'add', 'name', name[-1] + 'snd', 'type', 'veth', 'peer', 'name', 'inner', 'netns', name)
+        self.ip(self.there, 'link', 'set', name[-1] + 'snd', 'up')
+        self.ip(name, 'link', 'set', 'inner', 'up')
+        live.wait_for(lambda: json.loads(self.ip(name, '-j', 'link', 'show', 'inner'))[0]['operstate'] == 'UP')
+
+    def test_interfaces_of_named_namespaces_are_captured_and_followed(self):
+        spaces = [f'{self.here}-{c}' for c in 'xy']
+        self.space(spaces[0])
+        up = lambda agent: sorted(p['tap'] for p in agent.data('ports')['ports'] if p['state'] == 'up')
+        text = NAMED.replace('af_packet: {', f'af_packet: {{extra_netns_regex: "^{self.here}", ') % ('^(cap|inner)$', 'local')
+        agent = self.begin(text)
+        live.wait_for(lambda: up(agent) == ['cap', spaces[0] + '/inner'])
+        self.space(spaces[1])  # one comes
+        live.wait_for(lambda: up(agent) == ['cap'] + [s + '/inner' for s in spaces])
+        for n, end in ((1, 'snd'), (2, 'xsnd'), (3, 'ysnd')):
+            self.send(live.conversation(10 * n, sport=10000 * n), end)
+        received = lambda: {p['tap']: p['received'] for p in agent.data('ports')['ports']}
+        live.wait_for(lambda: received() == {'cap': 70, spaces[0] + '/inner': 140, spaces[1] + '/inner': 210})
+        self.sh('ip', 'netns', 'del', spaces[0])  # one goes
+        live.wait_for(lambda: up(agent) == ['cap', spaces[1] + '/inner'])
+        self.group(agent, NAMED % ('^(cap|inner)$', 'local'))
+        live.wait_for(lambda: up(agent) == ['cap'])
+        self.assertEqual(agent.stop(), weir.OK)
+        nics = self.rows('SELECT sum(packet_tx + packet_rx) FROM flow GROUP BY capture_nic ORDER BY 1')
+        self.assertEqual(nics, [(70,), (140,), (210,)])
+
+    def test_without_the_right_to_enter_namespaces_the_rest_is_captured_and_that_is_said(self):
+        self.space(self.here + '-x')
+        agent = self.begin(NAMED % ('^(cap|inner)$', 'local'))  # CAP_SYS_ADMIN is given up: nothing asks for it
+        self.group(agent, NAMED.replace('af_packet: {', 'af_packet: {extra_netns_regex: ".", ') % ('^(cap|inner)$', 'local'))
+        agent.wait_port('cap', state='up')
+        live.wait_for(lambda: 'CAP_SYS_ADMIN is needed' in agent.text())
+        self.assertEqual(self.names(agent), ['cap'])
+
     def test_taps_of_the_box_go_before_the_group_s_choice(self):
         self.veth('cap2', 'snd2')
         self.file('group.yaml', (NAMED % ('^cap2$', 'local')).encode())

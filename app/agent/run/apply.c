@@ -160,7 +160,8 @@ static bool group_chooses(const struct agent_conf *c)
 {
 	const void *regex = &c->group.inputs.cbpf.af_packet.interface_regex;
 
-	return c->box.taps_n == 0 && weir_group_conf_from(&c->group, regex) == WEIR_CONF_FILE;
+	return c->box.taps_n == 0 && (weir_group_conf_from(&c->group, regex) == WEIR_CONF_FILE ||
+				      c->group.inputs.cbpf.af_packet.extra_netns_regex[0] != '\0');
 }
 
 static int ports_have(struct run *r, const struct agent_conf *next, const struct weir_box_tap *taps,

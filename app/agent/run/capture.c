@@ -150,7 +150,7 @@ static bool put_iface(struct capture *c, uint8_t slot, uint8_t link)
 	struct pcapng_interface out = {
 		.name = "port", .filter = c->expression, .snaplen = c->snaplen, .link = link
 	};
-	char words[64] = "removed";
+	char words[PORT_TAP_MAX + 8] = "removed";
 
 	for (unsigned int i = 0; i < ports_n(c->cs->r->ports); i++) {
 		struct port_view v;

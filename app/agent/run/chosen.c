@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chosen.h"
 
-#include <weir_filter.h>
+#include "found.h"
+#include "port.h"
+
 #include <weir_pipe.h>
 
-#include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +14,10 @@
 
 /* "if:" makes a name an interface's, whatever it looks like. */
 struct place {
+	struct found_iface iface;
 	char name[IF_NAMESIZE + 3];
+	char tap[PORT_TAP_MAX];
+	char path[sizeof(NETNS_DIR) + 256];
 	const char *port;
 	bool there, was_there;
 };
@@ -24,6 +27,7 @@ struct chosen {
 	struct weir_box_tap taps[PLACES_MAX];
 	uint32_t n;    /* places that had an interface */
 	uint32_t over; /* interfaces for which there is no place */
+	struct weir_err lacking;
 };
 
 struct chosen *chosen_create(void)
@@ -36,17 +40,19 @@ void chosen_destroy(struct chosen *c)
 	free(c);
 }
 
-static struct place *place_of(struct chosen *c, const char *name)
+static struct place *place_of(struct chosen *c, const struct found_iface *f)
 {
 	for (uint32_t i = 0; i < c->n; i++)
-		if (strcmp(c->places[i].name + 3, name) == 0)
+		if (strcmp(c->places[i].iface.name, f->name) == 0 &&
+		    strcmp(c->places[i].iface.netns, f->netns) == 0)
 			return &c->places[i];
 	return NULL;
 }
 
 /* A new one; else that of an interface which is gone. NULL: all are taken. */
-static struct place *place_take(struct chosen *c, const char *name)
+static struct place *place_take(struct chosen *c, const struct found_iface *f)
 {
+	const bool own = f->netns[0] == '\0';
 	struct place *p = NULL;
 
 	for (uint32_t i = 0; i < c->n && c->n == PLACES_MAX && p == NULL; i++)
@@ -56,7 +62,12 @@ static struct place *place_take(struct chosen *c, const char *name)
 		p = &c->places[c->n++];
 	if (p == NULL)
 		return NULL;
-	snprintf(p->name, sizeof(p->name), "if:%.15s", name);
+	p->iface = *f;
+	p->path[0] = '\0';
+	snprintf(p->name, sizeof(p->name), "if:%.15s", f->name);
+	snprintf(p->tap, sizeof(p->tap), "%.47s%s%.15s", f->netns, own ? "" : "/", f->name);
+	if (!own)
+		snprintf(p->path, sizeof(p->path), NETNS_DIR "/%s", f->netns);
 	p->port = p->name;
 	return p;
 }
@@ -69,6 +80,7 @@ struct chosen_wish chosen_wish_of(const struct weir_group_conf *g)
 
 	return (struct chosen_wish){
 		.regex = g->inputs.cbpf.af_packet.interface_regex,
+		.netns_regex = g->inputs.cbpf.af_packet.extra_netns_regex,
 		.promiscuous = t->interface_promisc_enabled ||
 			       g->inputs.cbpf.common.capture_mode != WEIR_CAPTURE_LOCAL,
 		.queues = t->packet_fanout_count,
@@ -80,27 +92,28 @@ static void tap_make(struct weir_box_tap *tap, const struct place *p,
 		     const struct chosen_wish *wish)
 {
 	*tap = (struct weir_box_tap){
-		.name = p->name + 3,
+		.name = p->tap,
 		.ports = { .n = p->there, .v = &p->port },
 		.filter = "",
-		.netns = "",
+		.netns = p->path,
 		.promiscuous = wish->promiscuous,
 		.queues = wish->queues,
 		.memory_mib = wish->memory_mib,
 	};
 }
 
-/* What matches has a place; those that had one first, so that no newcomer takes it. */
-static void match(struct chosen *c, struct weir_regex *re, const struct if_nameindex *all,
-		  bool known)
+/* What was found has a place; those that had one first, so that no newcomer takes it. */
+static void match(struct chosen *c, const struct weir_list *found, bool known)
 {
-	for (; all->if_name != NULL; all++) {
-		struct place *p = place_of(c, all->if_name);
+	const struct found_iface *all = found->items;
 
-		if ((p != NULL) != known || !weir_regex_matches(re, all->if_name))
+	for (size_t i = 0; i < found->count; i++) {
+		struct place *p = place_of(c, &all[i]);
+
+		if ((p != NULL) != known)
 			continue;
 		if (p == NULL)
-			p = place_take(c, all->if_name);
+			p = place_take(c, &all[i]);
 		if (p != NULL)
 			p->there = true;
 		else
@@ -119,27 +132,37 @@ static int changes(struct chosen *c, const struct chosen_wish *wish)
 	return rc;
 }
 
+/* Once, and again when it is another one: it is found each second. */
+static void lacking_say(struct chosen *c, const struct weir_err *lacking)
+{
+	if (lacking->code != 0 && strcmp(lacking->msg, c->lacking.msg) != 0)
+		weir_log(WEIR_LOG_WARN, "inputs.cbpf.af_packet.extra_netns_regex: %s",
+			 lacking->msg);
+	c->lacking = *lacking;
+	if (lacking->code == 0)
+		c->lacking.msg[0] = '\0';
+}
+
 int chosen_look(struct chosen *c, const struct chosen_wish *wish, struct weir_err *err)
 {
-	struct weir_regex *re = weir_regex_create(wish->regex, err);
-	struct if_nameindex *all = re != NULL ? if_nameindex() : NULL;
+	struct weir_list found = { 0 };
+	struct weir_err lacking = { 0 };
 	const uint32_t over = c->over;
-	int rc;
+	const int rc = found_look(&found, wish->regex, wish->netns_regex, &lacking, err);
 
-	if (all == NULL) {
-		rc = re == NULL ? -err->code : weir_err_set(err, ENOMEM, "interfaces: %m");
-		weir_regex_destroy(re);
+	if (rc != 0) {
+		free(found.items);
 		return rc;
 	}
+	lacking_say(c, &lacking);
 	for (uint32_t i = 0; i < c->n; i++) {
 		c->places[i].was_there = c->places[i].there;
 		c->places[i].there = false;
 	}
 	c->over = 0;
-	for (int known = 1; known >= 0 && wish->regex[0] != '\0'; known--)
-		match(c, re, all, known);
-	if_freenameindex(all);
-	weir_regex_destroy(re);
+	for (int known = 1; known >= 0; known--)
+		match(c, &found, known);
+	free(found.items);
 	if (c->over != over && c->over > 0)
 		weir_log(
 			WEIR_LOG_WARN,

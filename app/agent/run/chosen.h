@@ -15,7 +15,8 @@ void chosen_destroy(struct chosen *c);
 
 /* What a group says of interfaces that nothing else is said of. */
 struct chosen_wish {
-	const char *regex; /* of their names; an empty one matches none */
+	const char *regex;       /* of their names; an empty one matches none */
+	const char *netns_regex; /* of namespaces beside the agent's; likewise */
 	bool promiscuous;
 	uint32_t queues;     /* of each, at least 1 */
 	uint32_t memory_mib; /* of each, all its queues together */
@@ -24,7 +25,7 @@ struct chosen_wish {
 struct chosen_wish chosen_wish_of(const struct weir_group_conf *g);
 
 /*
- * Look which interfaces there are in this network namespace, and which of them are wished for. 1: others than
+ * Look which interfaces there are, and which of them are wished for. 1: others than
  * before; 0: the same; -EINVAL or -ENOMEM with `err` set, and nothing changed.
  */
 int chosen_look(struct chosen *c, const struct chosen_wish *wish, struct weir_err *err);

@@ -64,7 +64,7 @@ static const char *escaped(char *to, size_t size, const char *s)
 
 static void port_labels(char *to, size_t size, const struct port_view *v, const char *outcome)
 {
-	char port[2 * PORT_NAME_MAX], tap[64];
+	char port[2 * PORT_NAME_MAX], tap[2 * PORT_TAP_MAX];
 
 	snprintf(to, size, "{port=\"%s\",tap=\"%s\"%s%s%s}",
 		 escaped(port, sizeof(port), v->spec->name),
@@ -107,7 +107,7 @@ static void ports_of(const struct run *r, enum metric m)
 	head(m);
 	for (unsigned int i = 0; i < ports_n(r->ports); i++) {
 		struct port_view v;
-		char labels[256];
+		char labels[400];
 		uint64_t value;
 
 		ports_view(r->ports, i, &v);
@@ -125,7 +125,7 @@ static void outcomes_of(const struct run *r)
 
 		ports_view(r->ports, i, &v);
 		for (int k = 0; k < WEIR_OUTCOMES; k++) {
-			char labels[256];
+			char labels[400];
 
 			port_labels(labels, sizeof(labels), &v, weir_outcomes[k].name);
 			line(M_PORT_OUTCOME, labels, v.acc.outcomes[k]);

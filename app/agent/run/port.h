@@ -11,11 +11,12 @@
 #include <weir_rt.h>
 
 #define PORT_NAME_MAX 64
+#define PORT_TAP_MAX  64 /* namespaces' names make them long */
 
 /* Everything that is said of a port; one whose spec changes is opened again, but for what port_spec_is_equal() leaves out. Strings are its own. */
 struct port_spec {
 	char name[PORT_NAME_MAX]; /* interface, or device without its arguments */
-	char tap[32];
+	char tap[PORT_TAP_MAX];
 	uint8_t tap_number;
 	bool kernel; /* an interface of the kernel; else a DPDK device */
 	bool promiscuous, ignore_outgoing, exclusive;

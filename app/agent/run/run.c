@@ -210,6 +210,17 @@ static void keep_to_control_cpus(struct run *r)
 
 /* --- boot --- */
 
+/* What a group may ask for where the box has no taps: a controller's says so only later. */
+static unsigned int kinds_of_group(const struct run *r)
+{
+	const struct weir_box_conf *box = &r->conf->box;
+	const bool asks = r->conf->group.inputs.cbpf.af_packet.extra_netns_regex[0] != '\0' ||
+			  box->controller.address[0] != '\0' ||
+			  access(WEIR_SYNC_BOOT_PATH, F_OK) == 0;
+
+	return box->taps_n == 0 && asks ? PORT_NETNS : 0;
+}
+
 /* What needs more rights than later, before any other thread. */
 static int boot_outside(struct run *r, struct weir_err *err)
 {
@@ -230,7 +241,7 @@ static int boot_outside(struct run *r, struct weir_err *err)
 		if (r->http == NULL)
 			return -err->code;
 	}
-	capabilities_keep(port_kinds(box));
+	capabilities_keep(port_kinds(box) | kinds_of_group(r));
 	return 0;
 }
 
