@@ -39,6 +39,9 @@ static void ends_find(const struct weir_meta *m, const struct weir_flow_first *f
 {
 	unsigned int run;
 
+	memset(ends, 0, n);
+	if (weir_meta_segment_size(m) == 0)
+		return;
 	for (unsigned int i = 0; i < n; i += run) {
 		run = 1;
 		while (i + run < n && firsts[i + run].pkt == firsts[i].pkt + run)
