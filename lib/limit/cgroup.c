@@ -110,11 +110,22 @@ static int hand_on(struct weir_cgroup_place *p, enum weir_cgroup_what what, cons
 {
 	const int rc = put(from, "cgroup.subtree_control", "+%s", kinds[what].controller);
 
-	p->handed = rc == 0;
+	if (rc == 0)
+		snprintf(p->handed, sizeof(p->handed), "%s", from);
 	return rc;
 }
 
-/* In version 2 a group that hands on controllers holds no process: the own group's are handed on once we are out. */
+static void hand_back(struct weir_cgroup_place *p, enum weir_cgroup_what what)
+{
+	if (p->handed[0] != '\0')
+		put(p->handed, "cgroup.subtree_control", "-%s", kinds[what].controller);
+	p->handed[0] = '\0';
+}
+
+/*
+ * In version 2 a group that hands on controllers holds no process: the own group's are handed on once we are out, and
+ * it takes us back only when they are no more.
+ */
 static int enter(struct weir_cgroup_place *p, enum weir_cgroup_what what, const char *from)
 {
 	int rc;
@@ -128,6 +139,7 @@ static int enter(struct weir_cgroup_place *p, enum weir_cgroup_what what, const 
 		rc = -ENOENT;
 	if (rc == 0)
 		return 0;
+	hand_back(p, what);
 	put(from, "cgroup.procs", "0");
 	rmdir(p->dir);
 	return rc;
@@ -158,7 +170,10 @@ static bool take_known(struct weir_cgroup *g, enum weir_cgroup_what what, const 
 	memcpy(p->dir, other->dir, sizeof(p->dir));
 	if (!is_there(p->dir, file_of(p, what)))
 		hand_on(p, what, other->out[0] != '\0' ? other->out : top);
-	return is_there(p->dir, file_of(p, what));
+	if (is_there(p->dir, file_of(p, what)))
+		return true;
+	hand_back(p, what);
+	return false;
 }
 
 static int place(struct weir_cgroup *g, enum weir_cgroup_what what, const char *root,
@@ -249,14 +264,13 @@ void weir_cgroup_leave(struct weir_cgroup *g)
 	for (int i = 0; i < WEIR_CGROUP_WHATS; i++)
 		if (g->of[i].limit != 0)
 			limit_write(&g->of[i], (enum weir_cgroup_what)i, 0);
+	for (int i = 0; i < WEIR_CGROUP_WHATS; i++)
+		hand_back(&g->of[i], (enum weir_cgroup_what)i);
 	for (int i = 0; i < WEIR_CGROUP_WHATS; i++) {
 		const struct weir_cgroup_place *p = &g->of[i];
 
 		if (p->out[0] == '\0')
 			continue;
-		for (int k = 0; k < WEIR_CGROUP_WHATS; k++)
-			if (g->of[k].handed)
-				put(p->out, "cgroup.subtree_control", "-%s", kinds[k].controller);
 		put(p->out, "cgroup.procs", "0");
 		rmdir(p->dir);
 	}

@@ -16,7 +16,8 @@ struct weir_cgroup {
 		char dir[512]; /* "" = none yet */
 		char out[512]; /* where the process was before; "" = `dir` is not ours */
 		bool v2;
-		bool handed;    /* version 2: `out` hands on the controller because of us */
+		char handed
+			[512]; /* version 2: what hands on the controller because of us; "" = none */
 		uint64_t limit; /* 0 = none */
 	} of[WEIR_CGROUP_WHATS];
 };
@@ -28,7 +29,8 @@ struct weir_cgroup {
  * known: it is left without a limit at the end. Else a group NAME.PID is made below the one the process is in, or
  * below the top, and entered by all threads.
  *
- * 0, or -errno with `err` saying which file; what held before holds on.
+ * 0, or -errno with `err` saying which file; what held before holds on, and nothing is left in the hierarchy of what
+ * could not be done.
  */
 int weir_cgroup_set(struct weir_cgroup *g, enum weir_cgroup_what what, uint64_t limit,
 		    const char *root, const char *name, struct weir_err *err);

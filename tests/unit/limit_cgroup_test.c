@@ -149,6 +149,99 @@ static void test_a_group_that_cannot_have_the_limit_is_removed_again(void)
 	gone();
 }
 
+/* A controller that was handed on, and is not to be had all the same. */
+static void test_what_a_group_handed_on_in_vain_it_takes_back(void)
+{
+	struct weir_cgroup g = { 0 };
+	struct weir_err err = { 0 };
+
+	fresh();
+	put("/proc/self/cgroup", "0::/a\n");
+	put("/sys/fs/cgroup/cgroup.controllers", "");
+	put("/sys/fs/cgroup/cgroup.procs", "");
+	put("/sys/fs/cgroup/a/cgroup.procs", "");
+	put("/sys/fs/cgroup/a/cgroup.subtree_control", "");
+	put("/sys/fs/cgroup/weir-agent/cgroup.procs", "");
+	put("/sys/fs/cgroup/weir-agent/cpu.max", "");
+	put("/sys/fs/cgroup/cgroup.subtree_control", "");
+	CU_ASSERT_EQUAL(weir_cgroup_set(&g, WEIR_CGROUP_CPU, 500, root, "weir-agent", &err), 0);
+	CU_ASSERT_NOT_EQUAL(weir_cgroup_set(&g, WEIR_CGROUP_MEMORY, 1 << 20, root, "weir-agent",
+					    &err),
+			    0);
+	CU_ASSERT(begins("/sys/fs/cgroup/cgroup.subtree_control", "-memory"));
+	CU_ASSERT_FALSE(begins("/sys/fs/cgroup/a/cgroup.subtree_control", "+"));
+	CU_ASSERT(begins("/sys/fs/cgroup/weir-agent/cpu.max", "50000 100000")); /* it holds on */
+	weir_cgroup_leave(&g);
+	gone();
+}
+
+static const char *unified(void)
+{
+	return access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "/sys/fs/cgroup"
+								      : "/sys/fs/cgroup/unified";
+}
+
+/* This process's group of version 2, as the kernel says. */
+static void own_group(char *to, size_t size)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[512];
+
+	to[0] = '\0';
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "0::", 3) == 0)
+			snprintf(to, size, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+	if (f != NULL)
+		fclose(f);
+}
+
+static int groups_of_ours(void)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command), "test -z \"$(find '%s' -type d -name 'weir-test.%d')\"",
+		 unified(), (int)getpid());
+	return system(command); /* NOLINT: reads names */
+}
+
+/* Whether this kernel's version 2 has the controller or not: with the one, both ways; without, all is as before. */
+static void test_version_2_of_this_kernel_is_left_as_it_was(void)
+{
+	static const char *const whats[] = { "cpu", "memory" };
+	char before[256], after[256], path[512];
+	struct weir_cgroup g = { 0 };
+	struct weir_err err = { 0 };
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", unified());
+	own_group(before, sizeof(before));
+	if (access(path, W_OK) != 0 || before[0] == '\0') {
+		printf(" no cgroup v2 that may be written; skipped ");
+		return;
+	}
+	fresh();
+	put("/sys/fs/x", "");
+	snprintf(path, sizeof(path), "%s/sys/fs/cgroup", root);
+	CU_ASSERT_EQUAL_FATAL(symlink(unified(), path), 0);
+	snprintf(path, sizeof(path), "%s/proc", root);
+	CU_ASSERT_EQUAL_FATAL(symlink("/proc", path), 0);
+	for (int i = 0; i < WEIR_CGROUP_WHATS; i++) {
+		const int rc = weir_cgroup_set(&g, (enum weir_cgroup_what)i,
+					       i == 0 ? 2000 : UINT64_C(8) << 30, root, "weir-test",
+					       &err);
+
+		own_group(after, sizeof(after));
+		printf(" %s: %s ", whats[i], rc == 0 ? after : err.msg);
+		if (rc != 0 && g.of[!i].limit == 0)
+			CU_ASSERT_STRING_EQUAL(after, before);
+		CU_ASSERT_EQUAL(weir_cgroup_holds(&g), true);
+	}
+	weir_cgroup_leave(&g);
+	own_group(after, sizeof(after));
+	CU_ASSERT_STRING_EQUAL(after, before);
+	CU_ASSERT_EQUAL(groups_of_ours(), 0);
+	gone();
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -159,6 +252,10 @@ int main(void)
 		  test_a_machine_without_control_groups_says_so },
 		{ "a group that cannot have the limit is removed again",
 		  test_a_group_that_cannot_have_the_limit_is_removed_again },
+		{ "what a group handed on in vain it takes back",
+		  test_what_a_group_handed_on_in_vain_it_takes_back },
+		{ "version 2 of this kernel is left as it was",
+		  test_version_2_of_this_kernel_is_left_as_it_was },
 		CU_TEST_INFO_NULL,
 	};
 
