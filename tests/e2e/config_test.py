@@ -75,6 +75,56 @@ class WithoutAgent(weir.Case):
         self.assertEqual(weir.run(CTL, 'config', 'plan').returncode, weir.USAGE)
 
 
+class WithoutMemory(live.LiveCase):
+    def test_a_change_for_which_memory_runs_out_holds_whole_or_not_at_all(self):
+        self.veth('cap2', 'snd2')
+        left = self.file('left', bytes(8))
+
+        def write(second):
+            """One of two configurations, which differ in ports, in filters and in what flows are made of."""
+            ports, tcp = ('"cap", "cap2"', '7s') if second else ('"cap"', '5s')
+            self.file('group.yaml', f'processors: {{flow_log: {{conntrack: {{timeouts: {{others: {tcp}}}}}}}}}\n'
+                      f'inputs: {{cbpf: {{common: {{capture_mode: {"mirror" if second else "analyzer"}}}}}}}\n'.encode())
+            return self.conf(f'{{ name = "edge"; ports = [ {ports} ]; filter = "{"tcp" if second else ""}"; }}')
+
+        def holds(second):
+            value = next(v['value'] for v in agent.data('config')['values'] if v['key'] == TIMEOUTS + 'others')
+            ports = {p['name']: p['filter'] == 'tcp' for p in agent.data('ports')['ports']}
+            return (value, ports) == (('7s', {'cap': True, 'cap2': True}) if second else ('5s', {'cap': False}))
+
+        def reload(n):
+            with open(left, 'r+b') as f:
+                f.write(n.to_bytes(8, 'little'))
+            agent.reload()
+            with open(left, 'r+b') as f:
+                rest = int.from_bytes(f.read(8), 'little')
+                f.seek(0)
+                f.write(bytes(8))
+            return rest
+        path = write(False)
+        shim = os.path.join(weir.BUILD, 'tests/e2e/libno_memory.so')
+        agent = self.agent(path, command=(*self.machine({'/proc/loadavg': b'0.01 0.01 0.01 1/100 1\n'}), 'env',
+                                          f'LD_PRELOAD={shim}', f'NO_MEMORY={left}'),
+                           more=('--group-config', os.path.join(self.dir, 'group.yaml')))
+        live.wait_for(lambda: holds(False))
+        write(True)
+        requests = 10**6 - reload(10**6)
+        live.wait_for(lambda: holds(True))
+        self.assertGreater(requests, 100)
+        taken, second = 0, True
+        for n in range(requests, requests // 3, -1):  # before that the box's file is read, by a library that ends the program
+            write(not second)
+            reload(n)
+            refused = agent.data('status')['group']['refused']
+            second = second if refused else not second
+            taken += not refused
+            live.wait_for(lambda: holds(second), 10)
+        self.assertGreater(taken, 0)
+        for words in ('no memory for the settings of flows', 'no memory to compare configurations'):
+            self.assertIn(words, agent.text())
+        self.assertEqual(agent.stop(), weir.OK)
+
+
 class WithAgent(live.LiveCase):
     def ctl(self, *words):
         return weir.run(CTL, *words, '--socket', self.socket)

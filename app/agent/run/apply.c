@@ -136,23 +136,12 @@ void conf_release(const struct run *r, struct agent_conf *c)
 		conf_release(r, owner);
 }
 
-/* `next` is in force from here on. */
-static int settings_take(struct run *r, struct agent_conf *next, const struct weir_conf_plan *plan,
-			 struct teller *t, struct weir_err *err)
+/* Open flows belong to what was in force. */
+static bool ends_flows(const struct run *r, const struct agent_conf *next,
+		       const struct weir_conf_plan *plan)
 {
-	const bool ends = (plan->classes & (1U << WEIR_CONF_EPOCH | 1U << WEIR_CONF_REBUILD)) !=
-				  0 ||
-			  box_changes_flows(&r->conf->settings, &next->settings);
-	struct agent_conf *old = r->conf;
-
-	if (weir_pipe_settings_set(r->pipe, &next->settings, ends) != 0)
-		return weir_err_set(err, ENOMEM, "no memory for the settings of flows");
-	if (ends)
-		tell(t, "settings of flows: changed; open flows end with a report");
-	r->conf = next;
-	weir_log_level_set(agent_log_level(next));
-	conf_release(r, old);
-	return 0;
+	return (plan->classes & (1U << WEIR_CONF_EPOCH | 1U << WEIR_CONF_REBUILD)) != 0 ||
+	       box_changes_flows(&r->conf->settings, &next->settings);
 }
 
 /* No taps are configured, and the group says which interfaces. */
@@ -164,12 +153,12 @@ static bool group_chooses(const struct agent_conf *c)
 				      c->group.inputs.cbpf.af_packet.extra_netns_regex[0] != '\0');
 }
 
-static int ports_have(struct run *r, const struct agent_conf *next, const struct weir_box_tap *taps,
-		      uint32_t n, struct teller *t, struct weir_err *err)
+static struct ports_plan *plan_of(struct run *r, const struct agent_conf *next,
+				  const struct weir_box_tap *taps, uint32_t n, struct weir_err *err)
 {
 	const char *group = next->group.inputs.cbpf.af_packet.extra_bpf_filter;
+	struct ports_plan *ports = NULL;
 	char *lo, *rest;
-	int rc = -ENOMEM;
 
 	own_traffic(&r->own, &next->box, r->sync);
 	lo = own_traffic_excluded(group, r->own.lo);
@@ -177,18 +166,18 @@ static int ports_have(struct run *r, const struct agent_conf *next, const struct
 	if (lo != NULL && rest != NULL) {
 		const struct ports_filters all = { lo, rest };
 
-		rc = ports_apply(r->ports, taps, n, &all, say, t, err);
+		ports = ports_prepare(r->ports, taps, n, &all, err);
 	} else {
 		weir_err_set(err, ENOMEM, "no memory");
 	}
 	free(lo);
 	free(rest);
-	return rc;
+	return ports;
 }
 
-/* `look`: at the interfaces there are now, where nobody said which. */
-static int taps_apply(struct run *r, const struct agent_conf *next, bool look, struct teller *t,
-		      struct weir_err *err)
+/* Ports of `next`: NULL with `err` set. `look`: at the interfaces there are now, where nobody said which. */
+static struct ports_plan *ports_of(struct run *r, const struct agent_conf *next, bool look,
+				   struct weir_err *err)
 {
 	const struct weir_box_tap *taps = next->box.taps;
 	uint32_t n = next->box.taps_n;
@@ -197,25 +186,31 @@ static int taps_apply(struct run *r, const struct agent_conf *next, bool look, s
 		const struct chosen_wish wish = chosen_wish_of(&next->group);
 
 		if (chosen_look(r->chosen, &wish, err) < 0)
-			return -err->code;
+			return NULL;
 		n = chosen_taps(r->chosen, &taps);
 	} else if (n == 0) {
 		if (look || r->appliance == NULL) {
 			appliance_free(r->appliance);
 			r->appliance = appliance_choose();
 		}
-		if (r->appliance == NULL)
-			return weir_err_set(err, ENOMEM, "no memory");
+		if (r->appliance == NULL) {
+			weir_err_set(err, ENOMEM, "no memory");
+			return NULL;
+		}
 		n = appliance_taps(r->appliance, &taps);
 	}
-	return ports_have(r, next, taps, n, t, err);
+	return plan_of(r, next, taps, n, err);
 }
 
 int conf_apply_ports(struct run *r, struct weir_err *err)
 {
 	struct teller t = { 0 };
+	struct ports_plan *ports = ports_of(r, r->conf, false, err);
 
-	return taps_apply(r, r->conf, false, &t, err);
+	if (ports == NULL)
+		return -err->code;
+	ports_commit(r->ports, ports, say, &t);
+	return 0;
 }
 
 /* Live keys that are the ports'. */
@@ -244,25 +239,47 @@ static bool changes_ports(const struct weir_conf_plan *plan)
 	return any;
 }
 
-static int take(struct run *r, struct agent_conf *next, bool look,
-		const struct weir_conf_plan *plan, struct teller *t, struct weir_err *err)
+/* What differs is told before what was in force is freed. */
+static void differences_tell(const struct run *r, const struct agent_conf *next,
+			     const struct weir_conf_plan *plan, bool ends, struct teller *t)
 {
-	const bool other_box = next->box_of == NULL;
-	int rc = 0;
-
-	/* A value that is the default's may be the group's choice all the same. */
-	if (look || changes_ports(plan) || group_chooses(r->conf) != group_chooses(next))
-		rc = taps_apply(r, next, look, t, err);
-	if (rc != 0)
-		return rc;
-	if (other_box) {
+	if (next->box_of == NULL) {
 		rows_tell(r, next, t);
 		if (sinks_differ(&r->boot->box, &next->box))
 			tell(t, "sinks: stay as they were until the agent is started again");
-		agent_log_set(&next->box);
 	}
 	group_tell(plan, t);
-	return settings_take(r, next, plan, t, err);
+	if (ends)
+		tell(t, "settings of flows: changed; open flows end with a report");
+}
+
+/* All of it, or nothing: what can fail comes first, and changes nothing that matters alone. */
+static int take(struct run *r, struct agent_conf *next, bool look,
+		const struct weir_conf_plan *plan, struct teller *t, struct weir_err *err)
+{
+	const bool ends = ends_flows(r, next, plan);
+	struct agent_conf *old = r->conf;
+	struct ports_plan *ports = NULL;
+
+	/* A value that is the default's may be the group's choice all the same. */
+	if (look || changes_ports(plan) || group_chooses(old) != group_chooses(next)) {
+		ports = ports_of(r, next, look, err);
+		if (ports == NULL)
+			return -err->code;
+	}
+	if (weir_pipe_settings_set(r->pipe, &next->settings, ends) != 0) {
+		ports_discard(ports);
+		return weir_err_set(err, ENOMEM, "no memory for the settings of flows");
+	}
+	differences_tell(r, next, plan, ends, t);
+	r->conf = next;
+	if (next->box_of == NULL)
+		agent_log_set(&next->box);
+	weir_log_level_set(agent_log_level(next));
+	if (ports != NULL)
+		ports_commit(r->ports, ports, say, t);
+	conf_release(r, old);
+	return 0;
 }
 
 void conf_follow_records(struct run *r)

@@ -13,6 +13,7 @@
 
 struct helpers;
 struct ports;
+struct ports_plan;
 
 enum port_state {
 	PORT_OPENING, /* for the first time; or closing, to be opened anew */
@@ -51,7 +52,7 @@ struct port_view {
 struct ports *ports_create(struct weir_pipe *pipe, struct helpers *helpers, uint32_t workers,
 			   struct weir_err *err);
 
-/* What ports_apply() did; texts are the caller's to keep. */
+/* What ports_commit() did; texts are the caller's to keep. */
 typedef void (*ports_change_fn)(void *ctx, const char *text);
 
 /* What packets have to match beside the filter of their tap, pcap expressions; "" = all do. */
@@ -61,13 +62,16 @@ struct ports_filters {
 };
 
 /*
- * Have the ports of these taps (numbered by their place, from 1), from now on: new ones are opened, others closed, those
- * whose options differ opened again; filters and promiscuous mode change in place. Tells `change` of each. 0, or -EINVAL with `err` set
- * and nothing changed.
+ * To have the ports of these taps (numbered by their place, from 1): new ones are opened, others closed, those whose
+ * options differ opened again; filters and promiscuous mode change in place. Nothing changes yet: what can be refused is, with NULL and
+ * `err` set, -EINVAL or -ENOMEM. Valid until the loop goes on; it is given to one of the two that follow.
  */
-int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps,
-		const struct ports_filters *all, ports_change_fn change, void *ctx,
-		struct weir_err *err);
+struct ports_plan *ports_prepare(const struct ports *ps, const struct weir_box_tap *taps,
+				 uint32_t n_taps, const struct ports_filters *all,
+				 struct weir_err *err);
+/* Have them from now on. Tells `change` of each. */
+void ports_commit(struct ports *ps, struct ports_plan *plan, ports_change_fn change, void *ctx);
+void ports_discard(struct ports_plan *plan); /* NULL is fine */
 
 /* Why nothing is to be captured; each on its own, ports are open while there is none. */
 enum {

@@ -13,12 +13,13 @@
 /* A port that the configuration names. */
 struct wish {
 	struct port_spec spec;
-	char *expression; /* NULL = it was granted */
+	char *expression;   /* NULL = it was granted */
+	struct port *fresh; /* NULL = there is one already */
 };
 
-struct wishes {
-	struct wish *v; /* WEIR_PIPE_PORTS_MAX of them */
+struct ports_plan {
 	unsigned int n;
+	struct wish v[WEIR_PIPE_PORTS_MAX];
 };
 
 struct teller {
@@ -37,11 +38,13 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct teller *t, c
 	t->fn(t->ctx, text);
 }
 
-static void wishes_fini(struct wishes *w)
+void ports_discard(struct ports_plan *w)
 {
-	for (unsigned int i = 0; w->v != NULL && i < w->n; i++)
+	for (unsigned int i = 0; w != NULL && i < w->n; i++) {
 		free(w->v[i].expression);
-	free(w->v);
+		free(w->v[i].fresh);
+	}
+	free(w);
 }
 
 static bool names_lo(const struct weir_conf_names *ports)
@@ -58,7 +61,15 @@ static bool has_lo(const struct weir_box_tap *tap)
 	return names_lo(&tap->ports) || names_lo(&tap->ports_b);
 }
 
-static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_box_tap *tap,
+static bool is_there(const struct ports *ps, const struct port_spec *spec)
+{
+	for (unsigned int i = 0; i < ps->n; i++)
+		if (!ps->all[i]->removed && port_spec_is_same_port(spec, &ps->all[i]->spec))
+			return true;
+	return false;
+}
+
+static int wish_add(struct ports_plan *w, const struct ports *ps, const struct weir_box_tap *tap,
 		    uint8_t number, const char *text, const struct ports_filters *all,
 		    struct weir_err *err)
 {
@@ -75,9 +86,11 @@ static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_
 					    "tap %s: port %s is a port of tap %s already",
 					    tap->name, next->spec.name, w->v[i].spec.tap);
 	next->expression = filter_both(tap->filter, has_lo(tap) ? all->lo : all->rest);
-	if (next->expression == NULL)
-		return weir_err_set(err, ENOMEM, "no memory");
 	w->n++;
+	if (!is_there(ps, &next->spec))
+		next->fresh = calloc(1, sizeof(*next->fresh));
+	if (next->expression == NULL || (next->fresh == NULL && !is_there(ps, &next->spec)))
+		return weir_err_set(err, ENOMEM, "no memory");
 	if (strlen(next->expression) > WEIR_FILTER_TEXT_MAX)
 		return weir_err_set(
 			err, EINVAL,
@@ -88,8 +101,9 @@ static int wish_add(struct wishes *w, const struct ports *ps, const struct weir_
 	return 0;
 }
 
-static int wishes_of_tap(struct wishes *w, const struct ports *ps, const struct weir_box_tap *tap,
-			 uint8_t number, const struct ports_filters *all, struct weir_err *err)
+static int wishes_of_tap(struct ports_plan *w, const struct ports *ps,
+			 const struct weir_box_tap *tap, uint8_t number,
+			 const struct ports_filters *all, struct weir_err *err)
 {
 	const struct weir_conf_names *sides[] = { &tap->ports, &tap->ports_b };
 	int rc = 0;
@@ -100,21 +114,7 @@ static int wishes_of_tap(struct wishes *w, const struct ports *ps, const struct 
 	return rc;
 }
 
-static int wishes_init(struct wishes *w, const struct ports *ps, const struct weir_box_tap *taps,
-		       uint32_t n_taps, const struct ports_filters *all, struct weir_err *err)
-{
-	int rc = 0;
-
-	w->n = 0;
-	w->v = calloc(WEIR_PIPE_PORTS_MAX, sizeof(*w->v));
-	if (w->v == NULL)
-		return weir_err_set(err, ENOMEM, "no memory");
-	for (uint32_t t = 0; t < n_taps && rc == 0; t++)
-		rc = wishes_of_tap(w, ps, &taps[t], (uint8_t)(t + 1), all, err);
-	return rc;
-}
-
-static struct wish *wish_for(const struct wishes *w, const struct port *p)
+static struct wish *wish_for(struct ports_plan *w, const struct port *p)
 {
 	for (unsigned int i = 0; i < w->n; i++)
 		if (w->v[i].expression != NULL && port_spec_is_same_port(&w->v[i].spec, &p->spec))
@@ -200,19 +200,17 @@ static bool slot_is_taken(const struct ports *ps, unsigned int slot)
 
 static void add(struct ports *ps, struct wish *wish, const struct teller *t)
 {
-	struct port *p = calloc(1, sizeof(*p));
+	struct port *p = wish->fresh;
 	unsigned int slot = 0;
 
 	while (slot_is_taken(ps, slot))
 		slot++;
-	if (p == NULL || slot == WEIR_PIPE_PORTS_MAX) {
-		weir_log_about(
-			WEIR_LOG_ERR, "port", wish->spec.name, "%s",
-			p == NULL ? "no memory"
-				  : "no place yet: others are still being closed; reload again");
-		free(p);
+	if (slot == WEIR_PIPE_PORTS_MAX) {
+		weir_log_about(WEIR_LOG_ERR, "port", wish->spec.name,
+			       "no place yet: others are still being closed; reload again");
 		return;
 	}
+	wish->fresh = NULL;
 	p->ps = ps;
 	p->spec = wish->spec;
 	p->expression = wish->expression;
@@ -224,30 +222,38 @@ static void add(struct ports *ps, struct wish *wish, const struct teller *t)
 	tell(t, "port %s: added to tap %s", p->spec.name, p->spec.tap);
 }
 
-int ports_apply(struct ports *ps, const struct weir_box_tap *taps, uint32_t n_taps,
-		const struct ports_filters *all, ports_change_fn change, void *ctx,
-		struct weir_err *err)
+struct ports_plan *ports_prepare(const struct ports *ps, const struct weir_box_tap *taps,
+				 uint32_t n_taps, const struct ports_filters *all,
+				 struct weir_err *err)
+{
+	struct ports_plan *w = calloc(1, sizeof(*w));
+	int rc = w != NULL ? 0 : weir_err_set(err, ENOMEM, "no memory");
+
+	for (uint32_t t = 0; t < n_taps && rc == 0; t++)
+		rc = wishes_of_tap(w, ps, &taps[t], (uint8_t)(t + 1), all, err);
+	if (rc == 0)
+		return w;
+	ports_discard(w);
+	return NULL;
+}
+
+void ports_commit(struct ports *ps, struct ports_plan *w, ports_change_fn change, void *ctx)
 {
 	const struct teller t = { change, ctx };
-	struct wishes w;
-	int rc = wishes_init(&w, ps, taps, n_taps, all, err);
 
-	for (unsigned int i = 0; rc == 0 && i < ps->n; i++) {
+	for (unsigned int i = 0; i < ps->n; i++) {
 		struct port *p = ps->all[i];
-		struct wish *wish = p->removed ? NULL : wish_for(&w, p);
+		struct wish *wish = p->removed ? NULL : wish_for(w, p);
 
 		if (wish != NULL)
 			grant(p, wish, &t);
 		else
 			drop(p, &t);
 	}
-	if (rc == 0) {
-		ports_filters_follow(ps);
-		ports_leave(ps);
-	}
-	for (unsigned int i = 0; rc == 0 && i < w.n; i++)
-		if (w.v[i].expression != NULL)
-			add(ps, &w.v[i], &t);
-	wishes_fini(&w);
-	return rc;
+	ports_filters_follow(ps);
+	ports_leave(ps);
+	for (unsigned int i = 0; i < w->n; i++)
+		if (w->v[i].fresh != NULL)
+			add(ps, &w->v[i], &t);
+	ports_discard(w);
 }
