@@ -195,8 +195,10 @@ static void say(const struct tables *t, enum table which)
 /* The inventory in force is made of what the job had. */
 static void hold(struct tables *t, const struct job *j)
 {
-	taken_put(t->held);
+	struct taken *before = t->held;
+
 	t->held = taken_get(j->from);
+	taken_put(before);
 	t->held_self = j->order.from.self;
 }
 
