@@ -131,7 +131,7 @@ char *weir_sync_config_copy(const ProtobufCBinaryData *yaml)
 	if (text == NULL)
 		return NULL;
 	for (size_t i = 0; i < yaml->len; i++)
-		text[i] = yaml->data[i] != '\0' ? (char)yaml->data[i] : '\1';
+		text[i] = (char)(yaml->data[i] != 0 ? yaml->data[i] : 1);
 	text[yaml->len] = '\0';
 	return text;
 }
