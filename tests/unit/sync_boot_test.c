@@ -113,6 +113,16 @@ static void test_all_mistakes_are_found_in_one_run(void)
 	CU_ASSERT_EQUAL(b.controller_port, 30035);
 }
 
+/* Without a bound libyaml would be busy with it for an hour. */
+static void test_brackets_without_an_end_are_refused_soon(void)
+{
+	static char text[1000000] = "team-id: ";
+
+	memset(text + 9, '[', sizeof(text) - 10);
+	CU_ASSERT_EQUAL(boot_read(text), -EINVAL);
+	CU_ASSERT_TRUE(is_said("boot.yaml:1:17: too many lists and groups within each other"));
+}
+
 static void test_addresses_are_checked_one_by_one(void)
 {
 	CU_ASSERT_EQUAL(boot_read("controller-ips:\n"
@@ -201,6 +211,8 @@ int main(void)
 		{ "a key without a value has its default",
 		  test_a_key_without_a_value_has_its_default },
 		{ "all mistakes are found in one run", test_all_mistakes_are_found_in_one_run },
+		{ "brackets without an end are refused soon",
+		  test_brackets_without_an_end_are_refused_soon },
 		{ "addresses are checked one by one", test_addresses_are_checked_one_by_one },
 		{ "keys of other versions are warned of",
 		  test_keys_of_other_versions_are_warned_of },
