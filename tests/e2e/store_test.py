@@ -20,8 +20,8 @@ def rows(folder):
 
 
 def filled(record, like):
-    """A record of JSON lines with what it leaves out: 0."""
-    return {k: record.get(k, '0.0.0.0' if '_ip_' in k else 0) for k in like}
+    """A record of JSON lines with what it leaves out: 0, or an empty list."""
+    return {k: record.get(k, '0.0.0.0' if '_ip_' in k else '[]' if k == 'acl_gids' else 0) for k in like}
 
 
 class Store(weir.Case):

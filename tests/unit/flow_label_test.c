@@ -174,7 +174,7 @@ static struct weir_flow_label label_of(uint32_t i)
 				     .l2_vpc = { vpcs[i >> 4 & 3], vpcs[i >> 6 & 3] },
 				     .gids_cut = i % 5 == 4 };
 
-	for (uint16_t k = 0; k < i % 5 * 2; k++)
+	for (uint32_t k = 0; k < i % 5 * 2; k++)
 		l.gids[k] = (uint16_t)(1000 * k + 1 + i);
 	return l;
 }
