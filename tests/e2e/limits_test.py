@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import re
+import select
 import struct
 import subprocess
 import threading
@@ -31,6 +32,7 @@ class Disk:
         self.answers.set()
         self.fd = os.open('/dev/fuse', os.O_RDWR)
         case.addCleanup(subprocess.run, ['umount', '-l', path], capture_output=True)
+        case.addCleanup(self.answers.set)  # before that
         options = f'fd={self.fd},rootmode=40000,user_id=0,group_id=0,allow_other'.encode()
         libc = ctypes.CDLL(None, use_errno=True)
         case.assertEqual(libc.mount(b'disk', path.encode(), b'fuse', 0, options), 0, os.strerror(ctypes.get_errno()))
@@ -38,11 +40,13 @@ class Disk:
 
     def serve(self):
         while True:
+            self.answers.wait()  # what was read must be answered: who waits for that cannot even be killed
+            if not select.select([self.fd], [], [], 0.05)[0] or not self.answers.is_set():
+                continue
             try:
                 request = os.read(self.fd, 1 << 17)
             except OSError:  # it is not mounted any more
                 return
-            self.answers.wait()
             opcode, unique = struct.unpack_from('<IQ', request, 4)
             error, body = -38, b''  # ENOSYS
             if opcode == 26:  # INIT
