@@ -156,6 +156,7 @@ static void grant(struct port *p, struct wish *wish, const struct teller *t)
 {
 	const bool filter = strcmp(p->expression, wish->expression) != 0;
 	const bool promiscuous = p->spec.promiscuous != wish->spec.promiscuous;
+	bool again = false;
 	char what[300];
 
 	if (promiscuous)
@@ -167,14 +168,14 @@ static void grant(struct port *p, struct wish *wish, const struct teller *t)
 		     wish->expression);
 	if (!port_spec_is_equal(&p->spec, &wish->spec, what, sizeof(what))) {
 		tell(t, "port %s: opened again: %s", p->spec.name, what);
-		ports_let_go(p);
-	} else if (promiscuous && !promiscuous_set(p, wish->spec.promiscuous)) {
-		ports_let_go(p);
-	} else if (filter && p->phase == RUNNING) {
-		p->filters = true;
-	} else if (filter) {
-		ports_let_go(p);
+		again = true;
+	} else if (promiscuous) {
+		again = !promiscuous_set(p, wish->spec.promiscuous);
 	}
+	if (again || (filter && p->phase != RUNNING))
+		ports_let_go(p);
+	else if (filter)
+		p->filters = true;
 	p->spec = wish->spec;
 	free(p->expression);
 	p->expression = wish->expression;
