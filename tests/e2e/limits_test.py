@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import socket
 import struct
 import subprocess
 import threading
@@ -407,6 +408,32 @@ class Limits(live.LiveCase):
         self.assertEqual(self.metric('weir_exception{name="MEM_EXCEEDED"}'), 1)
         time.sleep(3.5)
         self.assert_captures(agent, 100)
+
+    def test_too_many_sockets_are_told_and_end_the_agent_unless_they_are_closed_in_time(self):
+        limit = 'limits: {max_sockets: %d, max_sockets_tolerate_interval: %s}}'
+        agent = self.start(limit % (1000, '1h'))
+        self.group(limit % (16, '1h'))
+        agent.reload()
+        self.assertIsNone(self.hop(agent, 'max_sockets'))
+        many = self.connections(16)
+        self.assertRegex(self.wait_hop(agent, 'max_sockets')['detail'], r'\d+ sockets are open, the limit is 16$')
+        for c in many:
+            c.close()
+        self.wait_hop(agent, 'max_sockets', False)
+        many = self.connections(16)
+        self.wait_hop(agent, 'max_sockets')
+        self.group(limit % (16, '1s'))
+        agent.process.send_signal(1)
+        self.assertEqual(agent.process.wait(timeout=30), weir.FAILED)
+        self.assertRegex(agent.text(), r'limit max_sockets: the agent ends: \d+ sockets are open')
+
+    def connections(self, n):
+        """-> so many, to the control socket."""
+        all_of_them = [socket.socket(socket.AF_UNIX) for _ in range(n)]
+        for c in all_of_them:
+            self.addCleanup(c.close)
+            c.connect(self.socket)
+        return all_of_them
 
     def test_every_thread_has_the_priority_of_the_group(self):
         agent = self.start('alerts: {thread_threshold: 3}}')

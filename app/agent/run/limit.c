@@ -214,7 +214,7 @@ static void cpu_look(struct limits *l, uint64_t now_ns)
 
 /* --- sockets, threads, processes, core files, packets --- */
 
-static void sockets_look(struct limits *l, uint64_t now_ns)
+static void sockets_look(struct limits *l)
 {
 	const struct weir_group_conf *g = group_of(l);
 	const uint32_t limit = g->global.limits.max_sockets;
@@ -222,7 +222,9 @@ static void sockets_look(struct limits *l, uint64_t now_ns)
 
 	notice(l, SOCKETS, l->process.sockets > limit, "%u sockets are open, the limit is %u",
 	       l->process.sockets, limit);
-	if (s->on && now_ns - s->since_ns >= g->global.limits.max_sockets_tolerate_interval)
+	/* Not the round's time, which is before that of a notice that is new. */
+	if (s->on &&
+	    weir_clock_mono_ns() - s->since_ns >= g->global.limits.max_sockets_tolerate_interval)
 		end(l, notices[SOCKETS].object, s->words);
 }
 
@@ -392,7 +394,7 @@ static void look(struct limits *l, bool is_round)
 	cgroup_follow(l);
 	if (is_round)
 		cpu_look(l, now_ns);
-	sockets_look(l, now_ns);
+	sockets_look(l);
 	threads_look(l);
 	others_look(l);
 	if (group_of(l)->global.tunning.idle_memory_trimming)
