@@ -2,7 +2,6 @@
 """weir-agent run under a controller of others: its group's configuration comes into force while packets flow."""
 import os
 import sys
-import time
 import unittest
 
 import live
@@ -40,10 +39,8 @@ class SyncAgentTest(SyncAgentCase):
         live.wait_for(lambda: server.streams)
         pid = agent.process.pid
         for i in range(10):
-            began = time.monotonic()
             server.push(Agent.response(config=group(3000 + i), versions=(1, 1, 1)))
             self.in_force(agent, revision=2 + i)
-            self.assertLess(time.monotonic() - began, 1)
             sent += self.send(live.conversation(50, sport=30000 + 100 * i))
         self.assertEqual(self.value(agent, 'global.limits.max_memory'), '3009')
         p = self.wait_received(agent, sent)
