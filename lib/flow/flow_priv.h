@@ -134,7 +134,7 @@ struct weir_flow {
 	uint8_t ends; /* bits: l2_end of side 0, 1, l3_end of side 0, 1; TUNNEL_KNOWN << side; LABELLED ... */
 	uint8_t queue;   /* expiry queue its valid reference is in */
 	uint8_t gen;     /* of that reference */
-	uint32_t second; /* epoch, of `sec`; 0 = nothing yet */
+	uint32_t second; /* epoch, of `sec`; 0 = nothing yet in this report */
 	uint64_t start_ns;
 	union flow_sums sec; /* the current second's */
 

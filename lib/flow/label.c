@@ -1,15 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What others know of flows: asked about all new ones of a burst at once, and kept beside the entries. */
+/*
+ * What others know of flows: asked about all new ones of a burst at once, and kept beside the entries. When it
+ * changes, flows that go on are asked about again with their next reports: a minute spreads them.
+ */
 #include "table_priv.h"
 
-void news_add(struct weir_flow_table *t, uint32_t flow, const struct probe *probe)
+static void add(struct weir_flow_table *t, uint32_t flow, const struct probe *probe,
+		unsigned int side)
 {
 	struct news *news = &t->news;
 
 	news->first[news->n] = (struct weir_flow_first){ .pkt = probe->p, .attr = probe->a };
+	news->side[news->n] = (uint8_t)side;
 	news->flow[news->n++] = flow;
 	flow_at(t, flow)->ends |= LABEL_COMING;
 	weir_prefetch_w(&t->labels[flow]);
+}
+
+void news_add(struct weir_flow_table *t, uint32_t flow, const struct probe *probe)
+{
+	add(t, flow, probe, 0);
+}
+
+void news_again(struct weir_flow_table *t, uint32_t flow, const struct probe *probe,
+		unsigned int side)
+{
+	struct weir_flow *f = flow_at(t, flow);
+
+	if (t->label == NULL)
+		f->ends &= (uint8_t)~LABELLED;
+	else if ((f->ends & LABEL_COMING) == 0)
+		add(t, flow, probe, side);
 }
 
 static unsigned int place_of(const struct weir_flow_label *l, unsigned int side)
@@ -34,8 +55,10 @@ static struct ext *more_add(struct weir_flow_table *t, uint32_t flow)
 /* What has no room beside the entry. Without an extension it is left out. */
 static void keep_more(struct weir_flow_table *t, uint32_t flow, const struct weir_flow_label *l)
 {
-	struct ext *x = more_add(t, flow);
+	struct ext *x = ext_find(&t->ext, cold_at(t, flow)->ext, EXT_LABEL);
 
+	if (x == NULL)
+		x = more_add(t, flow);
 	if (x == NULL)
 		return;
 	memcpy(x->label.l2_vpc, l->l2_vpc, sizeof(x->label.l2_vpc));
@@ -46,6 +69,7 @@ static void keep_more(struct weir_flow_table *t, uint32_t flow, const struct wei
 static void keep(struct weir_flow_table *t, uint32_t flow, const struct weir_flow_label *l)
 {
 	struct flow_label *to = &t->labels[flow];
+	struct weir_flow *f = flow_at(t, flow);
 
 	*to = (struct flow_label){
 		.l3_vpc = { l->l3_vpc[0], l->l3_vpc[1] },
@@ -54,10 +78,26 @@ static void keep(struct weir_flow_table *t, uint32_t flow, const struct weir_flo
 				  l->l3_end[1] << 3),
 		.l2 = (uint8_t)(place_of(l, 0) | place_of(l, 1) << 2),
 	};
-	flow_at(t, flow)->ends ^= LABEL_COMING | LABELLED;
 	if (weir_unlikely(l->gids[0] != 0 || place_of(l, 0) == L2_EXT || place_of(l, 1) == L2_EXT))
 		keep_more(t, flow, l);
-	t->counters.gids_cut += l->gids_cut;
+	if ((f->ends & LABELLED) == 0)
+		t->counters.gids_cut += l->gids_cut;
+	f->ends = (uint8_t)((f->ends & ~LABEL_COMING) | LABELLED);
+}
+
+/* By side, when it was asked with a packet of side 1. */
+static struct weir_flow_label turned(const struct weir_flow_label *l)
+{
+	struct weir_flow_label by_side = *l;
+
+	for (unsigned int side = 0; side < 2; side++) {
+		by_side.l3_vpc[side] = l->l3_vpc[side ^ 1];
+		by_side.l2_vpc[side] = l->l2_vpc[side ^ 1];
+		by_side.point[side] = l->point[side ^ 1];
+		by_side.l2_end[side] = l->l2_end[side ^ 1];
+		by_side.l3_end[side] = l->l3_end[side ^ 1];
+	}
+	return by_side;
 }
 
 void news_label(struct weir_flow_table *t)
@@ -66,8 +106,11 @@ void news_label(struct weir_flow_table *t)
 	struct news *news = &t->news;
 
 	t->label(t->label_of, news->first, labels, news->n);
-	for (unsigned int i = 0; i < news->n; i++)
+	for (unsigned int i = 0; i < news->n; i++) {
+		if (weir_unlikely(news->side[i] == 1))
+			labels[i] = turned(&labels[i]);
 		keep(t, news->flow[i], &labels[i]);
+	}
 	news->n = 0;
 }
 

@@ -247,6 +247,7 @@ void report_turn(struct weir_flow_table *t, uint32_t flow, uint64_t index)
 	if (has_packets(cold_at(t, flow)))
 		report_forced(t, flow);
 	flow_at(t, flow)->report = (uint16_t)index;
+	flow_at(t, flow)->second = 0;
 }
 
 void report_fill(const struct weir_flow_table *t, uint32_t flow, uint8_t close_type, uint16_t flags,

@@ -114,10 +114,15 @@ void weir_flow_table_hints(struct weir_flow_table *t, const struct weir_hints *h
 	t->hint_log = log;
 }
 
-void weir_flow_table_label(struct weir_flow_table *t, weir_flow_label_fn label, const void *of)
+void weir_flow_table_label(struct weir_flow_table *t, weir_flow_label_fn label, const void *of,
+			   uint32_t generation)
 {
 	t->label = label;
 	t->label_of = of;
+	if (weir_likely(t->label_generation == generation))
+		return;
+	t->label_generation = generation;
+	t->relabel_until_ns = t->now_ns + WEIR_REPORT_NS;
 }
 
 uint32_t weir_flow_table_size(const struct weir_flow_table *t)
@@ -196,12 +201,15 @@ static void note_nat(struct weir_flow_table *t, struct weir_flow *f, struct weir
 }
 
 static void count_second(struct weir_flow_table *t, uint32_t flow, struct weir_flow *f,
-			 const struct weir_pkt *p, unsigned int side)
+			 const struct probe *probe, unsigned int side)
 {
+	const struct weir_pkt *p = probe->p;
 	const uint32_t second = (uint32_t)(p->ts_ns / WEIR_NS_PER_S);
 
 	if (second != f->second || f->sec.byte[side] > UINT32_MAX - p->packet_len) {
 		second_end(t, flow);
+		if (weir_unlikely(f->second == 0 && flow_last_ns(f) < t->relabel_until_ns))
+			news_again(t, flow, probe, side);
 		f->second = second;
 	}
 	f->sec.packet[side]++;
@@ -248,9 +256,10 @@ static bool comes_sooner(const struct weir_flow *f)
 	       (q == QUEUE_CLOSING && f->queue == QUEUE_LONG);
 }
 
-static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_pkt *p,
+static void update(struct weir_flow_table *t, uint32_t flow, const struct probe *probe,
 		   unsigned int side, bool first)
 {
+	const struct weir_pkt *p = probe->p;
 	struct weir_flow *f = flow_at(t, flow);
 	struct weir_flow_cold *c = cold_at(t, flow);
 	const uint8_t timeout = f->timeout;
@@ -259,7 +268,7 @@ static void update(struct weir_flow_table *t, uint32_t flow, const struct weir_p
 		direction_first(t, f, c, p);
 	else
 		report_until(t, flow, p->ts_ns);
-	count_second(t, flow, f, p, side);
+	count_second(t, flow, f, probe, side);
 	f->flags |= (uint8_t)(FLOW_SEEN_0 << side);
 	if (f->flags & FLOW_TUNNEL)
 		note_tunnel(t, f, c, p, side);
@@ -300,7 +309,7 @@ static uint8_t handle(struct weir_flow_table *t, const struct probe *probe)
 		if (flow == FLOW_NONE)
 			return WEIR_OUTCOME_TABLE_FULL;
 	}
-	update(t, flow, p, side, first);
+	update(t, flow, probe, side, first);
 	return WEIR_OUTCOME_FLOW;
 }
 

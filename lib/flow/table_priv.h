@@ -39,11 +39,12 @@ struct folds {
 	struct fold_set set[FOLD_SETS];
 };
 
-/* Flows of this burst that have no label yet. */
+/* Flows of this burst that have no label yet, or are to have another. */
 struct news {
 	unsigned int n;
 	struct weir_flow_first first[WEIR_BURST_MAX];
 	uint32_t flow[WEIR_BURST_MAX];
+	uint8_t side[WEIR_BURST_MAX]; /* the packet's sender */
 };
 
 struct weir_flow_table {
@@ -67,6 +68,8 @@ struct weir_flow_table {
 	struct weir_hint_log *hint_log; /* what flows of now tell, may be NULL */
 	weir_flow_label_fn label;       /* asked about new flows, NULL = nobody is */
 	const void *label_of;
+	uint32_t label_generation;
+	uint64_t relabel_until_ns; /* flows whose last packet is older may have a label of before */
 	struct news news;
 
 	bool behind; /* flows are due that no sweep has come to */
@@ -182,7 +185,10 @@ void flow_free(struct weir_flow_table *t, uint32_t flow);
 /* label.c */
 /* A new flow: `probe` lives as long as the burst. */
 void news_add(struct weir_flow_table *t, uint32_t flow, const struct probe *probe);
-/* Ask about all new flows that have no label yet. */
+/* A report of a known flow begins with this packet, and what is known of it may have changed. */
+void news_again(struct weir_flow_table *t, uint32_t flow, const struct probe *probe,
+		unsigned int side);
+/* Ask about all of them. */
 void news_label(struct weir_flow_table *t);
 /* What is known of a flow; of one without a label what its first packet showed. */
 void flow_label(const struct weir_flow_table *t, uint32_t flow, struct weir_flow_label *l);

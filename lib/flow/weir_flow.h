@@ -87,31 +87,33 @@ void weir_flow_table_configure(struct weir_flow_table *t, const struct weir_flow
  */
 void weir_flow_table_limit(struct weir_flow_table *t, uint32_t flows, uint64_t now_ns);
 
-/* A new flow: the packet that it starts with, whose sender is side 0 of the flow. */
+/* A flow that is asked about: by the packet that it, or its report, starts with. */
 struct weir_flow_first {
 	const struct weir_pkt *pkt;
 	const struct weir_attr *attr;
 };
 
-/* What others know of a flow. By side. */
+/* What others know of a flow. Of the packet's sender, and of its receiver. */
 struct weir_flow_label {
 	int32_t l3_vpc[2], l2_vpc[2]; /* of the address, of the MAC; 0 = unknown */
-	uint8_t point[2];             /* observation point if side 0 is the client, if side 1 is */
+	uint8_t point[2]; /* observation point if the sender is the client, if the receiver is */
 	bool l2_end[2], l3_end[2];
 	bool gids_cut;                    /* there are more than it has room for */
 	uint16_t gids[WEIR_REC_GIDS_MAX]; /* 0 = no more: as acl_gids of a record */
 };
 
-/* Say what is known of `n` (at most WEIR_BURST_MAX) new flows: all of `labels`. Worker thread. */
+/* Say what is known of `n` (at most WEIR_BURST_MAX) flows: all of `labels`. Worker thread. */
 typedef void (*weir_flow_label_fn)(const void *of, const struct weir_flow_first *firsts,
 				   struct weir_flow_label *labels, unsigned int n);
 
 /*
  * Ask `label` about flows that start from now on, with `of`, borrowed until the next call; NULL = nothing is known. It
  * is asked once a burst, of all flows that started in it, or before, when one of them ends within it. Flows keep what
- * was said.
+ * was said; when `generation` is another, those that go on are asked about again, each with the first packet of its
+ * next report, so that they come spread over a minute.
  */
-void weir_flow_table_label(struct weir_flow_table *t, weir_flow_label_fn label, const void *of);
+void weir_flow_table_label(struct weir_flow_table *t, weir_flow_label_fn label, const void *of,
+			   uint32_t generation);
 
 struct weir_hints;
 struct weir_hint_log;

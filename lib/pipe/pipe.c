@@ -378,6 +378,7 @@ static void publish(struct weir_pipe *p, struct weir_hints *hints)
 	if (view != NULL) {
 		view->inventory = weir_views_get(p->views)->inventory;
 		view->policy = weir_views_get(p->views)->policy;
+		view->generation = weir_views_get(p->views)->generation;
 		weir_views_publish(p->views, view);
 		return;
 	}
@@ -441,6 +442,7 @@ int weir_pipe_inventory_set(struct weir_pipe *p, const struct weir_meta *invento
 	if (view == NULL)
 		return -ENOMEM;
 	view->inventory = inventory;
+	view->generation++;
 	weir_views_publish(p->views, view);
 	return 0;
 }
@@ -452,6 +454,7 @@ int weir_pipe_policy_set(struct weir_pipe *p, const struct weir_policy *policy)
 	if (view == NULL)
 		return -ENOMEM;
 	view->policy = policy;
+	view->generation++;
 	weir_views_publish(p->views, view);
 	return 0;
 }

@@ -94,7 +94,7 @@ int weir_pipe_settings_set(struct weir_pipe *p, const struct weir_settings *sett
 
 /*
  * Flows that start from now on have what this inventory knows of them, or the rules that these policies have for
- * them (NULL: nothing); those that go on keep theirs. Either is borrowed until another is set, or the end; nobody
+ * them (NULL: nothing); those that go on with their next report. Either is borrowed until another is set, or the end; nobody
  * reads the one before when it returns. Waits some ms for workers. 0, or -ENOMEM and the one before stays. Of a
  * lossless pipe: while no run goes on. Control thread.
  */

@@ -161,8 +161,8 @@ void worker_stages(struct worker *w, const struct weir_view *view, const struct 
 	if (weir_unlikely(w->regime.settings != s || w->regime.cut != b->regime.cut))
 		worker_follow(w, &b->regime);
 	weir_flow_table_hints(w->table, view->hints, w->hints);
-	weir_flow_table_label(w->table, weir_view_knows_flows(view) ? weir_label_flows : NULL,
-			      view);
+	weir_flow_table_label(w->table, weir_view_knows_flows(view) ? weir_label_flows : NULL, view,
+			      view->generation);
 	follow_epoch(w, b);
 	if (b->filter != NULL)
 		weir_filter_burst(b->filter, frames, n, w->outcome);

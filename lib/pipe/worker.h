@@ -25,6 +25,7 @@ struct weir_view {
 	struct weir_hints *hints;          /* owned; NULL = nothing learned yet */
 	const struct weir_meta *inventory; /* NULL = none */
 	const struct weir_policy *policy;  /* NULL = none */
+	uint32_t generation;               /* of these two */
 	struct weir_capture *captures[WEIR_CAPTURES_MAX];
 	unsigned int n_captures;
 };

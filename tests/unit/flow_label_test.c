@@ -68,7 +68,7 @@ static void test_all_new_flows_of_a_burst_are_asked_about_once_and_known_ones_ne
 	struct rig r;
 
 	rig_init(&r, FLOWS, 64);
-	weir_flow_table_label(r.t, label, &a);
+	weir_flow_table_label(r.t, label, &a, 0);
 	for (unsigned int round = 0; round < 4;
 	     round++) { /* a quarter is new in each, a quarter answers */
 		for (unsigned int i = 0; i < WEIR_BURST_MAX; i++) {
@@ -98,7 +98,7 @@ static void test_a_flow_that_reports_within_its_first_burst_has_its_label(void)
 	struct rig r;
 
 	rig_init(&r, FLOWS, 64);
-	weir_flow_table_label(r.t, label, &a);
+	weir_flow_table_label(r.t, label, &a, 0);
 	for (unsigned int i = 0; i < WEIR_BURST_MAX; i++) /* 12 flows */
 		pkts[i] = pkt_udp(0x0a000000 + i / 5, 40000, 0xc0a80001, 53, T0 + times[i % 5]);
 	burst(&r, pkts, 60, WEIR_OUTCOME_FLOW);
@@ -125,7 +125,7 @@ static void test_a_flow_that_is_evicted_within_its_first_burst_has_its_label(voi
 	struct rig r;
 
 	rig_init(&r, 16, 64);
-	weir_flow_table_label(r.t, label, &a);
+	weir_flow_table_label(r.t, label, &a, 0);
 	for (unsigned int round = 0; round < 4; round++) {
 		for (unsigned int i = 0; i < WEIR_BURST_MAX; i++)
 			pkts[i] = pkt_tcp(0x0a000000 + round * 64 + i, 40000, 0xc0a80001, 443, SYN,
@@ -153,7 +153,7 @@ static void test_a_flow_that_turns_round_is_seen_from_its_other_side(void)
 	struct rig r;
 
 	rig_init(&r, FLOWS, 64);
-	weir_flow_table_label(r.t, label, &a);
+	weir_flow_table_label(r.t, label, &a, 0);
 	burst(&r, &p, 1, WEIR_OUTCOME_FLOW);
 	p.tcp_flags = SYNACK; /* so it is the server */
 	burst(&r, &p, 1, WEIR_OUTCOME_FLOW);
@@ -190,7 +190,7 @@ static void label_by_number(const void *of, const struct weir_flow_first *firsts
 static void all_labels(struct rig *r, uint32_t ext_blocks)
 {
 	rig_init(r, FLOWS, ext_blocks);
-	weir_flow_table_label(r->t, label_by_number, NULL);
+	weir_flow_table_label(r->t, label_by_number, NULL, 0);
 	for (uint32_t i = 0; i < 256; i++) {
 		const struct weir_pkt p = pkt_udp(0x0a000000 + i, 40000, 0xc0a80001, 53, T0);
 
@@ -250,21 +250,49 @@ static void test_what_finds_no_room_is_left_out_and_counted(void)
 	rig_fini(&r);
 }
 
-static void test_a_flow_that_nobody_was_asked_about_has_no_label_ever(void)
+/* One packet each 10 s, by turns from both sides, from `minute` on; flows stay for half a minute of silence. */
+static void a_minute(struct rig *r, struct weir_pkt p, unsigned int minute)
 {
-	const struct weir_pkt p = pkt_udp(0x0a000001, 40000, 0xc0a80002, 53, T0);
-	const struct weir_pkt later = pkt_at(p, T0 + SECOND);
+	for (unsigned int i = 0; i < 6; i++) {
+		const uint64_t at = T0 + minute * MINUTE + i * 10 * SECOND;
+		const struct weir_pkt now = i % 2 == 0 ? pkt_back(p, at) : pkt_at(p, at);
+
+		burst(r, &now, 1, WEIR_OUTCOME_FLOW);
+		weir_flow_table_expire(r->t, at, 1000);
+	}
+}
+
+static void test_what_changes_is_asked_again_with_the_next_report_and_not_before(void)
+{
+	const struct weir_pkt p = pkt_tcp(0x0a000001, 40000, 0xc0a80002, 443, ACK, T0 + 1);
 	struct asked a = { 0 };
 	struct rig r;
 
 	rig_init(&r, FLOWS, 64);
-	burst(&r, &p, 1, WEIR_OUTCOME_FLOW);
-	weir_flow_table_label(r.t, label, &a);
-	burst(&r, &later, 1, WEIR_OUTCOME_FLOW);
-	rig_end(&r, T0 + SECOND);
-	CU_ASSERT_EQUAL(a.calls, 0);
-	CU_ASSERT_EQUAL_FATAL(r.n, 1);
-	CU_ASSERT(r.rec[0].observation_point == 0 && r.rec[0].l3_epc_id[0] == 0);
+	burst(&r, &p, 1, WEIR_OUTCOME_FLOW); /* nobody is there to be asked */
+	weir_flow_table_expire(r.t, T0 + 1, 1000);
+	weir_flow_table_label(r.t, label, &a, 1);
+	a_minute(&r, pkt_at(p, T0), 0);
+	CU_ASSERT_EQUAL(a.flows, 0);
+	a_minute(&r, p, 1); /* its first packet is 1 ns before the next report */
+	CU_ASSERT_EQUAL(a.flows, 1);
+	a_minute(&r, p, 2);
+	weir_flow_table_label(r.t, label, &a, 2);
+	a_minute(&r, p, 3);
+	CU_ASSERT_EQUAL(a.flows, 2);
+	for (unsigned int minute = 4; minute < 10; minute++) /* nothing has changed */
+		a_minute(&r, p, minute);
+	CU_ASSERT_EQUAL(a.flows, 2);
+	weir_flow_table_label(r.t, NULL, NULL, 3);
+	a_minute(&r, p, 10);
+	a_minute(&r, p, 11);
+	rig_end(&r, T0 + 12 * MINUTE);
+	CU_ASSERT_EQUAL_FATAL(r.n, 12);
+	CU_ASSERT_EQUAL(r.rec[0].observation_point, 0);
+	for (unsigned int i = 1; i < 10; i++)
+		CU_ASSERT(is_labelled(&r.rec[i]));
+	CU_ASSERT_EQUAL(r.rec[11].observation_point, 0);
+	CU_ASSERT_EQUAL(r.rec[11].l3_epc_id[1], 0);
 	rig_fini(&r);
 }
 
@@ -283,8 +311,8 @@ int main(void)
 		  test_vpcs_and_groups_of_rules_are_kept_as_they_were_said },
 		{ "what finds no room is left out and counted",
 		  test_what_finds_no_room_is_left_out_and_counted },
-		{ "a flow that nobody was asked about has no label, ever",
-		  test_a_flow_that_nobody_was_asked_about_has_no_label_ever },
+		{ "what changes is asked again with the next report, and not before",
+		  test_what_changes_is_asked_again_with_the_next_report_and_not_before },
 		CU_TEST_INFO_NULL,
 	};
 
