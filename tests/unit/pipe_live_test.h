@@ -93,6 +93,22 @@ static inline void live_stop(struct live *l)
 	pthread_join(l->thread, NULL);
 }
 
+/* The same where more flows may be open than their ring holds: a run that ends waits until it is emptied. */
+static inline void live_stop_emptied(struct live *l, unsigned int workers)
+{
+	struct weir_ring *const *rings = weir_pipe_records(l->p);
+
+	atomic_store(&l->stop, true);
+	while (pthread_tryjoin_np(l->thread, NULL) != 0) {
+		for (unsigned int i = 0; i < workers; i++) {
+			void *slots;
+
+			weir_ring_pop(rings[i], weir_ring_peek(rings[i], &slots, 64));
+		}
+		usleep(100);
+	}
+}
+
 static inline void live_fini(struct live *l)
 {
 	weir_pipe_destroy(l->p);

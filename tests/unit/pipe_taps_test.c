@@ -87,7 +87,7 @@ static void test_packets_find_another_way_to_workers_while_it_runs(void)
 	live_wait_received(&l, 1, 300000 - 1000); /* it ends by itself: ended sources end a run */
 	live_taps(&l, &tap[0], 1);
 	CU_ASSERT_EQUAL(weir_pipe_way(l.p), WEIR_PIPE_STEERED);
-	live_stop(&l);
+	live_stop_emptied(&l, 2);
 	weir_pipe_accounting(l.p, &acc);
 	CU_ASSERT_EQUAL(weir_accounting_gap(&acc), 0);
 	CU_ASSERT(acc.received >= 300000 - 1000 + 500);
