@@ -93,6 +93,8 @@ int agent_conf_regroup(struct agent_conf *c, const struct agent_conf *of,
  * are as large as the box allows, and the group's limit is a setting.
  */
 void agent_conf_live(struct agent_conf *c);
+/* What the group's capture mode makes of the settings; part of agent_conf_live(). */
+void agent_conf_mode(struct agent_conf *c);
 /* The log's form, as the box configuration wants it. */
 void agent_log_set(const struct weir_box_conf *b);
 /* Records that the group wants passed on. */

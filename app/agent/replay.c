@@ -33,7 +33,9 @@ enum {
 };
 
 static const struct option_row rows[] = {
-	[OPT_MODE] = { "mode", 0, "MODE", "analyzer; local and mirror are not there yet" },
+	[OPT_MODE] = { "mode", 0, "MODE",
+		       "local, mirror or analyzer (as the group configuration has it,\n"
+		       "analyzer without one)" },
 	[OPT_WORKERS] = { "workers", 'w', "N",
 			  "threads that process packets (cores.workers, or 1)" },
 	[OPT_SPEED] = { "speed", 0, "SPEED", "max, 1x, or Nx as fast as recorded (max)" },
@@ -72,6 +74,7 @@ struct replay {
 	const char *config, *group, *flows, *records, *store_dir;
 	char what[512]; /* the operands, for the accounting */
 	bool each, dedup, sorted, reports, accounting;
+	int mode; /* WEIR_CAPTURE_*; -1 = as the group configuration has it */
 	struct agent_conf conf;
 	struct weir_pcap_files files;
 	struct weir_pipe *pipe;
@@ -102,14 +105,18 @@ static bool parse_speed(const char *arg, double *speed)
 	return false;
 }
 
-static bool parse_mode(const char *arg)
+static bool parse_mode(const char *arg, int *mode)
 {
-	if (strcmp(arg, "analyzer") == 0)
-		return true;
-	if (strcmp(arg, "local") == 0 || strcmp(arg, "mirror") == 0)
-		option_mistake(&table, "--mode %s: this version has mode analyzer only", arg);
-	else
-		option_mistake(&table, "--mode %s: local, mirror or analyzer is needed", arg);
+	static const char *const names[] = {
+		[WEIR_CAPTURE_LOCAL] = "local",
+		[WEIR_CAPTURE_MIRROR] = "mirror",
+		[WEIR_CAPTURE_ANALYZER] = "analyzer",
+	};
+
+	for (*mode = 0; *mode < (int)WEIR_ARRAY_SIZE(names); ++*mode)
+		if (strcmp(arg, names[*mode]) == 0)
+			return true;
+	option_mistake(&table, "--mode %s: local, mirror or analyzer is needed", arg);
 	return false;
 }
 
@@ -118,7 +125,7 @@ static bool take(struct replay *r, int row, const char *arg)
 {
 	switch (row) {
 	case OPT_MODE:
-		return parse_mode(arg);
+		return parse_mode(arg, &r->mode);
 	case OPT_WORKERS:
 		return option_number(&table, row, arg, 1, WEIR_PIPE_WORKERS_MAX, &r->workers);
 	case OPT_SPEED:
@@ -300,7 +307,11 @@ static int start(struct replay *r, struct weir_err *err)
 
 	o.lossless = true;
 	o.record_slots = (uint32_t)weir_min_u64(o.record_slots, LOSSLESS_RECORDS);
-	r->conf.settings.dedup_enabled = r->dedup || agent_dedup_is_asked_for(&r->conf);
+	if (r->mode >= 0)
+		r->conf.group.inputs.cbpf.common.capture_mode = (uint32_t)r->mode;
+	agent_conf_mode(&r->conf);
+	if (r->dedup || !agent_dedup_is_asked_for(&r->conf))
+		r->conf.settings.dedup_enabled = r->dedup;
 	r->pipe = weir_pipe_create(&o, err);
 	if (r->pipe == NULL)
 		return -err->code;
@@ -435,7 +446,7 @@ static int spare_inputs(const struct replay *r, struct weir_err *err)
 
 int weir_agent_replay(int argc, char **argv)
 {
-	struct replay r = { .loop = 1 };
+	struct replay r = { .loop = 1, .mode = -1 };
 	struct weir_err err = { 0 };
 	int operand, rc;
 	bool help;

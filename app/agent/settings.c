@@ -64,8 +64,11 @@ enum weir_log_level agent_log_level(const struct agent_conf *c)
 }
 
 /* What attribution and dedup do in the modes that are no analyzer's. Spec: data plane 1.1. */
-static void mode_apply(struct weir_settings *s, uint32_t mode)
+void agent_conf_mode(struct agent_conf *c)
 {
+	const uint32_t mode = c->group.inputs.cbpf.common.capture_mode;
+	struct weir_settings *s = &c->settings;
+
 	if (mode == WEIR_CAPTURE_ANALYZER)
 		return;
 	memset(s->attribute.vlan_map, 0, sizeof(s->attribute.vlan_map));
@@ -76,12 +79,11 @@ static void mode_apply(struct weir_settings *s, uint32_t mode)
 
 void agent_conf_live(struct agent_conf *c)
 {
-	const uint32_t mode = c->group.inputs.cbpf.common.capture_mode;
-
-	c->settings.flows = weir_conf_flows(&c->box, &c->group, mode);
+	c->settings.flows = weir_conf_flows(&c->box, &c->group,
+					    c->group.inputs.cbpf.common.capture_mode);
 	for (uint32_t i = 0; i < c->box.taps_n; i++)
 		c->settings.attribute.tap_type[i + 1] = (uint16_t)c->box.taps[i].network_type;
-	mode_apply(&c->settings, mode);
+	agent_conf_mode(c);
 }
 
 void agent_record_filter(struct weir_record_filter *to, const struct weir_group_conf *g)

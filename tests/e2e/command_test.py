@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What the programs answer to right and wrong command lines."""
+import json
+
 import weir
 
 COMMANDS = ['replay', 'bench', 'check']
@@ -57,11 +59,20 @@ class CommandLine(weir.Case):
         for wrong in (['--workers', '0'], ['--workers', 'many'], ['--speed', 'fast'], ['--mode', 'bridge']):
             self.assertEqual(weir.replay(*wrong, quick).returncode, weir.USAGE, wrong)
 
-    def test_modes_that_are_not_there_yet_are_refused_in_words(self):
-        for mode in ('local', 'mirror'):
-            p = weir.replay('--mode', mode, weir.data('quickstart.pcap'))
-            self.assertNotEqual(p.returncode, weir.OK)
-            self.assertIn('analyzer', p.stderr)
+    def test_a_replay_is_what_its_mode_says(self):
+        # Of an analyzer VLAN 5 is network 7; for the others all is the cloud's, 3, of which a local one keeps copies.
+        frame = bytes.fromhex('020000000002 020000000001 8100 0005 0800 4500001c12340000401154b50a000001 0a000002 9c40 0035 0008 0000')
+        path = self.file('twice.pcap', weir.pcap([(1.0, frame), (1.0005, frame)]))
+        box = self.file('agent.cfg', b'vlan_map = ( { vlan = 5; type = 7; } );')
+        group = 'inputs: {{cbpf: {{common: {{capture_mode: {}}}, physical_mirror: {{packet_dedup_disabled: false}}}}}}\n'
+        for mode, want in {'analyzer': (7, 2), 'mirror': (3, 1), 'local': (3, 2)}.items():
+            asked = self.file('asked.yaml', group.format('analyzer').encode())
+            named = self.file('named.yaml', group.format(mode).encode())
+            for options in (['--mode', mode, '--group-config', asked], ['--group-config', named]):
+                p = weir.replay('-c', box, *options, '--flows', '-', path)
+                self.assertEqual(p.returncode, weir.OK, p.stderr)
+                flow, = [json.loads(line) for line in p.stdout.splitlines()]
+                self.assertEqual((flow['capture_network_type_id'], flow['packet_tx']), want, (mode, options))
 
     def test_a_wrong_group_configuration_exits_3_with_its_place(self):
         path = self.file('group.yaml', b'processors:\n  flow_log:\n    no_such_key: 1\n')
