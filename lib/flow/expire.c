@@ -330,5 +330,5 @@ void weir_flow_table_flush(struct weir_flow_table *t, int tap, enum weir_flush_r
 	if (t->size > 0)
 		return;
 	queues_clear(&t->queues);
-	t->now_ns = 0;
+	t->now_ns = t->newest_ns = 0;
 }

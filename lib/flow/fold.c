@@ -129,9 +129,9 @@ bool fold_take(struct weir_flow_table *t, uint32_t flow)
 {
 	struct weir_flow_rec *sum;
 
+	flow_settle(t, flow); /* with groups of rules it is not plain */
 	if (!is_plain(flow_at(t, flow), cold_at(t, flow)))
 		return false;
-	flow_settle(t, flow);
 	if (t->hooks.on_second != NULL)
 		second_end(t, flow);
 	sum = sum_of(t, flow_at(t, flow), cold_at(t, flow));

@@ -122,7 +122,7 @@ void weir_flow_table_label(struct weir_flow_table *t, weir_flow_label_fn label, 
 	if (weir_likely(t->label_generation == generation))
 		return;
 	t->label_generation = generation;
-	t->relabel_until_ns = t->now_ns + WEIR_REPORT_NS;
+	t->relabel_until_ns = t->newest_ns + WEIR_REPORT_NS;
 }
 
 uint32_t weir_flow_table_size(const struct weir_flow_table *t)
@@ -200,6 +200,18 @@ static void note_nat(struct weir_flow_table *t, struct weir_flow *f, struct weir
 	x->nat.port[side] = p->nat_port;
 }
 
+/*
+ * A report is asked about no later than with its first packet. So what was said before a change is that of reports
+ * which began by the newest packet of then; the watermark may be far behind that: it is the slowest tap's.
+ */
+static void report_begin(struct weir_flow_table *t, uint32_t flow, const struct probe *probe,
+			 unsigned int side)
+{
+	t->newest_ns = weir_max_u64(t->newest_ns, probe->p->ts_ns);
+	if (flow_last_ns(flow_at(t, flow)) < t->relabel_until_ns)
+		news_again(t, flow, probe, side);
+}
+
 static void count_second(struct weir_flow_table *t, uint32_t flow, struct weir_flow *f,
 			 const struct probe *probe, unsigned int side)
 {
@@ -208,8 +220,8 @@ static void count_second(struct weir_flow_table *t, uint32_t flow, struct weir_f
 
 	if (second != f->second || f->sec.byte[side] > UINT32_MAX - p->packet_len) {
 		second_end(t, flow);
-		if (weir_unlikely(f->second == 0 && flow_last_ns(f) < t->relabel_until_ns))
-			news_again(t, flow, probe, side);
+		if (weir_unlikely(f->second == 0))
+			report_begin(t, flow, probe, side);
 		f->second = second;
 	}
 	f->sec.packet[side]++;

@@ -69,6 +69,7 @@ struct weir_flow_table {
 	weir_flow_label_fn label;       /* asked about new flows, NULL = nobody is */
 	const void *label_of;
 	uint32_t label_generation;
+	uint64_t newest_ns;        /* of all packets that reports began with */
 	uint64_t relabel_until_ns; /* flows whose last packet is older may have a label of before */
 	struct news news;
 

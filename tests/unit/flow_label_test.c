@@ -296,6 +296,66 @@ static void test_what_changes_is_asked_again_with_the_next_report_and_not_before
 	rig_fini(&r);
 }
 
+/* Every other flow is stored by a rule: a burst of SYNs, most of which are evicted within it. */
+static void label_every_other(const void *of, const struct weir_flow_first *firsts,
+			      struct weir_flow_label *labels, unsigned int n)
+{
+	(void)of;
+	for (unsigned int i = 0; i < n; i++)
+		labels[i] =
+			(struct weir_flow_label){ .gids = { firsts[i].pkt->ip[0].b[3] % 2 * 7 } };
+}
+
+static void test_a_sum_has_no_group_of_rules_that_not_all_its_flows_share(void)
+{
+	struct weir_pkt pkts[WEIR_BURST_MAX];
+	uint64_t with = 0, without = 0;
+	struct rig r;
+
+	rig_init(&r, 16, 64);
+	weir_flow_table_label(r.t, label_every_other, NULL, 0);
+	for (unsigned int i = 0; i < WEIR_BURST_MAX; i++) /* the first has one */
+		pkts[i] = pkt_tcp(0x0a000001 + i, 40000, 0xc0a80001, 443, SYN, T0);
+	burst(&r, pkts, WEIR_BURST_MAX, WEIR_OUTCOME_FLOW);
+	rig_end(&r, T0);
+	for (uint32_t i = 0; i < r.n; i++) {
+		if (r.rec[i].acl_gids[0] == 7)
+			with += r.rec[i].flow_count;
+		else
+			without += r.rec[i].flow_count;
+	}
+	CU_ASSERT_EQUAL(with, WEIR_BURST_MAX / 2);
+	CU_ASSERT_EQUAL(without, WEIR_BURST_MAX / 2);
+	rig_fini(&r);
+}
+
+/* All flows end by the clock of the slowest tap, which is 2 s behind the one this flow is on. */
+static void test_a_flow_on_a_tap_that_is_ahead_is_asked_about_again(void)
+{
+	const uint64_t behind = 2 * SECOND, begin = T0 + behind - SECOND / 2;
+	const struct weir_pkt p = pkt_tcp(0x0a000001, 40000, 0xc0a80002, 443, ACK, begin);
+	struct asked a = { 0 };
+	struct rig r;
+
+	rig_init(&r, FLOWS, 64);
+	weir_flow_table_expire(r.t, T0, 1000);
+	burst(&r, &p, 1, WEIR_OUTCOME_FLOW);
+	weir_flow_table_label(r.t, label, &a, 1);
+	for (uint64_t at = SECOND; at <= 2 * MINUTE; at += SECOND) {
+		const struct weir_pkt now = at / SECOND % 2 == 0 ? pkt_back(p, begin + at)
+								 : pkt_at(p, begin + at);
+
+		burst(&r, &now, 1, WEIR_OUTCOME_FLOW);
+		weir_flow_table_expire(r.t, begin + at - behind, 1000);
+	}
+	CU_ASSERT_EQUAL(a.flows, 1);
+	rig_end(&r, begin + 2 * MINUTE);
+	CU_ASSERT_EQUAL_FATAL(r.n, 3);
+	CU_ASSERT_EQUAL(r.rec[0].observation_point, 0);
+	CU_ASSERT(is_labelled(&r.rec[1]) && is_labelled(&r.rec[2]));
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -313,6 +373,10 @@ int main(void)
 		  test_what_finds_no_room_is_left_out_and_counted },
 		{ "what changes is asked again with the next report, and not before",
 		  test_what_changes_is_asked_again_with_the_next_report_and_not_before },
+		{ "a sum has no group of rules that not all its flows share",
+		  test_a_sum_has_no_group_of_rules_that_not_all_its_flows_share },
+		{ "a flow on a tap that is ahead is asked about again",
+		  test_a_flow_on_a_tap_that_is_ahead_is_asked_about_again },
 		CU_TEST_INFO_NULL,
 	};
 
