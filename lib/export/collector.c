@@ -116,11 +116,14 @@ static void pass(struct weir_collector *c, const struct weir_flow_rec *recs, uin
 		weir_throttle_take(t, rate, recs, n, weir_clock_mono_ns());
 }
 
+/* What a rule stores the packets of passes: data plane, 7.3. */
 static bool is_passed(const struct weir_record_filter *f, const struct weir_flow_rec *rec)
 {
 	const uint16_t type = rec->capture_network_type;
 	const uint8_t point = rec->observation_point;
 
+	if (rec->acl_gids[0] != 0)
+		return true;
 	if (!f->every_type && (type > UINT8_MAX || (f->types[type / 64] >> (type % 64) & 1) == 0))
 		return false;
 	return point >= 64 || (f->ignored_points >> point & 1) == 0;

@@ -65,7 +65,7 @@ struct weir_outlet_conf {
 	atomic_bool *stop;      /* set when the sink failed, for who feeds it; may be NULL */
 };
 
-/* Which records are passed on. */
+/* Which records are passed on; beside them all with `acl_gids`. */
 struct weir_record_filter {
 	bool every_type;         /* capture network types: all of them, else those in `types` */
 	uint64_t types[4];       /* bits of 1 to 255 */

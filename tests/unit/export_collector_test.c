@@ -295,6 +295,41 @@ static void put_some(struct weir_ring *ring, uint32_t n, uint16_t flags)
 	}
 }
 
+/* Data plane 7.3: flows whose packets a rule stores bypass filters. */
+static void test_flows_whose_packets_a_rule_stores_pass_every_filter(void)
+{
+	const struct weir_record_filter nothing = { .ignored_points = 1 };
+	struct memory a = memory_of(100);
+	struct weir_outlet_conf outlet = { .sink = &a.base, .name = "a" };
+	struct weir_ring *ring = weir_ring_create(1024, sizeof(struct weir_flow_rec));
+	struct weir_collector_conf conf = { .rings = &ring,
+					    .n_rings = 1,
+					    .outlets = &outlet,
+					    .n_outlets = 1,
+					    .cpu = -1,
+					    .filter = &nothing };
+	struct weir_collector *c = weir_collector_start(&conf, NULL);
+	struct weir_outlet_stats stats = { 0 };
+
+	CU_ASSERT_FATAL(c != NULL && ring != NULL);
+	for (uint16_t i = 0; i < 100; i++) {
+		struct weir_flow_rec *r = weir_ring_reserve_wait(ring);
+
+		*r = (struct weir_flow_rec){ .flow_count = 1, .acl_gids = { i % 4 } };
+		weir_ring_push(ring);
+	}
+	weir_ring_close(ring);
+	CU_ASSERT_EQUAL(weir_collector_join(c, NULL), 0);
+	weir_collector_stats(c, 0, &stats);
+	CU_ASSERT_EQUAL(stats.filtered, 25);
+	CU_ASSERT_EQUAL_FATAL(stats.written, 75);
+	for (unsigned int i = 0; i < 75; i++)
+		CU_ASSERT(a.recs[i].acl_gids[0] != 0);
+	weir_collector_destroy(c);
+	weir_ring_destroy(ring);
+	free(a.recs);
+}
+
 /* While a batch is not full, what is in it is neither folded nor written yet. */
 static void test_what_waits_is_not_called_folded(void)
 {
@@ -379,6 +414,8 @@ int main(void)
 		  test_a_failing_sink_is_reported_and_hurts_no_other },
 		{ "records of other types and of ignored points are left out, and counted",
 		  test_records_of_other_types_and_of_ignored_points_are_left_out_and_counted },
+		{ "flows whose packets a rule stores pass every filter",
+		  test_flows_whose_packets_a_rule_stores_pass_every_filter },
 		{ "a throttle lets a share through and counts the rest",
 		  test_a_throttle_lets_a_share_through_and_counts_the_rest },
 		{ "a live source's sink that failed is tried again",
