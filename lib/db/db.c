@@ -19,6 +19,16 @@ static bool is_there(const char *path)
 	return stat(path, &st) == 0 && st.st_size > 0;
 }
 
+static int check_version(const struct weir_db_conf *conf, int64_t version, struct weir_err *err)
+{
+	if (version <= conf->schema->n_steps)
+		return 0;
+	return weir_err_set(err, ENOTSUP,
+			    "%s: it has version %u, this weir knows up to %u: use the newer "
+			    "weir that made it",
+			    conf->path, (uint32_t)version, conf->schema->n_steps);
+}
+
 /* Ours, and not of a later time. */
 static int check_head(const struct weir_db_conf *conf, struct weir_err *err)
 {
@@ -34,13 +44,20 @@ static int check_head(const struct weir_db_conf *conf, struct weir_err *err)
 			"%s: this is not %s (application_id 0x%08x, not 0x%08x): move it "
 			"away",
 			conf->path, s->name, head.application_id, s->application_id);
-	if (head.version > s->n_steps)
-		return weir_err_set(
-			err, ENOTSUP,
-			"%s: it has version %u, this weir knows up to %u: use the newer "
-			"weir that made it",
-			conf->path, head.version, s->n_steps);
-	return 0;
+	return check_version(conf, head.version, err);
+}
+
+/* Its head is of before where a newer weir was killed while the steps it took lay in the journal. */
+static int check_journal(struct weir_db *db, const struct weir_db_conf *conf, struct weir_err *err)
+{
+	int64_t version;
+	int rc = weir_db_number(db, "PRAGMA user_version", 0, &version, err);
+
+	if (rc == 0)
+		rc = check_version(conf, version, err);
+	if (rc == -ENOTSUP)
+		sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return rc;
 }
 
 /* In place of SQLite's own, which moves the journal in the middle of a commit. */
@@ -78,6 +95,8 @@ static int prepare_file(struct weir_db *db, const struct weir_db_conf *conf, str
 
 	if (conf->setup != NULL)
 		rc = weir_db_exec(db, conf->setup, err);
+	if (rc == 0)
+		rc = check_journal(db, conf, err);
 	if (rc == 0 && !(conf->flags & WEIR_DB_READ))
 		rc = weir_db_migrate(db, conf->schema, err);
 	if (rc == 0 && conf->flags & WEIR_DB_WAL)

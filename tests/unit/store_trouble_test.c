@@ -318,6 +318,10 @@ static void test_files_that_are_not_as_they_were_are_named_and_left_alone(void)
 	check_spoilt("head -c 100000 /dev/urandom > $f", "no SQLite file");
 	check_spoilt("rm $f && sqlite3 $f 'CREATE TABLE t (a)'", "not a store file");
 	check_spoilt("sqlite3 $f 'PRAGMA user_version = 99'", "version 99");
+	/* Its writer was killed before the new version came out of the journal. */
+	check_spoilt("sqlite3 $f 'PRAGMA journal_mode = WAL' '.dbconfig no_ckpt_on_close on' "
+		     "'PRAGMA user_version = 99' && [ -s $f-wal ]",
+		     "version 99");
 	/* The schema's own page. */
 	check_spoilt("head -c 8000 /dev/urandom | dd of=$f bs=1 seek=100 conv=notrunc 2>&-", "");
 	check_spoilt("sqlite3 $f 'DELETE FROM file'", "empty");
