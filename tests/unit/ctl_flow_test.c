@@ -260,6 +260,7 @@ static void test_exit_codes_say_what_was_wrong(void)
 	CU_ASSERT_EQUAL(run_file("top", "--group-by rtt --of port 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("list", "--colour red 2>/dev/null"), 2);
 	CU_ASSERT_EQUAL(run_file("list", "--sort beauty 2>/dev/null"), 2);
+	CU_ASSERT_EQUAL(run_file("list", "--sort -acl_gids 2>/dev/null"), 2); /* no order */
 	CU_ASSERT_EQUAL(run_file("list", "--port 443 --port=80 2>&1"), 2);
 	CU_ASSERT_STRING_EQUAL(output, "weirctl: --port: is given twice\n");
 	CU_ASSERT_EQUAL(run_file("list", "--by byte 2>/dev/null"), 2);

@@ -88,6 +88,9 @@ static int parse_sort(struct order *o, const char *text, struct weir_err *err)
 {
 	o->descending = *text == '-';
 	o->field = field_parse(text + o->descending, "sort", err);
+	if (o->field != WEIR_FIELDS && weir_field_is_list(o->field))
+		return weir_err_set(err, EINVAL, "--sort: %s: is a list, which has no order",
+				    text + o->descending);
 	return o->field != WEIR_FIELDS ? 0 : -EINVAL;
 }
 
