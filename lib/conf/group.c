@@ -14,13 +14,16 @@
 
 #define PATH_MAX_LEN 256
 #define DEPTH_MAX    1000 /* levels: libyaml's time grows with their square */
+#define KEYS_MAX \
+	4096 /* each is looked for in all the table, and the same one may come again and again */
 
 struct reader {
 	yaml_parser_t parser;
 	yaml_event_t ev; /* the current one */
 	bool have_ev;
 	unsigned int depth; /* lists and groups that are open */
-	int rc;             /* not 0: reading cannot go on */
+	unsigned int keys;
+	int rc; /* not 0: reading cannot go on */
 	const char *name, *text;
 	size_t len; /* of text */
 	struct weir_group_conf *out;
@@ -363,7 +366,7 @@ static bool value(struct reader *r, const yaml_mark_t *at)
 		return setting(r, row, twist);
 	if (!weir_conf_is_section(&weir_group_table, r->path)) {
 		say(r, r->newer, at, "is not a setting",
-		    r->errs->mistakes < WEIR_ERR_LIST_MAX
+		    (r->newer ? r->errs->n : r->errs->mistakes) < WEIR_ERR_LIST_MAX
 			    ? weir_conf_suggestion(&weir_group_table, r->path, meant, sizeof(meant))
 			    : "");
 		return skip(r);
@@ -384,6 +387,18 @@ static bool enter(struct reader *r, size_t len, const yaml_event_t *ev)
 	return key[0] != '\0' && !has_zero(ev) && (size_t)n < sizeof(r->path) - len;
 }
 
+/* Count a key. False: there are too many. */
+static bool count_key(struct reader *r, const yaml_mark_t *at)
+{
+	if (++r->keys <= KEYS_MAX)
+		return true;
+	weir_err_list_add(r->errs, false, r->name, (uint32_t)at->line + 1, (uint32_t)at->column + 1,
+			  "more than %d names of settings and sections, there are not so many",
+			  KEYS_MAX);
+	r->rc = -EINVAL;
+	return false;
+}
+
 /* The mapping that begins at the current event is the section r->path. */
 static bool section(struct reader *r)
 {
@@ -391,8 +406,11 @@ static bool section(struct reader *r)
 
 	while (next(r) && r->ev.type != YAML_MAPPING_END_EVENT) {
 		yaml_mark_t at = r->ev.start_mark;
-		bool named = enter(r, len, &r->ev);
+		bool named;
 
+		if (!count_key(r, &at))
+			return false;
+		named = enter(r, len, &r->ev);
 		if (!named)
 			mistake(r, &at, "here stands no name of a setting", "");
 		if (!skip(r) || !next(r) || !(named ? value(r, &at) : skip(r)))

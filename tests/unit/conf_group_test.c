@@ -300,6 +300,25 @@ static void test_brackets_without_an_end_are_refused_soon(void)
 			"no setting needs them"));
 }
 
+/* Each is looked for in all the table; one that is given again takes memory again. */
+static void test_more_names_than_a_table_can_have_are_refused(void)
+{
+	static const char *const lines[] = { "tap_mode: 2\n", "unknown: 2\n",
+					     "static_config: {server-ports: [443]}\n" };
+	static char text[1000000];
+
+	for (size_t k = 0; k < WEIR_ARRAY_SIZE(lines); k++) {
+		size_t n = 0;
+
+		for (; n < sizeof(text) - 100; n += strlen(lines[k]))
+			memcpy(text + n, lines[k], strlen(lines[k]));
+		memset(&errs, 0, sizeof(errs));
+		CU_ASSERT_EQUAL(weir_group_conf_take(text, n, "server", &c, &errs), -EINVAL);
+		CU_ASSERT_EQUAL(errs.mistakes, 1);
+		CU_ASSERT(errs.n <= WEIR_ERR_LIST_MAX);
+	}
+}
+
 static void test_what_a_newer_controller_sends_is_taken_without_what_is_unknown(void)
 {
 	static const char text[] = "global:\n"
@@ -354,6 +373,8 @@ int main(void)
 		  test_a_tab_is_called_so_and_hides_nothing_before_it },
 		{ "brackets without an end are refused soon",
 		  test_brackets_without_an_end_are_refused_soon },
+		{ "more names than a table can have are refused",
+		  test_more_names_than_a_table_can_have_are_refused },
 		{ "deep nesting is only one mistake", test_deep_nesting_is_only_one_mistake },
 		{ "what a newer controller sends is taken without what is unknown",
 		  test_what_a_newer_controller_sends_is_taken_without_what_is_unknown },
