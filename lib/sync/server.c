@@ -87,6 +87,8 @@ static void address_set(struct weir_sync *s, uint32_t at, const char *address)
 		s->identified = false;
 		weir_sync_server_reset(s);
 	}
+	if (!known && at == s->choice.at && s->state == WEIR_SYNC_RESOLVING)
+		weir_sync_event(s, WEIR_SYNC_ON_MOVED); /* it is still its turn */
 	weir_sync_soon(s, 0);
 }
 

@@ -465,6 +465,33 @@ class SyncTest(unittest.TestCase):
         c.wait('group')
         self.assertIn(c.view()['server'], (f'127.0.0.1:{server.port}', f'[::1]:{server.port}'))
 
+    def test_a_name_is_asked_first_however_long_name_servers_take(self):
+        if os.geteuid() != 0:
+            self.skipTest('a mount namespace needs root')
+        def answer():
+            while True:
+                try:
+                    query, who = dns.recvfrom(512)
+                except OSError:
+                    return
+                time.sleep(0.01)
+                end = query.index(b'\0', 12) + 5
+                found = b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1' if query[end - 4:end - 2] == b'\0\1' else b''
+                dns.sendto(query[:2] + b'\x81\x80\0\1\0' + bytes([bool(found)]) + b'\0\0\0\0' + query[12:end] + found, who)
+        dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(dns.close)
+        dns.bind(('127.0.0.77', 53))
+        threading.Thread(target=answer, daemon=True).start()
+        resolv = os.path.join(self.folder, 'resolv.conf')
+        with open(resolv, 'w', encoding='ascii') as f:
+            f.write('nameserver 127.0.0.77\n')
+        server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
+        c = self.client(server.port, addresses=('first.test', '127.0.0.2'),
+                        command=('unshare', '-m', 'sh', '-c', f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', 'sh'))
+        c.wait('group')
+        self.assertEqual(c.view()['server'], f'127.0.0.1:{server.port}')
+        self.assertNotIn('127.0.0.2', c.errors())
+
     def test_a_name_that_nobody_knows_is_said_and_the_next_controller_asked(self):
         server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
         c = self.client(server.port, addresses=('nowhere.invalid', '127.0.0.1'))

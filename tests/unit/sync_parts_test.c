@@ -167,7 +167,8 @@ static void test_each_event_leads_on_from_each_state(void)
 		const char *word;
 	} day[] = {
 		{ WEIR_SYNC_ON_UNKNOWN, WEIR_SYNC_RESOLVING, "resolving" },
-		{ WEIR_SYNC_ON_MOVED, WEIR_SYNC_RESOLVING, "resolving" },
+		{ WEIR_SYNC_ON_MOVED, WEIR_SYNC_CONNECTING,
+		  "connecting" }, /* its address is known now */
 		{ WEIR_SYNC_ON_UNSPOKEN, WEIR_SYNC_PROBING, "connecting" },
 		{ WEIR_SYNC_ON_ANSWERED, WEIR_SYNC_IN_CONTACT, "in contact" },
 		{ WEIR_SYNC_ON_MOVED, WEIR_SYNC_IN_CONTACT, "in contact" }, /* to its proxy */
