@@ -101,22 +101,26 @@ static enum weir_ctl_code code_of(const struct weir_err *err)
 	}
 }
 
-/* A message can quote any bytes, and be cut within a character. */
-static json_t *text_of(const struct weir_err *err)
+json_t *weir_ctl_text(const char *text)
 {
-	json_t *text = json_string(err->msg);
-	struct weir_err plain = *err;
+	json_t *json = json_string(text);
+	char *plain;
 
-	if (text != NULL)
-		return text;
-	for (char *p = plain.msg; *p != '\0'; p++)
-		if (*p < ' ' || *p == 0x7f)
+	if (json != NULL)
+		return json;
+	plain = strdup(text);
+	if (plain == NULL)
+		return NULL;
+	for (char *p = plain; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f)
 			*p = '?';
-	return json_string(plain.msg);
+	json = json_string(plain);
+	free(plain);
+	return json;
 }
 
 char *ctl_reply_error(const struct weir_err *err)
 {
 	return line_of(json_pack("{s:b,s:{s:i,s:o}}", "ok", 0, "error", "code", code_of(err),
-				 "message", text_of(err)));
+				 "message", weir_ctl_text(err->msg)));
 }

@@ -53,6 +53,12 @@ struct weir_ctl_command {
 	bool is_long; /* a request may have WEIR_CTL_LONG_MAX bytes: it brings a file */
 };
 
+/*
+ * A text of an answer: messages quote any bytes and may be cut within a character, interfaces may be called anything,
+ * and without this all of an answer would be lost for one that is no UTF-8. NULL without memory. Any thread.
+ */
+json_t *weir_ctl_text(const char *text);
+
 struct weir_ctl_server_conf {
 	struct event_base *base; /* borrowed, until destroy */
 	const char *path;        /* of the socket; its folder is made where it is missing */

@@ -189,6 +189,20 @@ class WithAgent(live.LiveCase):
         self.assertEqual(self.rows('config', 'plan', '-f', self.group), [])
         self.assertEqual(self.rows('config', 'plan', '-f', plan), rows)
 
+    def test_what_quotes_half_a_character_is_said_all_the_same(self):
+        agent = self.begin(b'tap_mode: 2\n')
+        wrong = f'tap_mode: x{"é" * 40}\n'  # messages quote 60 bytes of a value
+        self.assertIn('is not known', agent.data('check', text=wrong)['mistakes'][0]['message'])
+        self.file('group.yaml', wrong.encode())
+        agent.ask('reload')
+        self.assertIn('is not known', agent.data('config')['group']['refused']['reason'])
+        status = agent.data('status')
+        self.assertIn('is not known', status['group']['refused']['reason'])
+        self.assertEqual([h['object'] for h in status['hops'] if h['hop'] == 'config'], ['group'])
+        self.file('group.yaml', f'tap_mode: 2\ntap_interface_regex: x{"é" * 200}\n'.encode())
+        changes = [r['change'] for r in self.rows('reload')]
+        self.assertEqual([c.split(':')[0] for c in changes], ['inputs.cbpf.af_packet.interface_regex'])
+
     def test_what_only_the_agent_knows_is_wrong_has_the_line_of_the_file(self):
         self.begin(b'tap_mode: 2\n')
         plan = self.file('plan.yaml', b'# a comment\nmtu: 600\ntap_interface_regex: "("\nstatic_config: {flow: {flow-count-limit: 70000}}\n'

@@ -3,6 +3,8 @@
 #include "run.h"
 #include "tables.h"
 
+#include <weir_ctl.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +13,10 @@ static json_t *refused_json(const struct group_refused *no)
 {
 	if (no->origin[0] == '\0')
 		return json_null();
-	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "origin", no->origin, "revision",
-			 (json_int_t)no->revision, "at_us", (json_int_t)no->at_us, "mistakes",
-			 (json_int_t)no->mistakes, "reason", no->err.msg);
+	return json_pack("{s:o, s:I, s:I, s:I, s:o}", "origin", weir_ctl_text(no->origin),
+			 "revision", (json_int_t)no->revision, "at_us", (json_int_t)no->at_us,
+			 "mistakes", (json_int_t)no->mistakes, "reason",
+			 weir_ctl_text(no->err.msg));
 }
 
 static const char *const froms[] = { "default", "appliance profile", "" };
@@ -54,9 +57,10 @@ static json_t *row_json(const struct run *r, uint32_t i)
 		snprintf(origin, sizeof(origin), "%.200s:%u: log.level",
 			 r->conf->box_path != NULL ? r->conf->box_path : "box configuration",
 			 of_box);
-	json = json_pack("{s:s, s:s, s:s, s:o, s:I, s:s}", "key",
+	json = json_pack("{s:s, s:o, s:o, s:o, s:I, s:s}", "key",
 			 row->path[0] != '\0' ? row->path : row->old, "value",
-			 value != NULL ? value : "", "origin", origin, "revision",
+			 weir_ctl_text(value != NULL ? value : ""), "origin", weir_ctl_text(origin),
+			 "revision",
 			 given ? json_integer((json_int_t)r->group.revision) : json_null(),
 			 "since_us",
 			 r->group.values_since_us != NULL ? (json_int_t)r->group.values_since_us[i]
@@ -83,9 +87,10 @@ static json_t *mistakes_json(const struct weir_err_list *errs)
 
 	for (uint32_t i = 0; all != NULL && i < errs->n; i++)
 		if (!errs->items[i].warning)
-			json_array_append_new(all, json_pack("{s:I, s:s}", "line",
-							     (json_int_t)errs->items[i].line,
-							     "message", errs->items[i].msg));
+			json_array_append_new(all,
+					      json_pack("{s:I, s:o}", "line",
+							(json_int_t)errs->items[i].line, "message",
+							weir_ctl_text(errs->items[i].msg)));
 	return all;
 }
 
@@ -103,7 +108,7 @@ json_t *group_json(const struct run *r)
 {
 	const struct group *g = &r->group;
 
-	return json_pack("{s:s, s:I, s:I, s:o}", "origin", g->origin, "revision",
+	return json_pack("{s:o, s:I, s:I, s:o}", "origin", weir_ctl_text(g->origin), "revision",
 			 (json_int_t)g->revision, "since_us", (json_int_t)g->since_us, "refused",
 			 refused_json(&g->refused));
 }

@@ -46,7 +46,7 @@ static json_t *check(void *ctx, const json_t *args, struct weir_err *err)
 
 static void note(void *ctx, const char *text)
 {
-	json_array_append_new(ctx, json_string(text));
+	json_array_append_new(ctx, weir_ctl_text(text));
 }
 
 static json_t *reload(void *ctx, const json_t *args, struct weir_err *err)

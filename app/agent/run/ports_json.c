@@ -2,9 +2,17 @@
 /* Counters of everything, cumulative, as the control socket tells them: weirctl makes rates of two answers. */
 #include "run.h"
 
+#include <weir_ctl.h>
+
 static json_t *number(uint64_t v)
 {
 	return json_integer((json_int_t)v);
+}
+
+/* NULL = null. */
+static json_t *text(const char *s)
+{
+	return s != NULL ? weir_ctl_text(s) : json_null();
 }
 
 static json_t *outcomes_json(const struct port_view *v)
@@ -31,17 +39,17 @@ static void set_if(json_t *o, const char *key, uint64_t v)
 static json_t *port_json(const struct port_view *v)
 {
 	const bool failed = v->err->code != 0;
-	json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:o, s:o, s:i, s:b, s:s, s:i}",
-			      "name", v->spec->name, "tap", v->spec->tap, "tap_number",
+	json_t *o = json_pack("{s:o, s:o, s:i, s:i, s:s, s:s, s:o, s:o, s:i, s:b, s:o, s:i}",
+			      "name", text(v->spec->name), "tap", text(v->spec->tap), "tap_number",
 			      v->spec->tap_number, "slot", v->slot, "driver",
 			      v->spec->kernel ? "afpacket" : "ethdev", "state",
 			      port_state_names[v->state], "since_us", number(v->since_us), "error",
-			      failed ? json_string(v->err->msg) : json_null(), "queues", v->queues,
-			      "promiscuous", v->spec->promiscuous, "filter", v->spec->filter,
-			      "snaplen", v->spec->snaplen);
+			      text(failed ? v->err->msg : NULL), "queues", v->queues, "promiscuous",
+			      v->spec->promiscuous, "filter", text(v->spec->filter), "snaplen",
+			      v->spec->snaplen);
 
 	if (v->device_driver != NULL)
-		json_object_set_new(o, "device_driver", json_string(v->device_driver));
+		json_object_set_new(o, "device_driver", text(v->device_driver));
 	set_if(o, "mtu", v->mtu);
 	set_if(o, "speed_mbps", v->speed_mbps);
 	json_object_set_new(o, "received", number(v->acc.received));
@@ -114,14 +122,14 @@ static json_t *all_sinks(const struct run *r)
 		json_array_append_new(
 			list,
 			json_pack(
-				"{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-				"name", info->name, "type", info->type, "target", info->target,
-				"state", why != NULL ? "failing" : "ok", "error", why, "taken",
-				(json_int_t)s.taken, "held", (json_int_t)s.held, "folded",
-				(json_int_t)s.folded, "filtered", (json_int_t)s.filtered,
-				"throttled", (json_int_t)s.throttled, "merged",
-				(json_int_t)s.merged, "dropped", (json_int_t)s.dropped, "failed",
-				(json_int_t)s.failed, "written", (json_int_t)s.written));
+				"{s:s, s:s, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+				"name", info->name, "type", info->type, "target",
+				text(info->target), "state", why != NULL ? "failing" : "ok",
+				"error", text(why), "taken", (json_int_t)s.taken, "held",
+				(json_int_t)s.held, "folded", (json_int_t)s.folded, "filtered",
+				(json_int_t)s.filtered, "throttled", (json_int_t)s.throttled,
+				"merged", (json_int_t)s.merged, "dropped", (json_int_t)s.dropped,
+				"failed", (json_int_t)s.failed, "written", (json_int_t)s.written));
 	}
 	return list;
 }
@@ -135,13 +143,13 @@ static json_t *store_json(const struct run *r)
 		return json_null();
 	weir_store_stats(r->sinks.store, &s);
 	weir_store_fault(r->sinks.store, &fault);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?}", "path",
-			 r->sinks.store_path, "taken", (json_int_t)s.taken, "stored",
+	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "path",
+			 text(r->sinks.store_path), "taken", (json_int_t)s.taken, "stored",
 			 (json_int_t)s.stored, "pending", (json_int_t)s.pending, "lost",
 			 (json_int_t)s.lost, "failures", (json_int_t)s.failures, "files",
 			 (json_int_t)s.files, "unfinished", (json_int_t)s.unfinished, "bad",
 			 (json_int_t)s.bad, "bytes", (json_int_t)s.bytes, "removed",
-			 (json_int_t)s.removed, "fault", fault.code != 0 ? fault.msg : NULL);
+			 (json_int_t)s.removed, "fault", text(fault.code != 0 ? fault.msg : NULL));
 }
 
 json_t *ports_json(struct run *r)

@@ -8,6 +8,8 @@
 #include "sync.h"
 #include "tables.h"
 
+#include <weir_ctl.h>
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <sys/statvfs.h>
@@ -34,9 +36,10 @@ struct hop {
 static void add(json_t *hops, const struct hop *h)
 {
 	json_array_append_new(hops,
-			      json_pack("{s:s, s:s, s:s, s:s, s:s}", "hop", h->hop, "object",
-					h->object, "state", hop_states[h->state], "detail",
-					h->detail, "remedy", h->remedy != NULL ? h->remedy : ""));
+			      json_pack("{s:s, s:o, s:s, s:o, s:s}", "hop", h->hop, "object",
+					weir_ctl_text(h->object), "state", hop_states[h->state],
+					"detail", weir_ctl_text(h->detail), "remedy",
+					h->remedy != NULL ? h->remedy : ""));
 }
 
 __attribute__((format(printf, 2, 3))) static void detail(struct hop *h, const char *fmt, ...)
@@ -448,9 +451,9 @@ json_t *status_json(struct run *r)
 	char host[256] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:s, s:o, s:o}", "version", WEIR_VERSION, "pid",
-			 (int)getpid(), "name", host, "started_us", (json_int_t)r->started_us,
-			 "uptime_s",
+	return json_pack("{s:s, s:i, s:o, s:I, s:I, s:s, s:o, s:o}", "version", WEIR_VERSION, "pid",
+			 (int)getpid(), "name", weir_ctl_text(host), "started_us",
+			 (json_int_t)r->started_us, "uptime_s",
 			 (json_int_t)((weir_clock_mono_ns() - r->started_ns) / WEIR_NS_PER_S),
 			 "way", ways[weir_pipe_way(r->pipe)], "group", group_json(r), "hops",
 			 hops_json(r));

@@ -4,6 +4,8 @@
 #include "sync.h"
 #include "tables_priv.h"
 
+#include <weir_ctl.h>
+
 #include <event2/event.h>
 
 #include <errno.h>
@@ -493,12 +495,12 @@ static json_t *table_json(const struct tables *t, enum table which)
 	struct table_view v;
 
 	table_view(t, which, &v);
-	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "table",
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "table",
 			 table_names[which], "in_force", (int)v.there, "version",
 			 (json_int_t)v.version, "groups_version", (json_int_t)v.more_version,
 			 "rows", (json_int_t)v.rows, "dropped", (json_int_t)v.dropped, "bytes",
 			 (json_int_t)v.bytes, "since_us", (json_int_t)v.since_us, "refusals",
-			 (json_int_t)v.refusals, "refused", v.refused);
+			 (json_int_t)v.refusals, "refused", weir_ctl_text(v.refused));
 }
 
 json_t *tables_json(const struct tables *t)
