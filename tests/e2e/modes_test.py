@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import time
 
@@ -60,6 +61,19 @@ class Group(live.LiveCase):
         ended = self.rows('SELECT count(DISTINCT close_type) FROM flow WHERE close_type = 5')
         self.assertEqual(ended, [(1,)])  # some flow was cut by a change
 
+    def test_as_many_others_have_their_places_once_those_before_are_closed(self):
+        for i in range(40):
+            for kind in 'xy':
+                self.ip(self.here, 'link', 'add', 'name', f'{kind}{i}', 'type', 'veth', 'peer', 'name', f'peer{kind}{i}')
+                self.ip(self.here, 'link', 'set', f'{kind}{i}', 'up')
+                self.ip(self.here, 'link', 'set', f'peer{kind}{i}', 'up')
+        tap = lambda kind: self.conf('{ name = "edge"; memory_mib = 2; ports = [ %s ]; }' % ', '.join(f'"{kind}{i}"' for i in range(40)))
+        agent = self.agent(tap('x'))
+        live.wait_for(lambda: len(self.names(agent)) == 40)
+        tap('y')
+        agent.reload()
+        live.wait_for(lambda: self.names(agent) == sorted(f'y{i}' for i in range(40)), 30)
+
     def test_a_local_agent_keeps_what_comes_twice_and_a_mirror_does_not(self):
         twice = [f for f in live.conversation(10) for _ in range(2)]
         agent = self.begin(NAMED % ('^cap$', 'local'))
@@ -96,6 +110,14 @@ class Group(live.LiveCase):
         self.group(agent, 'tap_interface_regex: ca[p]\n')
         live.wait_for(lambda: self.names(agent) == ['cap', 'cap2', 'cap3'])
         self.assertEqual(agent.stop(), weir.OK)
+
+    def test_an_interface_may_be_called_what_is_no_text(self):
+        self.ip(self.here, 'link', 'add', 'name', 'd\udcff', 'type', 'veth', 'peer', 'name', 'dsnd')  # the byte 0xff
+        self.ip(self.here, 'link', 'set', 'd\udcff', 'up')
+        self.ip(self.here, 'link', 'set', 'dsnd', 'up')
+        agent = self.begin(NAMED % ('^(cap|d[^s])', 'local'))
+        live.wait_for(lambda: self.names(agent) == ['cap', 'd?'])
+        self.assertEqual(sorted(h['object'] for h in agent.data('status')['hops'] if h['hop'] == 'link'), ['cap', 'd?'])
 
     def test_a_group_s_filter_changes_while_packets_flow_and_those_of_both_are_not_lost(self):
         regex = 'tap_interface_regex: ^cap$\ncapture_bpf: "%s"\n'
@@ -216,6 +238,16 @@ class Group(live.LiveCase):
         self.assertEqual(self.threads(agent, 'Cpus_allowed_list'), before)
         self.assertEqual(len(before), 1)
 
+    def test_from_the_start_all_threads_run_on_the_cpus_of_the_group(self):
+        if len(os.sched_getaffinity(0)) < 2:
+            self.skipTest('one CPU only')
+        cpu = max(os.sched_getaffinity(0))
+        for _ in range(10):  # threads begin while others are told
+            agent = self.begin(NAMED % ('^cap$', 'local') + 'global: {tunning: {cpu_affinity: [%d]}}' % cpu)
+            agent.wait_port('cap', state='up')
+            self.assertEqual(self.threads(agent, 'Cpus_allowed_list'), {str(cpu)})
+            self.assertEqual(agent.stop(), weir.OK)
+
     def locked(self, agent):
         return self.threads(agent, 'VmLck') != {'0 kB'}
 
@@ -304,6 +336,33 @@ class Group(live.LiveCase):
         self.assertEqual(agent.stop(), weir.OK)
         nics = self.rows('SELECT sum(packet_tx + packet_rx) FROM flow GROUP BY capture_nic ORDER BY 1')
         self.assertEqual(nics, [(70,), (140,), (210,)])
+
+    def test_a_namespace_with_two_names_is_captured_once(self):
+        first, second = (f'{self.here}-{c}' for c in 'xy')
+        self.space(first)
+        self.file('empty', b'')
+        self.sh('touch', f'/run/netns/{second}')
+        self.addCleanup(subprocess.run, ['ip', 'netns', 'del', second], capture_output=True)
+        self.sh('mount', '--bind', f'/run/netns/{first}', f'/run/netns/{second}')
+        text = NAMED.replace('af_packet: {', f'af_packet: {{extra_netns_regex: "^{self.here}-", ') % ('^(cap|inner)$', 'local')
+        agent = self.begin(text)
+        live.wait_for(lambda: 'cap' in self.names(agent) and 'inner' in self.names(agent))
+        sent = self.send(live.conversation(10), 'xsnd')
+        self.wait_received(agent, sent, 'inner')
+        self.assertEqual(agent.stop(), weir.OK)
+        self.assertEqual(self.rows('SELECT sum(packet_tx + packet_rx) FROM flow'), [(sent,)])
+
+    def test_interfaces_stay_while_descriptors_are_short(self):
+        agent = self.begin(NAMED % ('^cap$', 'local'))
+        agent.wait_port('cap', state='up')
+        pid = agent.process.pid
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))  # of descriptors that are open already
+        live.wait_for(lambda: 'interfaces cannot be looked at' in agent.text() or 'removed from tap' in agent.text())
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        self.assertNotIn('removed from tap', agent.text())
+        sent = self.send(live.conversation(10))
+        self.assertEqual(self.wait_received(agent, sent)['received'], sent)
 
     def test_without_the_right_to_enter_namespaces_the_rest_is_captured_and_that_is_said(self):
         self.space(self.here + '-x')

@@ -330,7 +330,7 @@ void conf_follow(struct run *r)
 
 	if (group_chooses(r->conf))
 		rc = chosen_look(r->chosen, &wish, &err);
-	if (rc > 0 || (rc == 0 && own_moved(r)))
+	if (rc > 0 || (rc == 0 && (own_moved(r) || ports_are_lacking(r->ports))))
 		rc = conf_apply_ports(r, &err);
 	if (rc < 0)
 		weir_log(WEIR_LOG_ERR, "%s", err.msg);

@@ -26,7 +26,7 @@ struct chosen_wish chosen_wish_of(const struct weir_group_conf *g);
 
 /*
  * Look which interfaces there are, and which of them are wished for. 1: others than
- * before; 0: the same; -EINVAL or -ENOMEM with `err` set, and nothing changed.
+ * before; 0: the same; -errno with `err` set, and nothing changed.
  */
 int chosen_look(struct chosen *c, const struct chosen_wish *wish, struct weir_err *err);
 

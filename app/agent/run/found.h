@@ -16,8 +16,9 @@ struct found_iface {
 
 /*
  * Add to `list` (of struct found_iface) those whose names `regex` matches, of the agent's own namespace and of those
- * whose names `netns_regex` matches; an empty one matches none. A namespace that cannot be entered is left out: `lacking`
- * says why, of one of them, else its code is 0. -EINVAL or -ENOMEM with `err` set. Enters namespaces with a thread of its own, which is waited
+ * whose names `netns_regex` matches; an empty one matches none. A namespace that has two names is looked at once. One
+ * that cannot be entered is left out: `lacking` says why, of one of them, else its code is 0. -errno with `err` set where
+ * what there is cannot be known. Enters namespaces with a thread of its own, which is waited
  * for: some 0.1 ms each.
  */
 int found_look(struct weir_list *list, const char *regex, const char *netns_regex,

@@ -71,6 +71,8 @@ struct ports_plan *ports_prepare(const struct ports *ps, const struct weir_box_t
 				 struct weir_err *err);
 /* Have them from now on. Tells `change` of each. */
 void ports_commit(struct ports *ps, struct ports_plan *plan, ports_change_fn change, void *ctx);
+/* Some had no place, as others were still being closed: they are to be prepared again. */
+bool ports_are_lacking(const struct ports *ps);
 void ports_discard(struct ports_plan *plan); /* NULL is fine */
 
 /* Why nothing is to be captured; each on its own, ports are open while there is none. */

@@ -207,8 +207,9 @@ static void add(struct ports *ps, struct wish *wish, const struct teller *t)
 	while (slot_is_taken(ps, slot))
 		slot++;
 	if (slot == WEIR_PIPE_PORTS_MAX) {
-		weir_log_about(WEIR_LOG_ERR, "port", wish->spec.name,
-			       "no place yet: others are still being closed; reload again");
+		weir_log_about(WEIR_LOG_INFO, "port", wish->spec.name,
+			       "waits for a place: others are still being closed");
+		ps->lacking = true;
 		return;
 	}
 	wish->fresh = NULL;
@@ -238,6 +239,11 @@ struct ports_plan *ports_prepare(const struct ports *ps, const struct weir_box_t
 	return NULL;
 }
 
+bool ports_are_lacking(const struct ports *ps)
+{
+	return ps->lacking;
+}
+
 void ports_commit(struct ports *ps, struct ports_plan *w, ports_change_fn change, void *ctx)
 {
 	const struct teller t = { change, ctx };
@@ -253,6 +259,7 @@ void ports_commit(struct ports *ps, struct ports_plan *w, ports_change_fn change
 	}
 	ports_filters_follow(ps);
 	ports_leave(ps);
+	ps->lacking = false;
 	for (unsigned int i = 0; i < w->n; i++)
 		if (w->v[i].fresh != NULL)
 			add(ps, &w->v[i], &t);

@@ -68,6 +68,7 @@ struct ports {
 	bool stopping;
 	unsigned int paused;                       /* PORTS_PAUSED_BY_..., or'ed */
 	bool leaving;                              /* ports_leave() is not done */
+	bool lacking;                              /* ports_commit() left some out */
 	struct port *all[2 * WEIR_PIPE_PORTS_MAX]; /* those that leave are there for a while */
 	unsigned int n;
 	struct weir_filter *filters[WEIR_TAP_MAX + 1]; /* of taps, by number */

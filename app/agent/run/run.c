@@ -172,8 +172,6 @@ static void *reader_main(void *arg)
 {
 	struct run *r = arg;
 
-	/* Workers come from this thread: they run where the process was allowed to. */
-	sched_setaffinity(0, sizeof(r->cpus), &r->cpus);
 	if (weir_pipe_run(r->pipe, NULL, &r->stop, &r->fault) != 0) {
 		weir_log(WEIR_LOG_ERR, "%s", r->fault.msg);
 		kill(getpid(), SIGTERM); /* the loop is to end in order */
@@ -183,8 +181,18 @@ static void *reader_main(void *arg)
 
 static int reader_start(struct run *r, struct weir_err *err)
 {
-	const int rc = pthread_create(&r->reader, NULL, reader_main, r);
+	pthread_attr_t attr;
+	int rc = pthread_attr_init(&attr);
 
+	/*
+	 * Workers come from this thread: they run where the process was allowed to. It begins there, and does not go
+	 * there by itself: by then a group may have moved it.
+	 */
+	if (rc == 0)
+		rc = pthread_attr_setaffinity_np(&attr, sizeof(r->cpus), &r->cpus);
+	if (rc == 0)
+		rc = pthread_create(&r->reader, &attr, reader_main, r);
+	pthread_attr_destroy(&attr);
 	if (rc != 0)
 		return weir_err_set(err, rc, "the reader's thread cannot be started: %s",
 				    strerror(rc));
@@ -340,7 +348,9 @@ static bool drain(struct run *r)
 	if (r->ports != NULL)
 		closed = ports_stop(r->ports, PORTS_CLOSE_S);
 	if (!closed)
-		weir_log(WEIR_LOG_WARN, "a port does not answer; it is left behind");
+		weir_log(WEIR_LOG_WARN,
+			 "a port, or the disk that keeps the controller's configuration, does not "
+			 "answer; it is left behind");
 	if (r->pipe != NULL)
 		weir_pipe_close_records(r->pipe);
 	if (sinks_close(&r->sinks, &err) != 0) {
