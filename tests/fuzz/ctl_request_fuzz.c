@@ -44,9 +44,9 @@ static int begin(void *ctx, const json_t *args, struct weir_ctl_stream *s, struc
 }
 
 static const struct weir_ctl_command commands[] = {
-	{ "echo", echo, NULL },
-	{ "fail", fail, NULL },
-	{ "watch", NULL, begin },
+	{ .name = "echo", .answer = echo },
+	{ .name = "fail", .answer = fail },
+	{ .name = "watch", .begin = begin },
 };
 
 /* What a reply has to be, whatever was asked. */
