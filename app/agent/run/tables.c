@@ -371,9 +371,12 @@ static void begin(struct tables *t)
 	if (j != NULL)
 		rc = helpers_start(t->r->helpers, "weir-tables", work, done, j);
 	if (rc != 0) {
-		weir_log(WEIR_LOG_ERR, "tables of the controller: not taken: %s", strerror(-rc));
+		weir_log(WEIR_LOG_ERR, "tables of the controller: not taken, tried again: %s",
+			 strerror(-rc));
 		if (j != NULL)
 			job_free(j);
+		if (!t->is_settling)
+			t->is_settling = later(t, QUIET_NS, on_quiet);
 		return;
 	}
 	t->began_ns = weir_clock_mono_ns();
@@ -396,6 +399,9 @@ void tables_take(struct tables *t, const struct weir_sync_tables *from, unsigned
 
 	if (newest == NULL) {
 		weir_log(WEIR_LOG_ERR, "tables of the controller: not taken: no memory");
+		for (enum weir_sync_table i = 0; i < WEIR_SYNC_VERSIONS; i++)
+			if (changed & 1U << i)
+				sync_refuse(t->r->sync, i, "no memory");
 		return;
 	}
 	taken_put(t->newest);
@@ -428,6 +434,8 @@ void tables_dynamic(struct tables *t, const struct weir_sync_dynamic *d)
 void tables_forget(struct tables *t)
 {
 	struct built none[TABLES] = { 0 };
+	/* It may read what was in force when it began: the first that is forgotten. */
+	struct job *reader = t->job != NULL && !t->job->forgotten ? t->job : NULL;
 
 	taken_put(t->newest);
 	taken_put(t->held);
@@ -439,7 +447,7 @@ void tables_forget(struct tables *t)
 		t->job->forgotten = true;
 	for (enum table i = 0; i < TABLES; i++)
 		if (hand_over(t, i, &none[i]) == 0)
-			swap(t, i, &none[i], t->job != NULL ? &t->job->left[i] : NULL);
+			swap(t, i, &none[i], reader != NULL ? &reader->left[i] : NULL);
 		else
 			weir_log(WEIR_LOG_ERR, "%s of the controller: stays: no memory",
 				 table_names[i]);
