@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir-agent run under a controller that pushes policies: flows that begin get the groups of the rules for them."""
 import json
-import os
 import sys
 import unittest
 
@@ -9,14 +8,12 @@ import live
 import weir
 
 try:
-    from controllers import Agent, Controller, FAILED, Trident, number, text
+    from controllers import Agent, number, text
+    from sync_live import SyncAgentCase, group
 except ModuleNotFoundError as e:
     print(f'SKIP: {e}')
     sys.exit(77)
 
-TAP = '{ name = "edge"; ports = [ "cap" ]; }'
-PORT = 30035
-ANALYZER = 'inputs:\n  cbpf: {common: {capture_mode: 2}}\n'
 LAN = 4
 PCAP, VXLAN = 2, 0
 TCP, ANY = 6, 256
@@ -51,41 +48,26 @@ def groups(**vpc_and_ip):
     return b''.join(text(1, number(1, int(k[1:])) + number(2, vpc) + text(5, ip)) for k, (vpc, ip) in vpc_and_ip.items())
 
 
-class PolicyAgentTest(live.LiveCase):
+class PolicyAgentTest(SyncAgentCase):
     def setUp(self):
         super().setUp()
-        self.now = (None, (0, 0, 0), (None, None, None))
-        self.server = Controller(('agent', 'trident'), PORT,
-                                 lambda d, f, c: self.answer() if d == 'agent' else Trident.response(FAILED), netns=self.here)
-        self.addCleanup(self.server.stop)
+        self.now = ((0, 0, 0), (None, None, None))
+        self.server = self.v7(lambda f: self.answer())
 
     def answer(self):
-        _, versions, tables = self.now
-        return Agent.response(config=Agent.group(2048, ANALYZER), versions=versions, tables=tables, segments=near_client())
-
-    def start(self):
-        state = os.path.join(self.dir, 'state')
-        conf = self.conf(TAP, f'controller = {{ address = "127.0.0.1"; port = {PORT}; }};')
-        agent = self.agent(conf, command=('env', f'STATE_DIRECTORY={state}', *self.machine({'/proc/loadavg': b'0 0 0 1/100 1\n'})))
-        live.wait_for(lambda: self.server.streams)
-        live.wait_for(lambda: agent.data('status')['group']['revision'] == 1)
-        return agent
+        versions, tables = self.now
+        return Agent.response(config=group(2048), versions=versions, tables=tables, segments=near_client())
 
     def push(self, agent, versions, tables, **want):
         """Until the tables are in force, or refused, as is wanted of that of policies."""
-        self.now = (None, versions, tables)
+        self.now = (versions, tables)
         self.server.push(self.answer())
-
-        def is_so():
-            t = next(t for t in agent.data('config')['tables'] if t['table'] == 'policies')
-            return t if all(t[k] == v for k, v in want.items()) else None
-        try:
-            return live.wait_for(is_so, 30)
-        except AssertionError as e:
-            raise AssertionError(f'{want}: {agent.data("config")["tables"]}\n{agent.text()}') from e
+        return self.table(agent, 'policies', **want)
 
     def test_flows_have_the_rules_that_were_in_force_when_they_began(self):
         agent = self.start()
+        live.wait_for(lambda: self.server.streams)
+        self.in_force(agent, revision=1)
         open_flow = live.conversation(1, sport=29000)
         sent = self.send(live.conversation(3, sport=20000))
         self.wait_received(agent, sent)

@@ -108,20 +108,6 @@ class SyncAgentTest(SyncAgentCase):
         self.assertEqual(self.value(agent, 'processors.flow_log.tunning.concurrent_flow_limit'), '100000')
         self.assertIn('weir_exception{name="INVALID_CONFIGURATION"} 0\n', self.http('/metrics')[1])
 
-    def vpcs(self):
-        """-> {client port: (VPC of the client, of the server)} of the store."""
-        return {port: (client, server) for port, client, server in
-                self.rows('select client_port, l3_epc_id_0, l3_epc_id_1 from flow')}
-
-    def table(self, agent, name, **want):
-        def is_so():
-            t = next(t for t in agent.data('config')['tables'] if t['table'] == name)
-            return t if all(t[k] == v for k, v in want.items()) else None
-        try:
-            return live.wait_for(is_so, 20)
-        except AssertionError as e:
-            raise AssertionError(f'{want}: {agent.data("config")["tables"]}\n{agent.text()}') from e
-
     def test_records_have_the_vpcs_of_the_inventory_that_was_in_force_when_a_flow_began(self):
         def answer(version):
             m = inventory(10 * version, 10 * version + 1) if version else None

@@ -45,6 +45,22 @@ class SyncAgentCase(live.LiveCase):
         except AssertionError as e:
             raise AssertionError(f'{want}: {agent.data("status")["group"]}\n{agent.text()}') from e
 
+    def vpcs(self):
+        """-> {client port: (VPC of the client, of the server)} of the store."""
+        return {port: (client, server) for port, client, server in
+                self.rows('select client_port, l3_epc_id_0, l3_epc_id_1 from flow')}
+
+    def table(self, agent, name, **want):
+        """-> the controller's table, once it is as is wanted."""
+
+        def is_so():
+            t = next(t for t in agent.data('config')['tables'] if t['table'] == name)
+            return t if all(t[k] == v for k, v in want.items()) else None
+        try:
+            return live.wait_for(is_so, 30)
+        except AssertionError as e:
+            raise AssertionError(f'{want}: {agent.data("config")["tables"]}\n{agent.text()}') from e
+
     def value(self, agent, path):
         return next(v for v in agent.data('config')['values'] if v['key'] == path)['value']
 

@@ -7,9 +7,9 @@ import live
 import weir
 
 try:
-    import sync_agent_test
     from controllers import Agent, Trident, number, text
     from sync_agent_test import LAN, TAP, group, inventory, policy
+    from sync_live import SyncAgentCase
 except ModuleNotFoundError as e:
     print(f'SKIP: {e}')
     sys.exit(77)
@@ -39,21 +39,7 @@ def too_many():
     return b''.join(text(1, number(1, 1 + i) + text(4, ports(i * 7919 % 32000)) + text(5, ports(i))) for i in range(32000))
 
 
-class TablesTest(sync_agent_test.SyncAgentCase):
-    def vpcs(self):
-        """-> {client port: (VPC of the client, of the server)} of the store."""
-        return {port: (client, server) for port, client, server in
-                self.rows('select client_port, l3_epc_id_0, l3_epc_id_1 from flow')}
-
-    def table(self, agent, name, **want):
-        def is_so():
-            t = next(t for t in agent.data('config')['tables'] if t['table'] == name)
-            return t if all(t[k] == v for k, v in want.items()) else None
-        try:
-            return live.wait_for(is_so, 20)
-        except AssertionError as e:
-            raise AssertionError(f'{want}: {agent.data("config")["tables"]}\n{agent.text()}') from e
-
+class TablesTest(SyncAgentCase):
     def run_under(self, **first):
         """-> agent, answer(**what the controller says from now on). Each is pushed, too."""
         now = {'config': group(2048), 'versions': (0, 0, 0), **first}

@@ -152,13 +152,6 @@ static void test_a_flow_is_observed_at_the_end_that_is_near_whoever_speaks_first
 	script_fini(&s);
 }
 
-/* Each packet is a flow. */
-static void live_flows(struct live_script *a)
-{
-	for (unsigned int i = 0; i < a->s.n; i++)
-		a->s.item[i].sport = (uint16_t)(1000 + i / CLIENTS);
-}
-
 static void test_flows_that_go_on_keep_what_they_have(void)
 {
 	struct live_script a;
@@ -223,7 +216,7 @@ static void test_an_inventory_can_change_every_moment(void)
 
 	live_start(&l, 2);
 	live_script_init(&a, PACKETS);
-	live_flows(&a);
+	live_flows(&a, CLIENTS);
 	atomic_store(&a.allowed, 0);
 	port.source = &a.s.src;
 	live_taps(&l, &tap, 1);

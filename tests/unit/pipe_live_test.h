@@ -46,6 +46,13 @@ static inline void live_script_init(struct live_script *a, unsigned int packets)
 	atomic_store(&a->allowed, packets);
 }
 
+/* Each packet of `clients` is a flow. */
+static inline void live_flows(struct live_script *a, unsigned int clients)
+{
+	for (unsigned int i = 0; i < a->s.n; i++)
+		a->s.item[i].sport = (uint16_t)(1000 + i / clients);
+}
+
 struct live {
 	struct weir_settings settings;
 	struct weir_pipe *p;

@@ -223,13 +223,6 @@ static void test_of_more_groups_than_a_record_names_the_first_are_kept_and_it_is
 	script_fini(&s);
 }
 
-/* Each packet is a flow. */
-static void live_flows(struct live_script *a)
-{
-	for (unsigned int i = 0; i < a->s.n; i++)
-		a->s.item[i].sport = (uint16_t)(1000 + i / CLIENTS);
-}
-
 /* Both tables at any moment, each freed at once when another is there. */
 static void test_policies_and_inventory_can_change_every_moment(void)
 {
@@ -245,7 +238,7 @@ static void test_policies_and_inventory_can_change_every_moment(void)
 
 	live_start(&l, 2);
 	live_script_init(&a, PACKETS);
-	live_flows(&a);
+	live_flows(&a, CLIENTS);
 	atomic_store(&a.allowed, 0);
 	port.source = &a.s.src;
 	live_taps(&l, &tap, 1);
