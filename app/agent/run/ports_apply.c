@@ -229,8 +229,12 @@ struct ports_plan *ports_prepare(const struct ports *ps, const struct weir_box_t
 				 struct weir_err *err)
 {
 	struct ports_plan *w = calloc(1, sizeof(*w));
-	int rc = w != NULL ? 0 : weir_err_set(err, ENOMEM, "no memory");
+	int rc = 0;
 
+	if (w == NULL) {
+		weir_err_set(err, ENOMEM, "no memory");
+		return NULL;
+	}
 	for (uint32_t t = 0; t < n_taps && rc == 0; t++)
 		rc = wishes_of_tap(w, ps, &taps[t], (uint8_t)(t + 1), all, err);
 	if (rc == 0)
