@@ -2,7 +2,6 @@
 """weir-agent run under a controller that pushes policies: flows that begin get the groups of the rules for them."""
 import json
 import sys
-import unittest
 
 import live
 import weir
@@ -112,4 +111,4 @@ class PolicyAgentTest(SyncAgentCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    weir.main()

@@ -2,7 +2,6 @@
 """weir-agent run under a controller of others: its group's configuration comes into force while packets flow."""
 import os
 import sys
-import unittest
 
 import live
 import weir
@@ -212,4 +211,4 @@ class SyncAgentTest(SyncAgentCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    weir.main()

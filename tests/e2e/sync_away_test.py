@@ -2,7 +2,6 @@
 """weir-agent run whose controller goes away, for minutes or for good, and whose disk hangs: it captures on, as specified."""
 import os
 import sys
-import unittest
 
 import live
 import weir
@@ -108,4 +107,4 @@ class AwayTest(HoursCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    weir.main()

@@ -6,7 +6,6 @@ import socket
 import sys
 import threading
 import time
-import unittest
 
 import live
 import weir
@@ -388,4 +387,4 @@ class CertificateTest(SyncAgentCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    weir.main()

@@ -770,4 +770,4 @@ class ListTest(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    weir.main()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The controller's tables as they come, change, are refused and go, while packets flow: what the flows' records say."""
 import sys
-import unittest
 
 import live
 import weir
@@ -188,4 +187,4 @@ class TablesTest(SyncAgentCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    weir.main()
