@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "full_disk_test.h"
 #include "put.h"
 #include "rec_test.h"
 #include "weir_test.h"
@@ -12,7 +13,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -178,17 +178,6 @@ static void test_a_full_disk_is_an_error_and_its_records_are_counted(void)
 	CU_ASSERT_EQUAL(s->buffered, 1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "/dev/full"));
 	s->ops->close(s, NULL);
-}
-
-/* Files of this process end at `bytes`; 0 = anywhere. */
-static void room_for(uint64_t bytes)
-{
-	struct rlimit l;
-
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &l);
-	l.rlim_cur = bytes != 0 ? bytes : l.rlim_max;
-	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &l), 0);
 }
 
 static unsigned int lines_of(const char *path)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export_priv.h"
+#include "full_disk_test.h"
 #include "weir_test.h"
 
 #include <weir_export.h>
@@ -7,10 +8,8 @@
 #include <errno.h>
 #include <ftw.h>
 #include <glob.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,16 +135,6 @@ static void test_files_rotate_by_size_and_are_read_in_order(void)
 	CU_ASSERT_EQUAL(rc, 0);
 	end();
 	free(recs);
-}
-
-static void room_for(uint64_t bytes)
-{
-	struct rlimit l;
-
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &l);
-	l.rlim_cur = bytes != 0 ? bytes : l.rlim_max;
-	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &l), 0);
 }
 
 /* `room`: where the disk is full: in the file's header, in its first block or in a later one. */

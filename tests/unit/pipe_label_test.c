@@ -1,57 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Flows get what the inventory that is there when they start knows of them. Hosts: MAC 02:00:00:00:00:NN, 10.1.0.NN. */
+#include "pipe_hosts_test.h"
 #include "pipe_live_test.h"
 
-#include <weir_meta.h>
-
-#include <stdio.h>
-
-enum { SERVER = 200, CLIENTS = 100, PACKETS = 8000, A_BURST = 40 };
-
-static void add_segment(struct weir_meta_builder *b, unsigned int host)
-{
-	char mac[32];
-	const char *const macs[] = { mac };
-	const struct weir_meta_segment row = { .id = 1, .macs = macs, .mac_count = 1 };
-
-	snprintf(mac, sizeof(mac), "02:00:00:00:00:%02x", host);
-	CU_ASSERT_EQUAL(weir_meta_add_segment(b, WEIR_META_REMOTE, &row), 0);
-}
-
-/* Clients in `vpc`, the server in `vpc` + 1; odd clients and, if it is `near`, the server are of a segment. */
-static struct weir_meta *inventory_near(uint32_t vpc, bool near)
-{
-	const struct weir_meta_agent self = { .type = WEIR_AGENT_DEDICATED_PHYSICAL_MACHINE,
-					      .mode = 2 };
-	struct weir_meta_builder *b = weir_meta_builder_create(&self);
-	struct weir_meta *m;
-	char ip[32];
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
-	for (uint32_t host = 0; host <= SERVER; host++) {
-		const struct weir_meta_address a = { .ip = ip, .masklen = 32 };
-		const struct weir_meta_interface itf = { .id = host + 1,
-							 .if_type = WEIR_IF_LAN,
-							 .vpc = vpc + (host == SERVER),
-							 .mac = UINT64_C(0x020000000000) | host,
-							 .addresses = &a,
-							 .address_count = 1 };
-
-		snprintf(ip, sizeof(ip), "10.1.0.%u", host);
-		CU_ASSERT_EQUAL(weir_meta_add_interface(b, &itf), 0);
-		if (host == SERVER ? near : host % 2 == 1)
-			add_segment(b, host);
-	}
-	m = weir_meta_freeze(b, NULL);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-	weir_meta_builder_destroy(b);
-	return m;
-}
-
-static struct weir_meta *inventory(uint32_t vpc)
-{
-	return inventory_near(vpc, false);
-}
+enum { PACKETS = 8000, A_BURST = 40 };
 
 static bool has_vpcs(const struct weir_flow_rec *r, int32_t client, int32_t server)
 {
@@ -152,7 +104,7 @@ static void test_a_flow_is_observed_at_the_end_that_is_near_whoever_speaks_first
 	script_fini(&s);
 }
 
-static void test_flows_that_go_on_keep_what_they_have(void)
+static void test_flows_that_go_on_keep_what_they_have_for_their_minute(void)
 {
 	struct live_script a;
 	struct weir_pipe_port port = { .slot = 0 };
@@ -251,8 +203,8 @@ int main(void)
 		  test_flows_of_a_file_have_the_vpcs_of_both_ends },
 		{ "a flow is observed at the end that is near, whoever speaks first",
 		  test_a_flow_is_observed_at_the_end_that_is_near_whoever_speaks_first },
-		{ "flows that go on keep what they have",
-		  test_flows_that_go_on_keep_what_they_have },
+		{ "flows that go on keep what they have for their minute",
+		  test_flows_that_go_on_keep_what_they_have_for_their_minute },
 		{ "an inventory can change every moment",
 		  test_an_inventory_can_change_every_moment },
 		CU_TEST_INFO_NULL,

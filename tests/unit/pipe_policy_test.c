@@ -3,14 +3,12 @@
  * Flows get the groups of the rules that store packets of them, by the policies that are there when they start. Spec: data
  * plane 7.3, 8.2; control plane 1.10. Hosts: MAC 02:00:00:00:00:NN, 10.1.0.NN; clients in VPC 7, the server in 8.
  */
+#include "pipe_hosts_test.h"
 #include "pipe_live_test.h"
 
-#include <weir_meta.h>
 #include <weir_policy.h>
 
-#include <stdio.h>
-
-enum { SERVER = 200, CLIENTS = 100, PACKETS = 8000, A_BURST = 40, POLICY_BYTES = 1 << 24 };
+enum { PACKETS = 8000, A_BURST = 40, POLICY_BYTES = 1 << 24 };
 
 /* Groups of addresses, by number. */
 enum { HALF = 1, SERVERS_OF_8, SERVERS_OF_9, NOBODY };
@@ -89,33 +87,6 @@ static struct weir_policy *policy_for_all(uint32_t gid)
 	return policy(&all, 1);
 }
 
-static struct weir_meta *inventory(void)
-{
-	const struct weir_meta_agent self = { .type = WEIR_AGENT_DEDICATED_PHYSICAL_MACHINE,
-					      .mode = 2 };
-	struct weir_meta_builder *b = weir_meta_builder_create(&self);
-	struct weir_meta *m;
-	char ip[32];
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
-	for (uint32_t host = 0; host <= SERVER; host++) {
-		const struct weir_meta_address a = { .ip = ip, .masklen = 32 };
-		const struct weir_meta_interface itf = { .id = host + 1,
-							 .if_type = WEIR_IF_LAN,
-							 .vpc = host == SERVER ? 8 : 7,
-							 .mac = UINT64_C(0x020000000000) | host,
-							 .addresses = &a,
-							 .address_count = 1 };
-
-		snprintf(ip, sizeof(ip), "10.1.0.%u", host);
-		CU_ASSERT_EQUAL(weir_meta_add_interface(b, &itf), 0);
-	}
-	m = weir_meta_freeze(b, NULL);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-	weir_meta_builder_destroy(b);
-	return m;
-}
-
 /* Whose rules `rules` are said to be for, in their order: UDP to the server's port 53, in the cloud. */
 static void check_gids(const struct weir_flow_rec *r, bool with_vpcs)
 {
@@ -147,7 +118,7 @@ enum { WITH_POLICY = 1, WITH_INVENTORY = 2 };
 static void test_flows_of_a_file_have_the_groups_of_the_rules_for_them_in_either_direction(void)
 {
 	struct weir_policy *rules_of = policy(rules, WEIR_ARRAY_SIZE(rules));
-	struct weir_meta *m = inventory();
+	struct weir_meta *m = inventory(7);
 
 	for (unsigned int workers = 1; workers <= 3; workers++) {
 		struct weir_settings settings;
@@ -251,7 +222,7 @@ static void test_policies_and_inventory_can_change_every_moment(void)
 		weir_policy_destroy(now);
 		now = next;
 		if (swaps % 4 == 0) {
-			struct weir_meta *m = swaps % 8 == 0 ? inventory() : NULL;
+			struct weir_meta *m = swaps % 8 == 0 ? inventory(7) : NULL;
 
 			CU_ASSERT_EQUAL_FATAL(weir_pipe_inventory_set(l.p, m), 0);
 			weir_meta_destroy(here);
