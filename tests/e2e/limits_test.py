@@ -5,7 +5,10 @@ import ctypes
 import json
 import os
 import re
+import resource
 import select
+import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -210,6 +213,29 @@ class Limits(live.LiveCase):
         self.assert_goes_on(agent, 'load', 'SYSTEM_LOAD_CIRCUIT_BREAKER')
         self.assertEqual(agent.stop(), weir.OK)
 
+    def test_a_breaker_waits_for_five_minutes_in_a_row_below_the_lower_threshold(self):
+        hours, cpus = live.Hours(self), os.sysconf('SC_NPROCESSORS_ONLN')
+
+        def load(per_cpu):
+            self.file('machine/proc/loadavg', f'0.10 {per_cpu * cpus:.2f} 0.10 1/100 1\n'.encode())
+        command = (*self.machine({'/proc/loadavg': CALM}), 'env', *(f'{k}={v}' for k, v in hours.env.items()))
+        agent = self.start('circuit_breakers: {relative_sys_load: {trigger_threshold: 1.0, recovery_threshold: 0.8, metric: load5}}}', command)
+        load(1.1)
+        self.assert_stopped(agent, 'load', 'SYSTEM_LOAD_CIRCUIT_BREAKER')
+        load(0.7)
+        live.wait_for(lambda: 'which is in 29' in self.hop(agent, 'load')['detail'])
+        hours.pass_s(280)
+        load(0.9)  # neither one nor the other: the time begins anew
+        live.wait_for(lambda: 'which is in' not in self.hop(agent, 'load')['detail'])
+        load(0.7)
+        live.wait_for(lambda: 'which is in 29' in self.hop(agent, 'load')['detail'])
+        hours.pass_s(280)
+        live.wait_for(lambda: re.search(r'which is in 1?\d s', self.hop(agent, 'load')['detail']))
+        self.assertEqual(agent.port('cap')['state'], 'paused')
+        hours.pass_s(20)
+        self.assert_goes_on(agent, 'load', 'SYSTEM_LOAD_CIRCUIT_BREAKER')
+        self.assertEqual(agent.stop(), weir.OK)
+
     def test_low_memory_stops_the_capture_and_very_low_memory_ends_the_agent(self):
         memory = 'circuit_breakers: {sys_memory_percentage: {trigger_threshold: %d, metric: %s}}}'
         agent = self.start(memory % (20, 'available'),
@@ -408,6 +434,96 @@ class Limits(live.LiveCase):
         self.assertEqual(self.metric('weir_exception{name="MEM_EXCEEDED"}'), 1)
         time.sleep(3.5)
         self.assert_captures(agent, 100)
+
+    def test_more_memory_than_allowed_in_two_rounds_ends_the_agent_and_in_one_does_not(self):
+        # What the kernel says of the agent's memory is the test's; all else that it says of it stays.
+        status, calm = os.path.join(self.dir, 'status'), self.file('loadavg', CALM)
+        overlay = f'cat /proc/$$/status >{status} && mount --bind {status} /proc/$$/status && mount --bind {calm} /proc/loadavg'
+
+        def use(mib):
+            with open(status, 'r+', encoding='ascii') as f:
+                text = re.sub(r'(VmRSS:\s+)\d+', lambda m: m[1] + str(mib * 1024), f.read())
+                f.seek(0)
+                f.truncate()
+                f.write(text)
+        group = self.file('group.yaml', b'global: {tunning: {resource_monitoring_interval: 3s}, limits: {max_memory: 700}}')
+        agent = self.agent(self.conf(TAP), command=('sh', '-c', overlay + ' && exec "$@"', 'sh'), more=('--group-config', group))
+        use(100)
+        for _ in range(2):  # a round above it, and one below: as often as it likes
+            time.sleep(3.5)
+            use(900)
+            self.assertIn('900 MiB are used, the limit is 700 MiB', self.wait_hop(agent, 'max_memory')['detail'])
+            self.assertEqual(self.metric('weir_exception{name="MEM_EXCEEDED"}'), 1)
+            use(100)
+            self.wait_hop(agent, 'max_memory', False)
+            self.assertEqual(self.metric('weir_exception{name="MEM_EXCEEDED"}'), 0)
+        self.assert_captures(agent, 100)
+        use(900)
+        self.assertEqual(agent.process.wait(timeout=30), weir.FAILED)
+        self.assertIn('limit max_memory: the agent ends: 900 MiB are used', agent.text())
+
+    def named(self, *mounts):
+        """-> command that runs the agent under a name that no other has, and that name."""
+        name = f'weir{os.getpid()}'
+        link = os.path.join(self.dir, name)
+        if not os.path.exists(link):
+            os.symlink(weir.AGENT, link)
+        mounts = ' && '.join((f'mount --bind {self.file("loadavg", CALM)} /proc/loadavg', *mounts))
+        return ('sh', '-c', f'{mounts} && shift && exec {link} "$@"', 'sh'), name
+
+    def test_too_many_agents_are_told_until_they_are_fewer_and_one_more_gives_way_at_its_start(self):
+        command, name = self.named()
+        os.mkdir(self.dir + '/others')
+        shutil.copy(shutil.which('sleep'), f'{self.dir}/others/{name}')
+
+        def other():
+            p = subprocess.Popen([f'{self.dir}/others/{name}', '1000'])
+            self.addCleanup(p.wait)
+            self.addCleanup(p.kill)
+            return p
+        group = self.group('alerts: {process_threshold: 2}}')
+        first = other()
+        agent = self.agent(self.conf(TAP), command=command, more=('--group-config', group))
+        second = other()
+        self.assertIn(f'3 processes named {name}, the limit is 2', self.wait_hop(agent, 'process_threshold')['detail'])
+        self.assertEqual(self.metric('weir_exception{name="PROCESS_THRESHOLD_EXCEEDED"}'), 1)
+        self.assert_captures(agent, 100)
+        for p in (first, second):
+            p.kill()
+            p.wait()
+        self.wait_hop(agent, 'process_threshold', False)
+        self.assertEqual(agent.stop(), weir.OK)
+        other()
+        other()
+        agent = self.agent(self.conf(TAP), ready=False, command=command, more=('--group-config', group))
+        self.assertEqual(agent.process.wait(timeout=30), weir.FAILED)
+        self.assertIn(f'global.alerts.process_threshold: 3 processes named {name}, the limit is 2', agent.text())
+
+    def test_core_files_of_the_agent_are_told_until_they_are_removed(self):
+        with open('/proc/sys/kernel/core_pattern', encoding='ascii') as f:
+            if f.read().strip() != 'core':
+                self.skipTest('core files of this machine go elsewhere than where a process stands')
+        cores = os.path.join(self.dir, 'cores')
+        os.mkdir(cores)
+        pattern = self.file('pattern', f'{cores}/core\n'.encode())
+        command, name = self.named(f'mount --bind {pattern} /proc/sys/kernel/core_pattern')
+        os.mkdir(self.dir + '/others')
+        shutil.copy(shutil.which('sleep'), f'{self.dir}/others/{name}')
+        for i in range(4):  # the kernel's own
+            died = subprocess.Popen([f'{self.dir}/others/{name}', '1000'], cwd=self.dir,
+                                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 30, 1 << 30)))
+            died.send_signal(signal.SIGQUIT)
+            self.assertEqual(died.wait(), -signal.SIGQUIT)
+            core = next((c for c in os.listdir(self.dir) if c.startswith('core') and c != 'cores'), None)
+            self.assertIsNotNone(core, 'the kernel wrote none')
+            os.rename(f'{self.dir}/{core}', f'{cores}/core.{i}')
+        agent = self.agent(self.conf(TAP), command=command, more=('--group-config', self.group('}')))
+        self.assertIn(f'4 of {name}, more than 3', self.wait_hop(agent, 'core files')['detail'])
+        self.assertEqual(self.metric('weir_exception{name="COREFILE_TOO_MANY"}'), 1)
+        self.assert_captures(agent, 100)
+        os.unlink(f'{cores}/core.0')
+        self.wait_hop(agent, 'core files', False)
+        self.assertEqual(self.metric('weir_exception{name="COREFILE_TOO_MANY"}'), 0)
 
     def test_too_many_sockets_are_told_and_end_the_agent_unless_they_are_closed_in_time(self):
         limit = 'limits: {max_sockets: %d, max_sockets_tolerate_interval: %s}}'

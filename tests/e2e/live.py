@@ -16,6 +16,7 @@ import unittest
 import weir
 
 PORT = 19740  # of HTTP, in namespaces of our own
+SHIM = os.path.join(weir.BUILD, 'tests/e2e/libshim.so')
 
 
 def why_not():
@@ -140,6 +141,24 @@ class Agent:
         """-> exit status"""
         self.process.send_signal(signo)
         return self.process.wait(timeout=60)
+
+
+class Hours:
+    """The clock of one agent, which the test advances: shim.c."""
+
+    def __init__(self, case):
+        self.file = case.file('hours', struct.pack('=q', 0))
+        self.ahead = 0
+        self.env = {'LD_PRELOAD': SHIM, 'SHIM_HOURS': self.file, 'ASAN_OPTIONS': 'verify_asan_link_order=0'}
+
+    def pass_s(self, seconds):
+        """So many seconds go by, 5 at a time at most."""
+        until = self.ahead + seconds
+        while self.ahead < until:
+            self.ahead = min(self.ahead + 5, until)
+            with open(self.file, 'r+b') as f:
+                f.write(struct.pack('=q', self.ahead * 10**9))
+            time.sleep(0.02)
 
 
 class LiveCase(weir.Case):

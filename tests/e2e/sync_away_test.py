@@ -32,11 +32,11 @@ class AwayTest(HoursCase):
         agent.wait_port('cap', state='up')
         self.captures(agent, 20000)
         server.stop()
-        self.pass_s(LEAST - 30)
+        self.hours.pass_s(LEAST - 30)
         live.wait_for(lambda: self.hop(agent)['state'] == 'warn')
         self.assertIn('no contact', self.hop(agent)['detail'])
         self.captures(agent, 21000)
-        self.pass_s(60)
+        self.hours.pass_s(60)
         agent.wait_port('cap', state='paused')
         self.assertEqual(self.hop(agent)['state'], 'broken')
         self.assertIn('escaped', self.hop(agent)['detail'])
@@ -61,9 +61,9 @@ class AwayTest(HoursCase):
         agent = self.start()
         self.in_force(agent, origin=f'controller 127.0.0.1:{PORT}, kept')
         agent.wait_port('cap', state='up')
-        self.pass_s(LEAST - 30)
+        self.hours.pass_s(LEAST - 30)
         self.captures(agent, 20000)
-        self.pass_s(60)
+        self.hours.pass_s(60)
         agent.wait_port('cap', state='paused')
         self.v7(lambda f: Agent.response(config=escaping(2346), versions=(1, 1, 1)))
         self.back(agent)
@@ -79,7 +79,7 @@ class AwayTest(HoursCase):
         server.stop()
         empty = self.v7(lambda f: Agent.response())  # knows no agent: no configuration, no versions
         self.pass_until(lambda: self.hop(agent)['state'] == 'ok' and empty.calls('Sync'), agent.text)
-        self.pass_s(LEAST + 60)  # and its answers count
+        self.hours.pass_s(LEAST + 60)  # and its answers count
         self.assertEqual(self.hop(agent)['state'], 'ok', agent.text())
         self.assertEqual(self.value(agent, 'global.limits.max_memory'), '2048')
         self.captures(agent, 20000)
@@ -96,7 +96,7 @@ class AwayTest(HoursCase):
             server.push(Agent.response(config=group(3000 + i), versions=(1, 1, 1)))
             self.in_force(agent, revision=1 + i)
             self.captures(agent, 20000 + 1000 * i)
-            self.pass_s(10)  # each is to be kept
+            self.hours.pass_s(10)  # each is to be kept
         self.assertIsNone(self.kept_has(b'3004'))
         os.unlink(self.hangs)
         self.kept(b'3004')

@@ -80,7 +80,7 @@ class BadTest(HoursCase):
         self.assertIn('its configuration is refused, the one before it stays', agent.text())
         self.assertIn(said, agent.text())
         self.as_before(agent)
-        self.pass_s(10)
+        self.hours.pass_s(10)
         self.assertTrue(self.kept_has(b'max_memory: 2048'))
         self.good_again(agent)
 
@@ -111,7 +111,7 @@ class BadTest(HoursCase):
         self.addCleanup(gone.set)
         _, agent = self.running()
         self.answer = lambda f: gone.wait() and b''
-        self.pass_s(10)
+        self.hours.pass_s(10)
         live.wait_for(lambda: self.hop(agent)['state'] == 'warn', 60)  # 30 s, by gRPC's clock
         self.assertIn('DEADLINE_EXCEEDED', self.hop(agent)['detail'])
         self.as_before(agent)
@@ -199,9 +199,9 @@ class BadTest(HoursCase):
         agent = self.start()
         self.in_force(agent, revision=1)
         agent.wait_port('cap', state='up')
-        self.pass_s(100)
+        self.hours.pass_s(100)
         pushes = self.pass_until(lambda: len(server.calls('Push')) >= 3 and server.calls('Push'), agent.text)
-        self.assertLessEqual(len(pushes), 2 + self.ahead / 5)  # not before 5 s
+        self.assertLessEqual(len(pushes), 2 + self.hours.ahead / 5)  # not before 5 s
         self.as_before(agent)
         self.assertEqual(agent.data('status')['group']['revision'], 1)  # the same text is not applied again
         self.good_again(agent)
@@ -211,12 +211,13 @@ class BadTest(HoursCase):
         live.wait_for(lambda: server.streams)
         pid = agent.process.pid
         for i in range(1, 21):
+            self.answer = lambda f, i=i: good(2048 + i % 2)  # of Sync, too: time goes by
             server.push(good(2048 + i % 2))
             live.wait_for(lambda i=i: self.value(agent, 'global.limits.max_memory') == str(2048 + i % 2))
             self.as_before(agent, 2048 + i % 2)
-            self.pass_s(1)
+            self.hours.pass_s(1)
         self.assertEqual(agent.process.pid, pid)
-        self.pass_s(10)
+        self.hours.pass_s(10)
         live.wait_for(lambda: self.kept_has(b'max_memory: 2048'))
         self.good_again(agent)
 

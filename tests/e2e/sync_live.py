@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of an agent under a controller share: where that is, and time that passes at will."""
 import os
-import struct
 import time
 
 import live
-import weir
 from controllers import Agent, Controller, FAILED, Trident
 
 TAP = '{ name = "edge"; ports = [ "cap" ]; }'
 PORT = 30035
 ANALYZER = 'inputs:\n  cbpf: {common: {capture_mode: 2}}\n'  # a box that is not held to limits of a guest
-SHIM = os.path.join(weir.BUILD, 'tests/e2e/libshim.so')
 
 
 def group(memory, more=ANALYZER):
@@ -93,21 +90,11 @@ class HoursCase(SyncAgentCase):
 
     def setUp(self):
         super().setUp()
-        self.hours = self.file('hours', struct.pack('=q', 0))
-        self.ahead = 0
+        self.hours = live.Hours(self)
         self.hangs = os.path.join(self.dir, 'disk-hangs')
 
     def start(self, env=None, more=''):
-        return super().start(more=more, env={'LD_PRELOAD': SHIM, 'SHIM_HOURS': self.hours, 'SHIM_DISK': self.hangs,
-                                             'ASAN_OPTIONS': 'verify_asan_link_order=0', **(env or {})})
-
-    def pass_s(self, seconds):
-        """So many seconds go by for the agent, 5 at a time."""
-        for _ in range(seconds // 5):
-            self.ahead += 5
-            with open(self.hours, 'r+b') as f:
-                f.write(struct.pack('=q', self.ahead * 10**9))
-            time.sleep(0.02)
+        return super().start(more=more, env={**self.hours.env, 'SHIM_DISK': self.hangs, **(env or {})})
 
     def pass_until(self, check, text):
         """Time goes by until it is so: -> what check() gave; text() is shown where it never is."""
@@ -116,6 +103,6 @@ class HoursCase(SyncAgentCase):
             value = check()
             if value:
                 return value
-            self.pass_s(5)
+            self.hours.pass_s(5)
             time.sleep(0.1)
         raise AssertionError(f'never so\n{text()}')
