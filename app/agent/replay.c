@@ -34,8 +34,8 @@ enum {
 
 static const struct option_row rows[] = {
 	[OPT_MODE] = { "mode", 0, "MODE",
-		       "local, mirror or analyzer (as the group configuration has it,\n"
-		       "analyzer without one)" },
+		       "local, mirror or analyzer (as the group configuration\n"
+		       "says, else analyzer)" },
 	[OPT_WORKERS] = { "workers", 'w', "N",
 			  "threads that process packets (cores.workers, or 1)" },
 	[OPT_SPEED] = { "speed", 0, "SPEED", "max, 1x, or Nx as fast as recorded (max)" },
@@ -74,7 +74,7 @@ struct replay {
 	const char *config, *group, *flows, *records, *store_dir;
 	char what[512]; /* the operands, for the accounting */
 	bool each, dedup, sorted, reports, accounting;
-	int mode; /* WEIR_CAPTURE_*; -1 = as the group configuration has it */
+	int mode; /* WEIR_CAPTURE_*; -1 = as the group configuration says */
 	struct agent_conf conf;
 	struct weir_pcap_files files;
 	struct weir_pipe *pipe;
@@ -301,15 +301,25 @@ static int close_lines(struct replay *r, struct weir_err *err)
 	return lost ? weir_err_set(err, ENOMEM, "--accounting: no memory for all of it") : 0;
 }
 
+/* A group that does not say what its agents are says nothing of files. */
+static void mode_set(struct replay *r)
+{
+	uint32_t *mode = &r->conf.group.inputs.cbpf.common.capture_mode;
+
+	if (r->mode >= 0)
+		*mode = (uint32_t)r->mode;
+	else if (weir_group_conf_from(&r->conf.group, mode) != WEIR_CONF_FILE)
+		*mode = WEIR_CAPTURE_ANALYZER;
+	agent_conf_mode(&r->conf);
+}
+
 static int start(struct replay *r, struct weir_err *err)
 {
 	struct weir_pipe_options o = agent_pipe_options(&r->conf, (unsigned int)r->workers, 0);
 
 	o.lossless = true;
 	o.record_slots = (uint32_t)weir_min_u64(o.record_slots, LOSSLESS_RECORDS);
-	if (r->mode >= 0)
-		r->conf.group.inputs.cbpf.common.capture_mode = (uint32_t)r->mode;
-	agent_conf_mode(&r->conf);
+	mode_set(r);
 	if (r->dedup || !agent_dedup_is_asked_for(&r->conf))
 		r->conf.settings.dedup_enabled = r->dedup;
 	r->pipe = weir_pipe_create(&o, err);
