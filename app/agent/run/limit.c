@@ -11,13 +11,11 @@
 
 #include <event2/event.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #define STRIKES   2 /* rounds in a row beyond a limit, then the agent ends */
 #define CORES_MAX 3
@@ -68,7 +66,6 @@ struct limits {
 	struct event *timer;
 	uint64_t interval_ns;
 	bool container;
-	int nice;
 	struct disks *disks;
 	struct breakers breakers;
 	struct weir_cgroup cgroup;
@@ -286,39 +283,6 @@ static void throttle_follow(struct limits *l)
 			       "no memory; it holds for nothing");
 }
 
-/* --- nice --- */
-
-static int nice_thread(id_t thread, int from, int to)
-{
-	if (getpriority(PRIO_PROCESS, thread) != from)
-		return 0; /* one that stands back by itself, as the store's indexer */
-	return setpriority(PRIO_PROCESS, thread, to) == 0 ? 0 : errno;
-}
-
-/* Of all threads there are; those that come later have their maker's. */
-static void nice_follow(struct limits *l)
-{
-	const int want = group_of(l)->global.tunning.process_scheduling_priority;
-	const int from = getpriority(PRIO_PROCESS, 0);
-	const struct dirent *e;
-	int failed = 0;
-	DIR *d;
-
-	if (want == l->nice)
-		return;
-	l->nice = want;
-	d = opendir("/proc/self/task");
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.')
-			failed |= nice_thread((id_t)strtoul(e->d_name, NULL, 10), from, want);
-	if (d != NULL)
-		closedir(d);
-	if (failed != 0)
-		weir_log_about(WEIR_LOG_WARN, "limit", "process_scheduling_priority",
-			       "cannot be set to %d: %s; a lower one needs CAP_SYS_NICE", want,
-			       strerror(failed));
-}
-
 /* --- a round --- */
 
 /* The rows of the appliance profile are off: a box that does nothing else is not looked after like a guest. */
@@ -424,7 +388,6 @@ static void interval_follow(struct limits *l)
 static void settings_follow(struct limits *l)
 {
 	interval_follow(l);
-	nice_follow(l);
 	throttle_follow(l);
 }
 

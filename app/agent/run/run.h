@@ -46,6 +46,7 @@ struct run {
 	uint64_t ticks;
 	cpu_set_t cpus;                    /* where the process was allowed to run at start */
 	bool has_cpus_of_group, is_locked; /* tuning.c: what holds of the group */
+	int nice;                          /* likewise */
 	struct helpers *helpers;
 	struct weir_pipe *pipe;
 	pthread_t reader;

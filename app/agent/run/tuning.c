@@ -9,8 +9,27 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define ROUNDS_MAX 5 /* threads begin while others are told */
+
+/* Of all threads there are; those that come later have their maker's. Returns what was said last that is not 0. */
+static int threads_each(int (*fn)(pid_t tid, const void *arg), const void *arg)
+{
+	DIR *d = opendir("/proc/self/task");
+	const struct dirent *e;
+	int said = 0;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		const int rc = e->d_name[0] == '.' ? 0
+						   : fn((pid_t)strtol(e->d_name, NULL, 10), arg);
+
+		said = rc != 0 ? rc : said;
+	}
+	if (d != NULL)
+		closedir(d);
+	return said;
+}
 
 /* --- CPUs --- */
 
@@ -34,27 +53,14 @@ static bool wanted_cpus(const struct run *r, const struct weir_conf_ints *list, 
 	return CPU_COUNT(set) > 0;
 }
 
-/* True: it ran elsewhere, and does not any more. */
-static bool thread_moves(pid_t tid, const cpu_set_t *set)
+/* 1: it ran elsewhere, and does not any more. */
+static int thread_moves(pid_t tid, const void *cpus)
 {
+	const cpu_set_t *set = cpus;
 	cpu_set_t now;
 
 	return sched_getaffinity(tid, sizeof(now), &now) == 0 && !CPU_EQUAL(&now, set) &&
 	       sched_setaffinity(tid, sizeof(*set), set) == 0;
-}
-
-static bool threads_move(const cpu_set_t *set)
-{
-	DIR *d = opendir("/proc/self/task");
-	const struct dirent *e;
-	bool any = false;
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.')
-			any |= thread_moves((pid_t)strtol(e->d_name, NULL, 10), set);
-	if (d != NULL)
-		closedir(d);
-	return any;
 }
 
 static void cpus_follow(struct run *r)
@@ -76,8 +82,43 @@ static void cpus_follow(struct run *r)
 		return;
 	}
 	r->has_cpus_of_group = list->n > 0;
-	for (int i = 0; i < ROUNDS_MAX && threads_move(&set); i++)
+	for (int i = 0; i < ROUNDS_MAX && threads_each(thread_moves, &set) != 0; i++)
 		;
+}
+
+/* --- priority --- */
+
+struct priority {
+	int from, to;
+};
+
+static int thread_nice(pid_t tid, const void *arg)
+{
+	const struct priority *p = arg;
+
+	if (getpriority(PRIO_PROCESS, (id_t)tid) != p->from)
+		return 0; /* one that stands back by itself, as the store's indexer */
+	return setpriority(PRIO_PROCESS, (id_t)tid, p->to) == 0 ? 0 : errno;
+}
+
+static void nice_follow(struct run *r)
+{
+	const struct priority p = {
+		.from = getpriority(PRIO_PROCESS, 0),
+		.to = r->conf->group.global.tunning.process_scheduling_priority,
+	};
+	int failed;
+
+	if (p.to == r->nice)
+		return;
+	r->nice = p.to;
+	failed = threads_each(thread_nice, &p);
+	if (failed != 0)
+		weir_log(
+			WEIR_LOG_WARN,
+			"global.tunning.process_scheduling_priority: cannot be set to %d: %s; a lower "
+			"one needs CAP_SYS_NICE",
+			p.to, strerror(failed));
 }
 
 /* --- memory --- */
@@ -109,5 +150,6 @@ static void swap_follow(struct run *r)
 void tuning_follow(struct run *r)
 {
 	cpus_follow(r);
+	nice_follow(r);
 	swap_follow(r);
 }
