@@ -7,16 +7,8 @@
 #include <weir_export.h>
 #include <weir_pipe.h>
 
+#include <program.h>
 #include <stdio.h>
-
-/* Exit codes of weir-agent; weirctl's are the same, and more. Partial: up to damage, or until interrupted. */
-enum weir_exit {
-	WEIR_EXIT_OK = 0,
-	WEIR_EXIT_FAILED = 1,
-	WEIR_EXIT_USAGE = 2,
-	WEIR_EXIT_CONFIG = 3,
-	WEIR_EXIT_PARTIAL = 7,
-};
 
 #define BOX_PATH         "/etc/weir/agent.cfg" /* read where there is one and no other is named */
 #define LOSSLESS_RECORDS 1024 /* ring slots where workers wait: what stays in a cache is enough */
@@ -26,38 +18,6 @@ int weir_agent_bench(int argc, char **argv);
 int weir_agent_check(int argc, char **argv);
 int weir_agent_doctor(int argc, char **argv);
 int weir_agent_run(int argc, char **argv);
-
-/* options.c: the options of a command, one row each; parsing and --help come from it. */
-struct option_row {
-	const char *name; /* without dashes */
-	char letter;      /* short form, 0 = none */
-	const char *arg;  /* what follows, NULL = nothing */
-	const char *help;
-};
-
-struct option_table {
-	const char *command;  /* "replay" */
-	const char *synopsis; /* what follows the options */
-	const char *purpose;  /* one sentence */
-	const struct option_row *rows;
-	unsigned int n;
-};
-
-enum { OPTION_END = -1, OPTION_HELP = -2, OPTION_BAD = -3 };
-
-/*
- * The next option: its row number, with its argument in *arg; OPTION_END when only operands are left,
- * at argv[*operand]; OPTION_HELP after --help was printed; OPTION_BAD after a message.
- */
-int options_next(const struct option_table *t, int argc, char **argv, const char **arg,
-		 int *operand);
-
-/* A whole number within [min, max], or false after a message that names the option. */
-bool option_number(const struct option_table *t, int row, const char *arg, uint64_t min,
-		   uint64_t max, uint64_t *out);
-/* A usage mistake that is no single option's: message, then WEIR_EXIT_USAGE. */
-int option_mistake(const struct option_table *t, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* settings.c: both configurations, and what the pipe makes of them. */
 struct agent_conf {

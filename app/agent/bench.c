@@ -42,7 +42,7 @@ static const struct option_row rows[] = {
 };
 
 static const struct option_table table = {
-	.command = "bench",
+	.command = "weir-agent bench",
 	.synopsis = "",
 	.purpose =
 		"Measure the pipeline on this machine. Cycles are a worker's, making the load excluded.",

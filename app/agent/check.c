@@ -11,7 +11,7 @@ static const struct option_row rows[] = {
 };
 
 static const struct option_table options = {
-	.command = "check",
+	.command = "weir-agent check",
 	.synopsis = "",
 	.purpose = "Read the configurations and say what is wrong with them.",
 	.rows = rows,

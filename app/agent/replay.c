@@ -59,7 +59,7 @@ static const struct option_row rows[] = {
 };
 
 static const struct option_table table = {
-	.command = "replay",
+	.command = "weir-agent replay",
 	.synopsis = "PCAP|DIR...",
 	.purpose =
 		"Read capture files (pcap, pcapng, also gzip) and make flow records of them. Several files\n"

@@ -16,7 +16,7 @@ static const struct option_row rows[] = {
 };
 
 static const struct option_table options = {
-	.command = "doctor",
+	.command = "weir-agent doctor",
 	.synopsis = "",
 	.purpose =
 		"Say what this machine can do, what is missing, and the command that mends it. It changes\n"

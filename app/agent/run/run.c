@@ -10,7 +10,6 @@
 #include "chosen.h"
 #include "helper.h"
 #include "limit.h"
-#include "notify.h"
 #include "sync.h"
 #include "tables.h"
 #include "watch.h"
@@ -23,6 +22,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <notify.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ static const struct option_row rows[] = {
 };
 
 static const struct option_table options = {
-	.command = "run",
+	.command = "weir-agent run",
 	.synopsis = "",
 	.purpose =
 		"Capture from live ports into the store until SIGTERM or SIGINT; SIGHUP reads the\n"

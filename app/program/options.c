@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent.h"
+#include "program.h"
 
 #include <getopt.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 static void print_help(const struct option_table *t)
 {
-	printf("usage: weir-agent %s [options] %s\n\n%s\n\n", t->command, t->synopsis, t->purpose);
+	printf("usage: %s [options] %s\n\n%s\n\n", t->command, t->synopsis, t->purpose);
 	for (unsigned int i = 0; i < t->n; i++) {
 		const struct option_row *r = &t->rows[i];
 		char head[64];
@@ -80,7 +80,7 @@ int options_next(const struct option_table *t, int argc, char **argv, const char
 		return OPTION_HELP;
 	}
 	if (c == '?') {
-		option_mistake(t, "see 'weir-agent %s --help'", t->command);
+		option_mistake(t, "see '%s --help'", t->command);
 		return OPTION_BAD;
 	}
 	return c >= ROW_BASE ? c - ROW_BASE : row_of_letter(t, c);
@@ -105,7 +105,7 @@ int option_mistake(const struct option_table *t, const char *fmt, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "weir-agent %s: ", t->command);
+	fprintf(stderr, "%s: ", t->command);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);

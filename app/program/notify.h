@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words to systemd, as sd_notify(3) describes them. Without $NOTIFY_SOCKET nothing happens. */
-#ifndef RUN_NOTIFY_H
-#define RUN_NOTIFY_H
+#ifndef NOTIFY_H
+#define NOTIFY_H
 
 #include <weir_base.h>
 
