@@ -7,6 +7,7 @@
 #include "agent.h"
 
 #include <weir_filter.h>
+#include <weir_pattern.h>
 
 #include <errno.h>
 #include <net/if.h>
@@ -39,34 +40,8 @@ static void filters_of_taps(const struct weir_box_conf *conf, const char *name,
 	}
 }
 
-static void group_rules(const struct weir_group_conf *conf, const char *name,
-			struct weir_err_list *errs)
-{
-	const struct {
-		const char *path;
-		const char *const *text;
-		int (*check)(const char *text, struct weir_err *err);
-	} rows[] = {
-#define ROW(key, check) { "inputs.cbpf.af_packet." #key, &conf->inputs.cbpf.af_packet.key, check }
-		ROW(interface_regex, weir_regex_check),
-		ROW(extra_netns_regex, weir_regex_check),
-		ROW(inner_interface_regex, weir_regex_check),
-		ROW(extra_bpf_filter, filter_check),
-#undef ROW
-	};
-
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(rows); i++) {
-		struct weir_err err = { 0 };
-
-		if (weir_group_conf_from(conf, rows[i].text) != WEIR_CONF_FILE ||
-		    (*rows[i].text)[0] == '\0' || rows[i].check(*rows[i].text, &err) == 0)
-			continue;
-		weir_err_list_add(errs, false, name, weir_group_conf_line(conf, rows[i].text), 0,
-				  "%s: %s", rows[i].path, err.msg);
-	}
-}
-
-const struct weir_conf_rules agent_rules = { .box = filters_of_taps, .group = group_rules };
+const struct weir_conf_rules agent_rules = { .box = filters_of_taps,
+					     .group = weir_pattern_group_rules };
 
 /* -- what is not there -- */
 
@@ -141,4 +116,5 @@ static void machine_rules(const struct weir_box_conf *conf, const char *name,
 	cpus_are_there(conf, name, errs, "cores.control_cpus", &conf->cores.control_cpus);
 }
 
-const struct weir_conf_rules agent_machine_rules = { .box = machine_rules, .group = group_rules };
+const struct weir_conf_rules agent_machine_rules = { .box = machine_rules,
+						     .group = weir_pattern_group_rules };

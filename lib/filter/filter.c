@@ -14,15 +14,9 @@
 static int program_init(struct program *p, unsigned int index, const char *text, bool interpret,
 			struct weir_err *err)
 {
-	int rc = filter_compile(text, index, &p->classic, err);
+	int rc = weir_pattern_pcap(text, index, &p->classic, err);
 
-	if (rc != 0)
-		return rc;
-	if (p->classic.bf_len > CLASSIC_MAX)
-		return filter_refuse(err, E2BIG, text,
-				     "it makes more than 4,093 instructions; write networks for "
-				     "hosts, port ranges for ports");
-	return filter_load(p, text, interpret, err);
+	return rc != 0 ? rc : filter_load(p, text, interpret, err);
 }
 
 static int programs_init(struct weir_filter *f, const struct weir_filter_options *o,
@@ -30,8 +24,8 @@ static int programs_init(struct weir_filter *f, const struct weir_filter_options
 {
 	int rc = 0;
 
-	for (unsigned int i = WEIR_LINK_ETHER; i < PROGRAMS && rc == 0; i++) {
-		unsigned int link = i == PROGRAM_LOOP ? WEIR_LINK_NULL : i;
+	for (unsigned int i = WEIR_LINK_ETHER; i < WEIR_PATTERN_PROGRAMS && rc == 0; i++) {
+		unsigned int link = i == WEIR_PATTERN_LOOP ? WEIR_LINK_NULL : i;
 
 		if (o->links & 1u << link)
 			rc = program_init(&f->programs[i], i, text, o->interpret, err);
@@ -44,13 +38,9 @@ struct weir_filter *weir_filter_create(const struct weir_filter_options *o, stru
 	const char *text = o->expression != NULL ? o->expression : "";
 	struct weir_filter *f;
 
-	if (strlen(text) > WEIR_FILTER_TEXT_MAX) {
-		filter_refuse(err, E2BIG, text, "it has more than 2,047 bytes");
-		return NULL;
-	}
 	f = calloc(1, sizeof(*f));
 	if (f == NULL) {
-		filter_refuse(err, ENOMEM, text, "no memory");
+		weir_pattern_refuse(err, ENOMEM, text, "no memory");
 		return NULL;
 	}
 	if (programs_init(f, o, text, err) != 0) {
@@ -64,7 +54,7 @@ void weir_filter_destroy(struct weir_filter *f)
 {
 	if (f == NULL)
 		return;
-	for (unsigned int i = 0; i < PROGRAMS; i++) {
+	for (unsigned int i = 0; i < WEIR_PATTERN_PROGRAMS; i++) {
 		rte_bpf_destroy(f->programs[i].bpf);
 		pcap_freecode(&f->programs[i].classic);
 	}
@@ -73,7 +63,7 @@ void weir_filter_destroy(struct weir_filter *f)
 
 bool weir_filter_is_native(const struct weir_filter *f)
 {
-	for (unsigned int i = 0; i < PROGRAMS; i++) {
+	for (unsigned int i = 0; i < WEIR_PATTERN_PROGRAMS; i++) {
 		if (f->programs[i].classic.bf_len > 0 && f->programs[i].native == NULL)
 			return false;
 	}
@@ -91,7 +81,7 @@ static const struct program *program_of(const struct weir_filter *f, const struc
 	if (weir_unlikely(frame->link >= WEIR_LINKS))
 		return &f->programs[WEIR_LINK_UNKNOWN];
 	if (weir_unlikely(frame->link == WEIR_LINK_NULL && is_network_order(frame)))
-		return &f->programs[PROGRAM_LOOP];
+		return &f->programs[WEIR_PATTERN_LOOP];
 	return &f->programs[frame->link];
 }
 

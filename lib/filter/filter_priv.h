@@ -4,15 +4,12 @@
 #define FILTER_PRIV_H
 
 #include <weir_filter.h>
+#include <weir_pattern.h>
 
 #include <pcap/pcap.h>
 #include <rte_bpf.h>
 
-/* One program a link type; BSD loopback in network byte order has the last. */
-enum { PROGRAM_LOOP = WEIR_LINKS, PROGRAMS };
-
 #define CLASSIC_PROLOGUE 3 /* instructions put before a program for the kernel */
-#define CLASSIC_MAX      (WEIR_FILTER_CLASSIC_MAX - CLASSIC_PROLOGUE)
 
 struct program {
 	struct rte_bpf *bpf;        /* NULL: too much for DPDK's verifier, or no such frames */
@@ -21,18 +18,10 @@ struct program {
 };
 
 struct weir_filter {
-	struct program programs[PROGRAMS];
+	struct program programs[WEIR_PATTERN_PROGRAMS];
 };
 
-/*
- * Have libpcap compile `text` for frames of program `index`. `out` is freed with pcap_freecode().
- * Returns 0 or -errno with `err` filled. Locks.
- */
-int filter_compile(const char *text, unsigned int index, struct bpf_program *out,
-		   struct weir_err *err);
-
-/* "filter "TEXT": " and the reason, on one line. Returns -code. */
-int filter_refuse(struct weir_err *err, int code, const char *text, const char *reason);
+static_assert(WEIR_PATTERN_PCAP_MAX + CLASSIC_PROLOGUE == WEIR_FILTER_CLASSIC_MAX, "fits");
 
 /* What a program reads of its argument, a struct rte_mbuf that stands for a frame: see view.h. */
 #define VIEW_WIRELEN hash.rss

@@ -13,7 +13,7 @@
 
 static int refuse(struct weir_err *err, int rc, const char *text, const char *reason)
 {
-	return filter_refuse(err, -rc, text, rc == -ENOMEM ? "no memory" : reason);
+	return weir_pattern_refuse(err, -rc, text, rc == -ENOMEM ? "no memory" : reason);
 }
 
 /* Behind each jump that takes turns one more instruction that does nothing. False: nothing helps. */

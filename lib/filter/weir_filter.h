@@ -17,7 +17,6 @@
 #include <weir_base.h>
 #include <weir_pkt.h>
 
-#define WEIR_FILTER_TEXT_MAX    2047 /* bytes of an expression */
 #define WEIR_FILTER_CLASSIC_MAX 4096 /* instructions the kernel takes; no filter is longer there */
 
 struct weir_filter;
@@ -75,18 +74,5 @@ void weir_filter_burst(const struct weir_filter *f, const struct weir_frame *fra
  */
 int weir_filter_classic(const struct weir_filter *f, enum weir_link link, uint32_t snaplen,
 			struct sock_filter *out, size_t max);
-
-/*
- * Is `pattern` a regular expression, of PCRE2? 0, or -EINVAL with what is wrong and where. Any thread
- * that may allocate.
- */
-int weir_regex_check(const char *pattern, struct weir_err *err);
-
-/* A regular expression to match with; NULL with `err` set as weir_regex_check() says. One thread at a time. */
-struct weir_regex;
-struct weir_regex *weir_regex_create(const char *pattern, struct weir_err *err);
-/* Does it match somewhere in `text`? What takes too many steps does not. */
-bool weir_regex_matches(struct weir_regex *re, const char *text);
-void weir_regex_destroy(struct weir_regex *re);
 
 #endif

@@ -94,7 +94,7 @@ static void test_an_expression_over_2047_bytes_is_refused(void)
 
 static void test_a_program_over_4093_instructions_is_refused(void)
 {
-	char *s = networks("geneve", WEIR_FILTER_TEXT_MAX);
+	char *s = networks("geneve", WEIR_PATTERN_TEXT_MAX);
 	struct weir_err err = { 0 };
 
 	CU_ASSERT_EQUAL(refusal(s, ETHER, &err), E2BIG);

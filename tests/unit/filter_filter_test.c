@@ -292,7 +292,7 @@ static void test_each_link_has_its_own_program(void)
 /* What the verifier of earlier DPDK 22.11 took minutes for. */
 static void test_many_addresses_are_loaded_within_a_second(void)
 {
-	char text[WEIR_FILTER_TEXT_MAX + 1] = "";
+	char text[WEIR_PATTERN_TEXT_MAX + 1] = "";
 	uint64_t start = weir_clock_mono_ns();
 	size_t n = 0;
 	struct both b;

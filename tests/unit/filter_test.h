@@ -6,6 +6,7 @@
 #include "weir_test.h"
 
 #include <weir_filter.h>
+#include <weir_pattern.h>
 #include <weir_stats.h>
 
 #include <pcap/pcap.h>

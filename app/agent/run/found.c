@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "found.h"
 
-#include <weir_filter.h>
+#include <weir_pattern.h>
 
 #include <dirent.h>
 #include <errno.h>

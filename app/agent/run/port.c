@@ -83,7 +83,7 @@ int port_spec_make(struct port_spec *spec, const struct weir_box_tap *tap, uint8
 				    tap->name, sizeof(spec->netns) - 1);
 	if (!copy(spec->filter, sizeof(spec->filter), tap->filter, strlen(tap->filter)))
 		return weir_err_set(err, EINVAL, "tap %s: filter: is longer than %d characters",
-				    tap->name, WEIR_FILTER_TEXT_MAX);
+				    tap->name, WEIR_PATTERN_TEXT_MAX);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <weir_conf.h>
 #include <weir_filter.h>
+#include <weir_pattern.h>
 #include <weir_rt.h>
 
 #define PORT_NAME_MAX 64
@@ -25,7 +26,7 @@ struct port_spec {
 	uint32_t memory_mib;
 	char device[1024]; /* DPDK: with its arguments */
 	char netns[256];   /* "" = this one */
-	char filter[WEIR_FILTER_TEXT_MAX + 1];
+	char filter[WEIR_PATTERN_TEXT_MAX + 1];
 };
 
 /* A DPDK device, by its name or address; else an interface of the kernel. */

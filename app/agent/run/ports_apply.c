@@ -91,13 +91,13 @@ static int wish_add(struct ports_plan *w, const struct ports *ps, const struct w
 		next->fresh = calloc(1, sizeof(*next->fresh));
 	if (next->expression == NULL || (next->fresh == NULL && !is_there(ps, &next->spec)))
 		return weir_err_set(err, ENOMEM, "no memory");
-	if (strlen(next->expression) > WEIR_FILTER_TEXT_MAX)
+	if (strlen(next->expression) > WEIR_PATTERN_TEXT_MAX)
 		return weir_err_set(
 			err, EINVAL,
 			"tap %s: filter: with inputs.cbpf.af_packet.extra_bpf_filter of "
 			"the group and what leaves own traffic out it has %zu characters; "
 			"allowed are %d",
-			tap->name, strlen(next->expression), WEIR_FILTER_TEXT_MAX);
+			tap->name, strlen(next->expression), WEIR_PATTERN_TEXT_MAX);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Expressions to classic programs: libpcap's compiler, its optimiser on. man pcap-filter. */
-#include "filter_priv.h"
+#include <weir_pattern.h>
 
 #include <pcap/pcap.h>
 
@@ -14,7 +14,7 @@
 static const struct {
 	const char *name;
 	uint32_t linktype;
-} links[PROGRAMS] = {
+} links[WEIR_PATTERN_PROGRAMS] = {
 	[WEIR_LINK_ETHER] = { "Ethernet", 1 },
 	[WEIR_LINK_NULL] = { "BSD loopback", 0 },
 	[WEIR_LINK_RAW] = { "raw IP", 101 },
@@ -24,7 +24,7 @@ static const struct {
 	[WEIR_LINK_CHDLC] = { "Cisco HDLC", 104 },
 	[WEIR_LINK_80211] = { "802.11", 105 },
 	[WEIR_LINK_RADIOTAP] = { "802.11 with radiotap", 127 },
-	[PROGRAM_LOOP] = { "BSD loopback", 108 },
+	[WEIR_PATTERN_LOOP] = { "BSD loopback", 108 },
 };
 
 /* What people write, and what they should. The first that is found in the expression is shown. */
@@ -68,7 +68,7 @@ static void one_line(char *s)
 	}
 }
 
-int filter_refuse(struct weir_err *err, int code, const char *text, const char *reason)
+int weir_pattern_refuse(struct weir_err *err, int code, const char *text, const char *reason)
 {
 	const char *hint = hint_of(text, reason);
 
@@ -106,7 +106,7 @@ static int refuse_link(struct weir_err *err, int code, const char *text, const c
 	char line[PCAP_ERRBUF_SIZE + 64];
 
 	snprintf(line, sizeof(line), "%s (on %s)", reason, link);
-	return filter_refuse(err, code, text, line);
+	return weir_pattern_refuse(err, code, text, line);
 }
 
 static int compile(const char *text, unsigned int index, struct bpf_program *out,
@@ -129,14 +129,56 @@ static int compile(const char *text, unsigned int index, struct bpf_program *out
 	return rc;
 }
 
-/* Name lookups inside libpcap are not safe to do from several threads in all of its versions. */
-int filter_compile(const char *text, unsigned int index, struct bpf_program *out,
-		   struct weir_err *err)
+/*
+ * What the compiler makes and nobody can run: a jump back (protochain), and offsets that the kernel takes for something
+ * else than bytes of the packet. NULL: it can be run.
+ */
+static const char *not_runnable(const struct bpf_program *p)
 {
+	for (uint32_t i = 0; i < p->bf_len; i++) {
+		const struct bpf_insn *in = &p->bf_insns[i];
+		const bool loads = BPF_CLASS(in->code) == BPF_LD || BPF_CLASS(in->code) == BPF_LDX;
+		const unsigned int mode = BPF_MODE(in->code);
+
+		if (in->code == (BPF_JMP | BPF_JA) && in->k >= p->bf_len - i - 1)
+			return "it needs a loop";
+		if (loads && (mode == BPF_ABS || mode == BPF_IND || mode == BPF_MSH) &&
+		    in->k > INT32_MAX)
+			return "it looks at an offset that no packet has";
+	}
+	return p->bf_len > WEIR_PATTERN_PCAP_MAX
+		       ? "it makes more than 4,093 instructions; write networks for hosts, port "
+			 "ranges for ports"
+		       : NULL;
+}
+
+/* Name lookups inside libpcap are not safe to do from several threads in all of its versions. */
+int weir_pattern_pcap(const char *text, unsigned int link, struct bpf_program *out,
+		      struct weir_err *err)
+{
+	const char *why;
 	int rc;
 
+	if (strlen(text) > WEIR_PATTERN_TEXT_MAX)
+		return weir_pattern_refuse(err, E2BIG, text, "it has more than 2,047 bytes");
 	pthread_mutex_lock(&compiling);
-	rc = compile(text, index, out, err);
+	rc = compile(text, link, out, err);
 	pthread_mutex_unlock(&compiling);
+	why = rc == 0 ? not_runnable(out) : NULL;
+	if (why == NULL)
+		return rc;
+	rc = weir_pattern_refuse(err, out->bf_len > WEIR_PATTERN_PCAP_MAX ? E2BIG : EINVAL, text,
+				 why);
+	pcap_freecode(out);
+	return rc;
+}
+
+int weir_pattern_pcap_check(const char *text, struct weir_err *err)
+{
+	struct bpf_program program = { 0 };
+	const int rc = weir_pattern_pcap(text, WEIR_LINK_ETHER, &program, err);
+
+	if (rc == 0)
+		pcap_freecode(&program);
 	return rc;
 }

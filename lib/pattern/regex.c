@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Regular expressions of settings: PCRE2. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <weir_filter.h>
+#include <weir_pattern.h>
 
 #include <pcre2.h>
 

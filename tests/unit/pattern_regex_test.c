@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "weir_test.h"
 
-#include <weir_filter.h>
+#include <weir_pattern.h>
 
 static bool matches(const char *pattern, const char *text)
 {
@@ -63,5 +63,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return weir_test_main("filter/regex", tests);
+	return weir_test_main("pattern/regex", tests);
 }
