@@ -242,7 +242,6 @@ static void send_start(struct weir_rpc_call *c, const ProtobufCMessage *message)
 			   { .op = GRPC_OP_SEND_MESSAGE },
 			   { .op = GRPC_OP_SEND_CLOSE_FROM_CLIENT } };
 	grpc_byte_buffer *first;
-	grpc_slice slice;
 
 	if (c->rq.sends) {
 		batch(c, ops, 1, &c->start);
@@ -250,13 +249,11 @@ static void send_start(struct weir_rpc_call *c, const ProtobufCMessage *message)
 			weir_rpc_call_send(c, message);
 		return;
 	}
-	slice = rpc_pack(message);
-	first = rpc_buffer_of(slice);
+	first = rpc_buffer_pack(message);
 	ops[1].data.send_message.send_message = first;
 	c->closed = true;
 	batch(c, ops, 3, &c->start);
 	grpc_byte_buffer_destroy(first);
-	grpc_slice_unref(slice);
 }
 
 struct weir_rpc_call *weir_rpc_call_start(struct weir_rpc_channel *ch,
@@ -279,8 +276,6 @@ struct weir_rpc_call *weir_rpc_call_start(struct weir_rpc_channel *ch,
 
 bool weir_rpc_call_send(struct weir_rpc_call *c, const ProtobufCMessage *m)
 {
-	grpc_slice slice;
-
 	if (c->over || c->refused || c->closing || c->closed)
 		return false;
 	if (m == NULL) {
@@ -291,9 +286,7 @@ bool weir_rpc_call_send(struct weir_rpc_call *c, const ProtobufCMessage *m)
 	}
 	if (rpc_outbox_full(&c->out))
 		return false;
-	slice = rpc_pack(m);
-	rpc_outbox_put(&c->out, slice);
-	grpc_slice_unref(slice);
+	rpc_outbox_put(&c->out, rpc_buffer_pack(m));
 	if (!c->out.busy)
 		send_next(c);
 	return true;

@@ -102,9 +102,13 @@ grpc_slice rpc_pack(const ProtobufCMessage *m)
 	return slice;
 }
 
-grpc_byte_buffer *rpc_buffer_of(grpc_slice slice)
+grpc_byte_buffer *rpc_buffer_pack(const ProtobufCMessage *m)
 {
-	return grpc_raw_byte_buffer_create(&slice, 1);
+	grpc_slice slice = rpc_pack(m);
+	grpc_byte_buffer *b = grpc_raw_byte_buffer_create(&slice, 1);
+
+	grpc_slice_unref(slice);
+	return b;
 }
 
 ProtobufCMessage *rpc_unpack(const ProtobufCMessageDescriptor *type, grpc_byte_buffer *buffer,

@@ -10,9 +10,9 @@ bool rpc_outbox_full(const struct rpc_outbox *box)
 	return box->n == WEIR_RPC_QUEUE;
 }
 
-void rpc_outbox_put(struct rpc_outbox *box, grpc_slice slice)
+void rpc_outbox_put(struct rpc_outbox *box, grpc_byte_buffer *b)
 {
-	box->waiting[box->n++] = rpc_buffer_of(slice);
+	box->waiting[box->n++] = b;
 }
 
 grpc_byte_buffer *rpc_outbox_take(struct rpc_outbox *box)

@@ -32,7 +32,7 @@ struct weir_rpc {
 	/* loop's thread: rw */
 	struct rpc_channels channels;
 	struct rpc_servers servers;
-	unsigned int live; /* calls and servers: tags of theirs may still come */
+	unsigned int live; /* calls, servers, lent bytes: tags of theirs may still come */
 };
 
 /* NULL for NULL; gpr_free(). */
@@ -45,7 +45,7 @@ static inline char *rpc_copy(const char *text)
 
 /* message.c: a message <-> what gRPC carries. */
 grpc_slice rpc_pack(const ProtobufCMessage *m);
-grpc_byte_buffer *rpc_buffer_of(grpc_slice slice); /* holds a reference of its own */
+grpc_byte_buffer *rpc_buffer_pack(const ProtobufCMessage *m);
 
 /* NULL with the status and text for the peer: it is none, too large, or compressed. */
 struct rpc_refusal {
@@ -55,6 +55,9 @@ struct rpc_refusal {
 ProtobufCMessage *rpc_unpack(const ProtobufCMessageDescriptor *type, grpc_byte_buffer *buffer,
 			     size_t budget_bytes, struct rpc_refusal *refusal);
 
+/* packed.c: one message of the parts, which it holds references of. */
+grpc_byte_buffer *rpc_buffer_of(const struct weir_rpc_packed *const *parts, unsigned int n);
+
 /* outbox.c: messages of one call that wait for the one on its way. */
 struct rpc_outbox {
 	grpc_byte_buffer *waiting[WEIR_RPC_QUEUE];
@@ -62,8 +65,8 @@ struct rpc_outbox {
 	bool busy; /* one is on its way */
 };
 bool rpc_outbox_full(const struct rpc_outbox *box);
-void rpc_outbox_put(struct rpc_outbox *box, grpc_slice slice);
-grpc_byte_buffer *rpc_outbox_take(struct rpc_outbox *box); /* the oldest; NULL: none */
+void rpc_outbox_put(struct rpc_outbox *box, grpc_byte_buffer *b); /* takes it */
+grpc_byte_buffer *rpc_outbox_take(struct rpc_outbox *box);        /* the oldest; NULL: none */
 void rpc_outbox_drop(struct rpc_outbox *box);
 
 /* pem.c: certificates read and checked. */
@@ -172,6 +175,7 @@ struct weir_rpc_stream {
 	char *why;
 	struct rpc_outbox out;
 	char *identity;
+	bool certified; /* that is by a certificate */
 	void *user;
 };
 struct weir_rpc_stream *rpc_stream_create(struct weir_rpc_server *s,

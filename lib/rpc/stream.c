@@ -257,22 +257,27 @@ void rpc_stream_serve(struct weir_rpc_stream *st)
 	put(st);
 }
 
-static bool send_slice(struct weir_rpc_stream *st, grpc_slice slice)
+/* Takes `b`. */
+static bool send_buffer(struct weir_rpc_stream *st, grpc_byte_buffer *b)
 {
-	if (st->closed || st->ending || rpc_outbox_full(&st->out))
+	if (st->closed || st->ending || rpc_outbox_full(&st->out)) {
+		grpc_byte_buffer_destroy(b);
 		return false;
-	rpc_outbox_put(&st->out, slice);
+	}
+	rpc_outbox_put(&st->out, b);
 	pump(st);
 	return true;
 }
 
 bool weir_rpc_stream_send(struct weir_rpc_stream *st, const ProtobufCMessage *m)
 {
-	grpc_slice slice = rpc_pack(m);
-	bool taken = send_slice(st, slice);
+	return send_buffer(st, rpc_buffer_pack(m));
+}
 
-	grpc_slice_unref(slice);
-	return taken;
+bool weir_rpc_stream_send_parts(struct weir_rpc_stream *st,
+				const struct weir_rpc_packed *const *parts, unsigned int n)
+{
+	return send_buffer(st, rpc_buffer_of(parts, n));
 }
 
 void weir_rpc_stream_finish(struct weir_rpc_stream *st, int status, const char *why)
@@ -285,50 +290,31 @@ void weir_rpc_stream_finish(struct weir_rpc_stream *st, int status, const char *
 	pump(st);
 }
 
-void weir_rpc_stream_answer(struct weir_rpc_stream *st, const ProtobufCMessage *m)
+/* Takes `b`. The message and the status leave together. */
+static void answer(struct weir_rpc_stream *st, grpc_byte_buffer *b)
 {
-	grpc_slice slice;
-
-	if (st->closed || st->ending)
+	if (st->closed || st->ending) {
+		grpc_byte_buffer_destroy(b);
 		return;
+	}
 	if (rpc_outbox_full(&st->out)) {
+		grpc_byte_buffer_destroy(b);
 		weir_rpc_stream_finish(st, WEIR_RPC_INTERNAL, "the answer found no place");
 		return;
 	}
-	slice = rpc_pack(m);
-	rpc_outbox_put(&st->out, slice);
-	grpc_slice_unref(slice);
+	rpc_outbox_put(&st->out, b);
 	weir_rpc_stream_finish(st, WEIR_RPC_OK, NULL);
 }
 
-struct weir_rpc_packed {
-	grpc_slice slice;
-};
-
-struct weir_rpc_packed *weir_rpc_packed_create(const ProtobufCMessage *m)
+void weir_rpc_stream_answer(struct weir_rpc_stream *st, const ProtobufCMessage *m)
 {
-	struct weir_rpc_packed *p = gpr_malloc(sizeof(*p));
-
-	p->slice = rpc_pack(m);
-	return p;
+	answer(st, rpc_buffer_pack(m));
 }
 
-bool weir_rpc_stream_send_packed(struct weir_rpc_stream *st, const struct weir_rpc_packed *p)
+void weir_rpc_stream_answer_parts(struct weir_rpc_stream *st,
+				  const struct weir_rpc_packed *const *parts, unsigned int n)
 {
-	return send_slice(st, p->slice);
-}
-
-size_t weir_rpc_packed_size(const struct weir_rpc_packed *p)
-{
-	return GRPC_SLICE_LENGTH(p->slice);
-}
-
-void weir_rpc_packed_destroy(struct weir_rpc_packed *p)
-{
-	if (p == NULL)
-		return;
-	grpc_slice_unref(p->slice);
-	gpr_free(p);
+	answer(st, rpc_buffer_of(parts, n));
 }
 
 void weir_rpc_stream_user_set(struct weir_rpc_stream *st, void *user)
@@ -363,11 +349,15 @@ static char *common_name(grpc_call *call)
 	return name;
 }
 
-const char *weir_rpc_stream_identity(struct weir_rpc_stream *st)
+const char *weir_rpc_stream_identity(struct weir_rpc_stream *st, bool *certified)
 {
-	if (st->identity == NULL)
+	if (st->identity == NULL) {
 		st->identity = common_name(st->call);
+		st->certified = st->identity != NULL;
+	}
 	if (st->identity == NULL)
 		st->identity = grpc_call_get_peer(st->call);
+	if (certified != NULL)
+		*certified = st->certified;
 	return st->identity;
 }

@@ -42,7 +42,7 @@ struct weir_rpc_channel; /* one peer we call */
 struct weir_rpc_call;    /* a call we made */
 struct weir_rpc_server;
 struct weir_rpc_stream; /* a call made to us */
-struct weir_rpc_packed; /* a message in bytes, for many streams */
+struct weir_rpc_packed; /* a message, or a part of one, in bytes, for many streams */
 
 /* `base` is borrowed until destroy. NULL with `err` set: ENOMEM, or what the system says. Loop's thread. */
 struct weir_rpc *weir_rpc_create(struct event_base *base, struct weir_err *err);
@@ -225,19 +225,37 @@ void weir_rpc_stream_finish(struct weir_rpc_stream *st, int status, const char *
 /* One answer and OK: send and finish at once. */
 void weir_rpc_stream_answer(struct weir_rpc_stream *st, const ProtobufCMessage *m);
 
-/* Pack once, send to many. NULL: no memory. Put after the last send; streams hold what they need. */
+/*
+ * Pack once, send to many. NULL: no memory. Destroy it after the last send, and before weir_rpc_destroy(): streams
+ * hold what they need.
+ */
 struct weir_rpc_packed *weir_rpc_packed_create(const ProtobufCMessage *m);
-bool weir_rpc_stream_send_packed(struct weir_rpc_stream *st, const struct weir_rpc_packed *p);
+/*
+ * Bytes that are packed already, and stay where they are: not copied. `done` comes from the loop, once, when neither this nor
+ * a message on its way needs them; at last in weir_rpc_destroy().
+ */
+struct weir_rpc_packed *weir_rpc_packed_lend(struct weir_rpc *rpc, const uint8_t *bytes, size_t n,
+					     void (*done)(void *user), void *user);
 size_t weir_rpc_packed_size(const struct weir_rpc_packed *p); /* bytes */
-void weir_rpc_packed_destroy(struct weir_rpc_packed *p);
+void weir_rpc_packed_destroy(struct weir_rpc_packed *p);      /* NULL is fine */
+
+/* As weir_rpc_stream_send() and _answer(), of one message that is made of these, one behind the other. */
+#define WEIR_RPC_PARTS 8
+bool weir_rpc_stream_send_parts(struct weir_rpc_stream *st,
+				const struct weir_rpc_packed *const *parts, unsigned int n);
+void weir_rpc_stream_answer_parts(struct weir_rpc_stream *st,
+				  const struct weir_rpc_packed *const *parts, unsigned int n);
 
 /* A pointer of the method's; NULL at first. And that of the server. */
 void weir_rpc_stream_user_set(struct weir_rpc_stream *st, void *user);
 void *weir_rpc_stream_user(const struct weir_rpc_stream *st);
 void *weir_rpc_stream_server_user(const struct weir_rpc_stream *st);
 
-/* Who calls: the common name of its certificate where one was checked, else its address; until `closed`. */
-const char *weir_rpc_stream_identity(struct weir_rpc_stream *st);
+/*
+ * Who calls: the common name of its certificate where one was checked (`certified`, may be NULL), else its address, as gRPC
+ * writes it ("ipv4:10.0.0.1:40000"); until `closed`.
+ */
+const char *weir_rpc_stream_identity(struct weir_rpc_stream *st, bool *certified);
 
 /* ---- messages in bytes ---- */
 

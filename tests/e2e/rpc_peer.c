@@ -244,7 +244,7 @@ static const ProtobufCMessageDescriptor *answer_to(const ProtobufCMessageDescrip
 
 static void print_call(struct weir_rpc_stream *st, const ProtobufCMessage *m)
 {
-	printf("from %s\n", weir_rpc_stream_identity(st));
+	printf("from %s\n", weir_rpc_stream_identity(st, NULL));
 	print_all("request", m);
 }
 

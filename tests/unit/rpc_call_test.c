@@ -66,6 +66,7 @@ static void test_pushes_come_one_by_one_and_a_broadcast_reaches_all(void)
 	Agent__SyncRequest rq = AGENT__SYNC_REQUEST__INIT;
 	Agent__SyncResponse news = AGENT__SYNC_RESPONSE__INIT;
 	char host[] = "first", text[] = "second";
+	const struct weir_rpc_packed *part;
 	struct weir_rpc_packed *packed;
 	struct went w[20] = { 0 };
 	struct weir_rpc_channel *ch;
@@ -79,10 +80,10 @@ static void test_pushes_come_one_by_one_and_a_broadcast_reaches_all(void)
 		CU_ASSERT_TRUE(run_until(&w[i].messages, 1));
 	CU_ASSERT_EQUAL(n_pushes, 20);
 	news.revision = text;
-	packed = weir_rpc_packed_create(&news.base);
+	part = packed = weir_rpc_packed_create(&news.base);
 	CU_ASSERT_EQUAL(weir_rpc_packed_size(packed), 2 + strlen(text));
 	for (unsigned int i = 0; i < n_pushes; i++)
-		CU_ASSERT_TRUE(weir_rpc_stream_send_packed(pushes[i], packed));
+		CU_ASSERT_TRUE(weir_rpc_stream_send_parts(pushes[i], &part, 1));
 	weir_rpc_packed_destroy(packed);
 	for (int i = 0; i < 20; i++) {
 		CU_ASSERT_TRUE(run_until(&w[i].messages, 2));

@@ -85,6 +85,7 @@ static void test_a_broadcast_reaches_two_thousand_streams_and_a_stop_ends_them(v
 		.message_in = on_news,
 		.end = on_over_here,
 	};
+	const struct weir_rpc_packed *part;
 	struct weir_rpc_packed *packed;
 	struct weir_rpc_channel *ch;
 	unsigned int unavailable = 0;
@@ -99,9 +100,9 @@ static void test_a_broadcast_reaches_two_thousand_streams_and_a_stop_ends_them(v
 	memset(text, 'x', sizeof(text) - 1);
 	news.has_user_config = true;
 	news.user_config = (ProtobufCBinaryData){ sizeof(text) - 1, (uint8_t *)text };
-	packed = weir_rpc_packed_create(&news.base);
+	part = packed = weir_rpc_packed_create(&news.base);
 	for (unsigned int i = 0; i < STREAMS; i++)
-		CU_ASSERT_TRUE(weir_rpc_stream_send_packed(all[i], packed));
+		CU_ASSERT_TRUE(weir_rpc_stream_send_parts(all[i], &part, 1));
 	weir_rpc_packed_destroy(packed);
 	CU_ASSERT_TRUE(run_until(&heard, STREAMS));
 	weir_rpc_server_stop(server, 10000, on_gone, NULL);
@@ -110,6 +111,92 @@ static void test_a_broadcast_reaches_two_thousand_streams_and_a_stop_ends_them(v
 	CU_ASSERT_EQUAL(unavailable, STREAMS);
 	CU_ASSERT_EQUAL(cancelled, 0); /* each was told */
 	end();
+}
+
+static unsigned int given_back;
+
+static void on_given_back(void *user)
+{
+	given_back++;
+	free(user);
+}
+
+/* The field platform_data of an answer, with `n` bytes. */
+static struct weir_rpc_packed *lent_platform(size_t n)
+{
+	Agent__SyncResponse m = AGENT__SYNC_RESPONSE__INIT;
+	struct weir_rpc_packed *p;
+	uint8_t *bytes;
+	size_t packed;
+
+	m.has_platform_data = true;
+	m.platform_data = (ProtobufCBinaryData){ n, calloc(1, n) };
+	packed = protobuf_c_message_get_packed_size(&m.base);
+	bytes = malloc(packed);
+	MUST(bytes != NULL && m.platform_data.data != NULL);
+	protobuf_c_message_pack(&m.base, bytes);
+	free(m.platform_data.data);
+	given_back = 0;
+	p = weir_rpc_packed_lend(rpc, bytes, packed, on_given_back, bytes);
+	CU_ASSERT_EQUAL(weir_rpc_packed_size(p), packed);
+	return p;
+}
+
+static void test_a_head_and_a_lent_part_are_one_message_and_the_part_is_given_back_once(void)
+{
+	Agent__SyncRequest rq = AGENT__SYNC_REQUEST__INIT;
+	Agent__SyncResponse head = AGENT__SYNC_RESPONSE__INIT;
+	struct weir_rpc_packed *both[2];
+	struct weir_rpc_channel *ch;
+	struct went w[50] = { 0 };
+	char text[16];
+
+	begin_many(0, 100);
+	ch = dial();
+	for (int i = 0; i < 50; i++)
+		call(ch, PUSH, &rq.base, -1, &w[i]);
+	CU_ASSERT_TRUE(run_until(&n_all, 50));
+	both[1] = lent_platform(100000);
+	for (int i = 0; i < 50; i++) {
+		snprintf(text, sizeof(text), "head %d", i);
+		head.revision = text;
+		both[0] = weir_rpc_packed_create(&head.base);
+		CU_ASSERT_TRUE(
+			weir_rpc_stream_send_parts(all[i],
+						   (const struct weir_rpc_packed *const *)both, 2));
+		weir_rpc_packed_destroy(both[0]);
+	}
+	weir_rpc_packed_destroy(both[1]);
+	for (int i = 0; i < 50; i++) {
+		CU_ASSERT_TRUE(run_until(&w[i].messages, 1));
+		CU_ASSERT_EQUAL(w[i].bytes, 100000);
+		CU_ASSERT_PTR_EQUAL(strstr(w[i].revision, "head "), w[i].revision);
+	}
+	CU_ASSERT_TRUE(run_until(&given_back, 1));
+	run_ms(20);
+	CU_ASSERT_EQUAL(given_back, 1);
+	end();
+	CU_ASSERT_EQUAL(given_back, 1);
+}
+
+static void test_parts_that_never_left_are_given_back_when_all_ends(void)
+{
+	Agent__SyncRequest rq = AGENT__SYNC_REQUEST__INIT;
+	const struct weir_rpc_packed *part;
+	struct weir_rpc_packed *lent;
+	struct went w[8] = { 0 };
+
+	begin_many(0, 100);
+	for (int i = 0; i < 8; i++)
+		call(dial(), PUSH, &rq.base, -1, &w[i]);
+	CU_ASSERT_TRUE(run_until(&n_all, 8));
+	part = lent = lent_platform((size_t)4 << 20);
+	for (int i = 0; i < 8; i++)
+		while (weir_rpc_stream_send_parts(all[i], &part, 1))
+			;
+	weir_rpc_packed_destroy(lent);
+	end();
+	CU_ASSERT_EQUAL(given_back, 1);
 }
 
 static void test_calls_over_the_number_of_a_connection_wait_and_none_fails(void)
@@ -256,6 +343,10 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		{ "a broadcast reaches two thousand streams, and a stop ends them",
 		  test_a_broadcast_reaches_two_thousand_streams_and_a_stop_ends_them },
+		{ "a head and a lent part are one message, and the part is given back once",
+		  test_a_head_and_a_lent_part_are_one_message_and_the_part_is_given_back_once },
+		{ "parts that never left are given back when all ends",
+		  test_parts_that_never_left_are_given_back_when_all_ends },
 		{ "calls over the number of a connection wait, and none fails",
 		  test_calls_over_the_number_of_a_connection_wait_and_none_fails },
 		{ "calls over the number of a server are refused, and a place that is free again is given",

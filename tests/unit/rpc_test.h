@@ -53,7 +53,7 @@ static void sync_open(struct weir_rpc_stream *st, const ProtobufCMessage *m)
 	Agent__SyncResponse answer = AGENT__SYNC_RESPONSE__INIT;
 
 	opened++;
-	snprintf(identity, sizeof(identity), "%s", weir_rpc_stream_identity(st));
+	snprintf(identity, sizeof(identity), "%s", weir_rpc_stream_identity(st, NULL));
 	answer.has_status = true;
 	answer.revision = rq->host;
 	answer.has_platform_data = rq->has_memory_size;
