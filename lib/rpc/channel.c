@@ -51,7 +51,7 @@ static size_t arguments(const struct weir_rpc_channel *ch, grpc_arg args[16])
 static struct rpc_link *link_create(const struct weir_rpc_channel *ch)
 {
 	grpc_channel_credentials *credentials = rpc_channel_credentials(
-		ch->watch != NULL ? rpc_watch_pem(ch->watch) : NULL);
+		ch->watch != NULL ? weir_cert_watch_pem(ch->watch) : NULL);
 	struct rpc_link *link = gpr_zalloc(sizeof(*link));
 	grpc_arg args[16];
 	const grpc_channel_args all = { arguments(ch, args), args };
@@ -111,7 +111,7 @@ struct weir_rpc_channel *weir_rpc_channel_open(struct weir_rpc *rpc,
 	ch->connect_ms = or_else(peer->connect_ms, CONNECT_MS);
 	LIST_INIT(&ch->calls);
 	if (peer->files != NULL) {
-		ch->watch = rpc_watch_open(rpc, peer->files, renew, ch, err);
+		ch->watch = weir_cert_watch_open(rpc->base, peer->files, renew, ch, err);
 		if (ch->watch == NULL) {
 			gpr_free(ch);
 			return NULL;
@@ -139,7 +139,7 @@ void weir_rpc_channel_close(struct weir_rpc_channel *ch)
 	if (ch == NULL)
 		return;
 	rpc_calls_abandon(&ch->calls);
-	rpc_watch_close(ch->watch);
+	weir_cert_watch_close(ch->watch);
 	rpc_link_put(ch->link);
 	LIST_REMOVE(ch, entry);
 	gpr_free(ch->target);

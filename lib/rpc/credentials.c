@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-grpc_channel_credentials *rpc_channel_credentials(const struct rpc_pem *pem)
+grpc_channel_credentials *rpc_channel_credentials(const struct weir_cert_pem *pem)
 {
 	grpc_ssl_pem_key_cert_pair own;
 
@@ -16,14 +16,14 @@ grpc_channel_credentials *rpc_channel_credentials(const struct rpc_pem *pem)
 }
 
 struct rpc_identity {
-	struct rpc_watch *watch; /* loop's thread */
+	struct weir_cert_watch *watch; /* loop's thread */
 	bool mutual;
 	pthread_mutex_t lock;
 	grpc_ssl_server_certificate_config
 		*next; /* under lock; loop's: puts, waiting thread: takes */
 };
 
-static grpc_ssl_server_certificate_config *config_of(const struct rpc_pem *pem)
+static grpc_ssl_server_certificate_config *config_of(const struct weir_cert_pem *pem)
 {
 	grpc_ssl_pem_key_cert_pair own = { pem->key, pem->cert };
 
@@ -33,7 +33,7 @@ static grpc_ssl_server_certificate_config *config_of(const struct rpc_pem *pem)
 static void renew(void *user)
 {
 	struct rpc_identity *id = user;
-	grpc_ssl_server_certificate_config *next = config_of(rpc_watch_pem(id->watch)), *old;
+	grpc_ssl_server_certificate_config *next = config_of(weir_cert_watch_pem(id->watch)), *old;
 
 	pthread_mutex_lock(&id->lock);
 	old = id->next;
@@ -60,7 +60,7 @@ static grpc_ssl_certificate_config_reload_status fetch(void *user,
 int rpc_identity_open(struct weir_rpc *rpc, const struct weir_rpc_listen *at,
 		      struct rpc_identity **out, struct weir_err *err)
 {
-	const struct weir_rpc_files *files = at->files;
+	const struct weir_cert_files *files = at->files;
 	struct rpc_identity *id;
 
 	*out = NULL;
@@ -80,7 +80,7 @@ int rpc_identity_open(struct weir_rpc *rpc, const struct weir_rpc_listen *at,
 		return weir_err_set(err, ENOMEM, "%s: no memory for its certificates", at->address);
 	id->mutual = at->mutual;
 	pthread_mutex_init(&id->lock, NULL);
-	id->watch = rpc_watch_open(rpc, files, renew, id, err);
+	id->watch = weir_cert_watch_open(rpc->base, files, renew, id, err);
 	if (id->watch == NULL) {
 		rpc_identity_close(id);
 		return err != NULL ? -err->code : -EINVAL;
@@ -105,7 +105,7 @@ void rpc_identity_close(struct rpc_identity *id)
 {
 	if (id == NULL)
 		return;
-	rpc_watch_close(id->watch);
+	weir_cert_watch_close(id->watch);
 	if (id->next != NULL)
 		grpc_ssl_server_certificate_config_destroy(id->next);
 	pthread_mutex_destroy(&id->lock);

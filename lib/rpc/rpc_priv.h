@@ -69,20 +69,6 @@ void rpc_outbox_put(struct rpc_outbox *box, grpc_byte_buffer *b); /* takes it */
 grpc_byte_buffer *rpc_outbox_take(struct rpc_outbox *box);        /* the oldest; NULL: none */
 void rpc_outbox_drop(struct rpc_outbox *box);
 
-/* pem.c: certificates read and checked. */
-struct rpc_pem {
-	char *ca, *cert, *key; /* text; NULL: no file was named */
-};
-int rpc_pem_read(const struct weir_rpc_files *files, struct rpc_pem *pem, struct weir_err *err);
-void rpc_pem_free(struct rpc_pem *pem);
-
-/* watch.c: certificates looked at again. */
-struct rpc_watch;
-struct rpc_watch *rpc_watch_open(struct weir_rpc *rpc, const struct weir_rpc_files *files,
-				 void (*changed)(void *user), void *user, struct weir_err *err);
-const struct rpc_pem *rpc_watch_pem(const struct rpc_watch *watch); /* until `changed` */
-void rpc_watch_close(struct rpc_watch *watch);                      /* NULL is fine */
-
 /* channel.c: a connection, held by the channel and each call over it. */
 struct rpc_link {
 	grpc_channel *channel;
@@ -96,8 +82,8 @@ struct weir_rpc_channel {
 	LIST_ENTRY(weir_rpc_channel) entry;
 	struct rpc_calls calls;
 	struct rpc_link *link;
-	struct rpc_watch *watch; /* NULL: cleartext */
-	char *target, *name;     /* name: NULL, that of the target */
+	struct weir_cert_watch *watch; /* NULL: cleartext */
+	char *target, *name;           /* name: NULL, that of the target */
 	size_t receive_max_bytes;
 	unsigned int keepalive_ms, keepalive_wait_ms, connect_ms;
 };
@@ -106,7 +92,8 @@ struct weir_rpc_channel {
 void rpc_calls_abandon(struct rpc_calls *calls);
 
 /* credentials.c */
-grpc_channel_credentials *rpc_channel_credentials(const struct rpc_pem *pem); /* NULL: cleartext */
+grpc_channel_credentials *rpc_channel_credentials(
+	const struct weir_cert_pem *pem); /* NULL: cleartext */
 
 struct rpc_identity; /* certificates of one address we listen at, as they are now */
 int rpc_identity_open(struct weir_rpc *rpc, const struct weir_rpc_listen *at,

@@ -11,6 +11,7 @@
 #define WEIR_RPC_H
 
 #include <weir_base.h>
+#include <weir_cert.h>
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -54,30 +55,12 @@ struct weir_rpc *weir_rpc_create(struct event_base *base, struct weir_err *err);
  */
 void weir_rpc_destroy(struct weir_rpc *rpc);
 
-/*
- * Certificates, as paths of PEM files; several may be the same file. They are looked at again every
- * `check_ms`: changed and good ones serve the connections made from then on, changed and bad ones are
- * said in the log, once, and those before stay in force.
- */
-struct weir_rpc_files {
-	const char
-		*ca; /* who may have signed the peer's; NULL = those of the system (client only) */
-	const char *cert;      /* our own, then its issuers; client: NULL = none */
-	const char *key;       /* of the first in `cert` */
-	unsigned int check_ms; /* 0 = 10000 */
-};
-
-/*
- * Read and check them as a channel or server would, without one: there, PEM, in force now, key and
- * certificate belong together. 0, or -errno with `err` naming the file, and what to do. Any thread.
- */
-int weir_rpc_files_check(const struct weir_rpc_files *files, struct weir_err *err);
-
 /* ---- calls we make ---- */
 
 struct weir_rpc_peer {
 	const char *target; /* "10.0.0.1:30035", "[::1]:30035", "name:30035", "unix:/path" */
-	const struct weir_rpc_files *files; /* NULL: cleartext, no TLS. With it, never cleartext. */
+	const struct weir_cert_files
+		*files;   /* NULL: cleartext, no TLS. With it, never cleartext. */
 	const char *name; /* to be found in the peer's certificate; NULL: that of the target */
 	size_t receive_max_bytes; /* of a message; 0 = 5 MiB */
 	unsigned int
@@ -89,7 +72,7 @@ struct weir_rpc_peer {
 
 /*
  * Nothing is connected before the first call. All of `peer` is copied. NULL with `err` set: a certificate
- * that weir_rpc_files_check() refuses, EINVAL for a target without a port. Loop's thread, as all below.
+ * that weir_cert_check() refuses, EINVAL for a target without a port. Loop's thread, as all below.
  */
 struct weir_rpc_channel *weir_rpc_channel_open(struct weir_rpc *rpc,
 					       const struct weir_rpc_peer *peer,
@@ -163,7 +146,7 @@ struct weir_rpc_method {
 
 struct weir_rpc_listen {
 	const char *address; /* "0.0.0.0:30035", "[::]:30035", port 0: any */
-	const struct weir_rpc_files
+	const struct weir_cert_files
 		*files; /* NULL: cleartext. With it `ca`, `cert` and `key`, all three. */
 	bool mutual;    /* clients without a certificate of `ca` are refused */
 };

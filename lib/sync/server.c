@@ -233,7 +233,7 @@ void weir_sync_server_reset(struct weir_sync *s)
 static bool channel_open(struct weir_sync *s, const char *address)
 {
 	char cert[1024 + WEIR_SYNC_NAME_MAX + 2];
-	struct weir_rpc_files files = { .ca = cert };
+	struct weir_cert_files files = { .ca = cert };
 	struct weir_rpc_peer peer = {
 		.target = s->server,
 		.receive_max_bytes = s->buffer_bytes,

@@ -344,8 +344,8 @@ static int fail(const struct weir_err *err)
 
 static int serve(struct weir_rpc *rpc, int argc, char **argv)
 {
-	const struct weir_rpc_files files = { argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL,
-					      argc > 4 ? argv[4] : NULL, 0 };
+	const struct weir_cert_files files = { argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL,
+					       argc > 4 ? argv[4] : NULL, 0 };
 	const struct weir_rpc_listen at = { "127.0.0.1:0", argc > 2 ? &files : NULL, argc > 5 };
 	const struct weir_rpc_serve conf = { .listens = &at,
 					     .n_listens = 1,
@@ -386,8 +386,8 @@ static void on_end(struct weir_rpc_call *call, int status, const char *why, void
 
 static int call(struct weir_rpc *rpc, int argc, char **argv)
 {
-	const struct weir_rpc_files files = { argc > 5 ? argv[5] : NULL, argc > 6 ? argv[6] : NULL,
-					      argc > 7 ? argv[7] : NULL, 0 };
+	const struct weir_cert_files files = { argc > 5 ? argv[5] : NULL, argc > 6 ? argv[6] : NULL,
+					       argc > 7 ? argv[7] : NULL, 0 };
 	const struct weir_rpc_peer peer = { .target = argv[2], .files = argc > 5 ? &files : NULL };
 	struct weir_rpc_request rq = {
 		.path = argv[3], .timeout_ms = 10000, .message_in = message_in, .end = on_end

@@ -185,7 +185,7 @@ static inline void on_gone(void *user)
 }
 
 /* A server with `methods`, on loopback; `files` NULL: cleartext. */
-static struct weir_rpc_server *serve(const struct weir_rpc_files *files, bool mutual,
+static struct weir_rpc_server *serve(const struct weir_cert_files *files, bool mutual,
 				     const char *address, struct weir_err *err)
 {
 	const struct weir_rpc_listen at = { address, files, mutual };
@@ -239,7 +239,7 @@ struct went {
 	const ProtobufCMessageDescriptor *answer; /* NULL: the usual one */
 };
 
-static inline struct weir_rpc_channel *dial_for(const struct weir_rpc_files *files,
+static inline struct weir_rpc_channel *dial_for(const struct weir_cert_files *files,
 						const char *name, struct weir_err *err)
 {
 	char target[64];

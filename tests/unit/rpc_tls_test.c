@@ -65,19 +65,19 @@ static void shell(const char *fmt, const char *a, const char *b)
 }
 
 /* Files by name in `dir`, NULL: none. Up to 8 at a time. */
-static const struct weir_rpc_files *files(const char *ca, const char *cert, const char *key)
+static const struct weir_cert_files *files(const char *ca, const char *cert, const char *key)
 {
 	static char paths[24][64];
-	static struct weir_rpc_files all[8];
+	static struct weir_cert_files all[8];
 	static unsigned int n;
-	struct weir_rpc_files *f = &all[n % 8];
+	struct weir_cert_files *f = &all[n % 8];
 	char(*path)[64] = &paths[n++ % 8 * 3];
 
 	snprintf(path[0], sizeof(path[0]), "%s/%s", dir, ca != NULL ? ca : "");
 	snprintf(path[1], sizeof(path[1]), "%s/%s", dir, cert != NULL ? cert : "");
 	snprintf(path[2], sizeof(path[2]), "%s/%s", dir, key != NULL ? key : "");
-	*f = (struct weir_rpc_files){ ca != NULL ? path[0] : NULL, cert != NULL ? path[1] : NULL,
-				      key != NULL ? path[2] : NULL, 50 };
+	*f = (struct weir_cert_files){ ca != NULL ? path[0] : NULL, cert != NULL ? path[1] : NULL,
+				       key != NULL ? path[2] : NULL, 50 };
 	return f;
 }
 
@@ -92,7 +92,7 @@ static void begin_tls(const char *cert, const char *key, bool mutual)
 }
 
 /* A Sync by a client with these files, NULL: cleartext. */
-static struct went try(const struct weir_rpc_files *own, const char *name)
+static struct went try(const struct weir_cert_files *own, const char *name)
 {
 	struct weir_rpc_channel *ch = dial_for(own, name, NULL);
 	struct went w = { 0 };
@@ -225,18 +225,18 @@ static void test_a_bad_file_is_named_before_anything_is_called(void)
 
 	begin_served();
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(rows); i++) {
-		const struct weir_rpc_files *f = files(rows[i].ca, rows[i].cert, rows[i].key);
+		const struct weir_cert_files *f = files(rows[i].ca, rows[i].cert, rows[i].key);
 
 		err = (struct weir_err){ 0 };
 		CU_ASSERT_PTR_NULL(dial_for(f, NULL, &err));
 		CU_ASSERT_EQUAL(err.code, rows[i].code);
 		CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, rows[i].says[0]));
 		CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, rows[i].says[1]));
-		CU_ASSERT(weir_rpc_files_check(f, NULL) < 0);
+		CU_ASSERT(weir_cert_check(f, NULL) < 0);
 		CU_ASSERT_PTR_NULL(serve(f, false, "127.0.0.1:0", &err));
 	}
 	CU_ASSERT_PTR_NULL(serve(files(NULL, "good.pem", "good.key"), false, "127.0.0.1:0", &err));
-	CU_ASSERT_EQUAL(weir_rpc_files_check(files("ca.pem", "good.pem", "good.key"), NULL), 0);
+	CU_ASSERT_EQUAL(weir_cert_check(files("ca.pem", "good.pem", "good.key"), NULL), 0);
 	end();
 }
 

@@ -3,7 +3,7 @@
  * Certificate files are looked at every few seconds: what renews them may write them in place, rename
  * over them, or turn a link elsewhere (as Kubernetes does), and stat() sees it all.
  */
-#include "rpc_priv.h"
+#include <weir_cert.h>
 
 #include <event2/event.h>
 
@@ -22,10 +22,10 @@ struct stamp {
 	struct timespec changed;
 };
 
-struct rpc_watch {
+struct weir_cert_watch {
 	char *paths[3]; /* CA, certificate, key; NULL: not named */
 	struct stamp stamps[3];
-	struct rpc_pem pem;
+	struct weir_cert_pem pem;
 	bool bad; /* those of now, unlike `pem`: looked at each time, as time alone may mend them */
 	char said[sizeof(((struct weir_err *)0)->msg)]; /* of it, in the log */
 	struct event *timer;
@@ -52,7 +52,7 @@ static bool same(const struct stamp *a, const struct stamp *b)
  * Taken before the files are read: what changes in between is seen the next time. A file's clock ticks slowly, in
  * some file systems once a second: of one that has just changed the stamp proves nothing.
  */
-static bool take_stamps(struct rpc_watch *w)
+static bool take_stamps(struct weir_cert_watch *w)
 {
 	time_t fresh = time(NULL) - 2;
 	bool differ = false;
@@ -68,14 +68,14 @@ static bool take_stamps(struct rpc_watch *w)
 	return differ;
 }
 
-static int read_all(struct rpc_watch *w, struct rpc_pem *pem, struct weir_err *err)
+static int read_all(struct weir_cert_watch *w, struct weir_cert_pem *pem, struct weir_err *err)
 {
-	const struct weir_rpc_files files = { w->paths[0], w->paths[1], w->paths[2], 0 };
+	const struct weir_cert_files files = { w->paths[0], w->paths[1], w->paths[2], 0 };
 
-	return rpc_pem_read(&files, pem, err);
+	return weir_cert_read(&files, pem, err);
 }
 
-static bool equal(const struct rpc_pem *a, const struct rpc_pem *b)
+static bool equal(const struct weir_cert_pem *a, const struct weir_cert_pem *b)
 {
 	const char *const texts[][2] = { { a->ca, b->ca },
 					 { a->cert, b->cert },
@@ -88,7 +88,7 @@ static bool equal(const struct rpc_pem *a, const struct rpc_pem *b)
 }
 
 /* Once, not at every look. */
-static void say_bad(struct rpc_watch *w, const struct weir_err *err)
+static void say_bad(struct weir_cert_watch *w, const struct weir_err *err)
 {
 	if (strcmp(w->said, err->msg) == 0)
 		return;
@@ -98,9 +98,9 @@ static void say_bad(struct rpc_watch *w, const struct weir_err *err)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct rpc_watch *w = arg;
+	struct weir_cert_watch *w = arg;
 	struct weir_err err = { 0 };
-	struct rpc_pem pem;
+	struct weir_cert_pem pem;
 
 	(void)fd;
 	(void)what;
@@ -113,10 +113,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	w->said[0] = '\0';
 	if (equal(&pem, &w->pem)) {
-		rpc_pem_free(&pem);
+		weir_cert_pem_free(&pem);
 		return;
 	}
-	rpc_pem_free(&w->pem);
+	weir_cert_pem_free(&w->pem);
 	w->pem = pem;
 	weir_log(WEIR_LOG_INFO, "%s: changed certificates serve new connections",
 		 w->paths[1] != NULL ? w->paths[1] : w->paths[0]);
@@ -128,21 +128,23 @@ static char *copy(const char *text)
 	return text == NULL ? NULL : strdup(text);
 }
 
-static int arm(struct rpc_watch *w, struct weir_rpc *rpc, unsigned int check_ms,
+static int arm(struct weir_cert_watch *w, struct event_base *base, unsigned int check_ms,
 	       struct weir_err *err)
 {
 	struct timeval every = { check_ms / 1000, (suseconds_t)(check_ms % 1000) * 1000 };
 
-	w->timer = event_new(rpc->base, -1, EV_PERSIST, on_timer, w);
+	w->timer = event_new(base, -1, EV_PERSIST, on_timer, w);
 	if (w->timer == NULL || event_add(w->timer, &every) < 0)
 		return weir_err_set(err, ENOMEM, "certificates: no memory to watch them");
 	return 0;
 }
 
-struct rpc_watch *rpc_watch_open(struct weir_rpc *rpc, const struct weir_rpc_files *files,
-				 void (*changed)(void *user), void *user, struct weir_err *err)
+struct weir_cert_watch *weir_cert_watch_open(struct event_base *base,
+					     const struct weir_cert_files *files,
+					     void (*changed)(void *user), void *user,
+					     struct weir_err *err)
 {
-	struct rpc_watch *w = calloc(1, sizeof(*w));
+	struct weir_cert_watch *w = calloc(1, sizeof(*w));
 
 	if (w == NULL) {
 		weir_err_set(err, ENOMEM, "certificates: no memory to read them");
@@ -157,29 +159,29 @@ struct rpc_watch *rpc_watch_open(struct weir_rpc *rpc, const struct weir_rpc_fil
 	    (files->cert != NULL && w->paths[1] == NULL) ||
 	    (files->key != NULL && w->paths[2] == NULL)) {
 		weir_err_set(err, ENOMEM, "certificates: no memory for their names");
-		rpc_watch_close(w);
+		weir_cert_watch_close(w);
 		return NULL;
 	}
 	take_stamps(w);
 	if (read_all(w, &w->pem, err) == 0 &&
-	    arm(w, rpc, files->check_ms != 0 ? files->check_ms : CHECK_MS, err) == 0)
+	    arm(w, base, files->check_ms != 0 ? files->check_ms : CHECK_MS, err) == 0)
 		return w;
-	rpc_watch_close(w);
+	weir_cert_watch_close(w);
 	return NULL;
 }
 
-const struct rpc_pem *rpc_watch_pem(const struct rpc_watch *watch)
+const struct weir_cert_pem *weir_cert_watch_pem(const struct weir_cert_watch *watch)
 {
 	return &watch->pem;
 }
 
-void rpc_watch_close(struct rpc_watch *watch)
+void weir_cert_watch_close(struct weir_cert_watch *watch)
 {
 	if (watch == NULL)
 		return;
 	if (watch->timer != NULL)
 		event_free(watch->timer);
-	rpc_pem_free(&watch->pem);
+	weir_cert_pem_free(&watch->pem);
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(watch->paths); i++)
 		free(watch->paths[i]);
 	free(watch);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Certificates and keys, read and looked at before gRPC gets them: it takes any text, and says later only that
- * a handshake failed.
+ * Certificates and keys, read and looked at before they are used: gRPC takes any text, and says later only
+ * that a handshake failed.
  */
-#include "rpc_priv.h"
+#include <weir_cert.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -129,7 +129,7 @@ static int check_certificates(const char *path, const char *text, bool any, X509
 	return rc;
 }
 
-static int check_key(const struct weir_rpc_files *files, const char *text, const X509 *cert,
+static int check_key(const struct weir_cert_files *files, const char *text, const X509 *cert,
 		     struct weir_err *err)
 {
 	char no_password[] = ""; /* else OpenSSL would ask at the terminal */
@@ -152,7 +152,8 @@ static int check_key(const struct weir_rpc_files *files, const char *text, const
 	return rc;
 }
 
-static int read_own(const struct weir_rpc_files *files, struct rpc_pem *pem, struct weir_err *err)
+static int read_own(const struct weir_cert_files *files, struct weir_cert_pem *pem,
+		    struct weir_err *err)
 {
 	X509 *cert = NULL;
 	int rc;
@@ -168,12 +169,13 @@ static int read_own(const struct weir_rpc_files *files, struct rpc_pem *pem, str
 	return rc;
 }
 
-int rpc_pem_read(const struct weir_rpc_files *files, struct rpc_pem *pem, struct weir_err *err)
+int weir_cert_read(const struct weir_cert_files *files, struct weir_cert_pem *pem,
+		   struct weir_err *err)
 {
 	X509 *ca = NULL;
 	int rc = 0;
 
-	*pem = (struct rpc_pem){ 0 };
+	*pem = (struct weir_cert_pem){ 0 };
 	if ((files->cert == NULL) != (files->key == NULL))
 		return weir_err_set(err, EINVAL, "%s: a certificate and its key come together",
 				    files->cert != NULL ? files->cert : files->key);
@@ -186,25 +188,25 @@ int rpc_pem_read(const struct weir_rpc_files *files, struct rpc_pem *pem, struct
 	if (rc == 0 && files->cert != NULL)
 		rc = read_own(files, pem, err);
 	if (rc < 0)
-		rpc_pem_free(pem);
+		weir_cert_pem_free(pem);
 	return rc;
 }
 
-void rpc_pem_free(struct rpc_pem *pem)
+void weir_cert_pem_free(struct weir_cert_pem *pem)
 {
 	free(pem->ca);
 	free(pem->cert);
 	if (pem->key != NULL)
 		explicit_bzero(pem->key, strlen(pem->key));
 	free(pem->key);
-	*pem = (struct rpc_pem){ 0 };
+	*pem = (struct weir_cert_pem){ 0 };
 }
 
-int weir_rpc_files_check(const struct weir_rpc_files *files, struct weir_err *err)
+int weir_cert_check(const struct weir_cert_files *files, struct weir_err *err)
 {
-	struct rpc_pem pem;
-	int rc = rpc_pem_read(files, &pem, err);
+	struct weir_cert_pem pem;
+	int rc = weir_cert_read(files, &pem, err);
 
-	rpc_pem_free(&pem);
+	weir_cert_pem_free(&pem);
 	return rc;
 }
