@@ -9,6 +9,7 @@ int main(int argc, char **argv)
 		void (*print)(FILE *out);
 	} pages[] = {
 		{ "box", weir_box_sample_print },
+		{ "controller", weir_controller_sample_print },
 		{ "group", weir_group_sample_print },
 		{ "reference", weir_conf_reference_print },
 	};
@@ -19,6 +20,6 @@ int main(int argc, char **argv)
 			return ferror(stdout) != 0 || fflush(stdout) != 0;
 		}
 	}
-	fputs("usage: weir_conf_print box|group|reference\n", stderr);
+	fputs("usage: weir_conf_print box|controller|group|reference\n", stderr);
 	return 2;
 }

@@ -8,37 +8,21 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 
-#define SHOWN     "%.80s"
-#define PORTS_MAX 64 /* of all taps */
+#define SHOWN                  "%.80s"
+#define PORTS_MAX              64 /* of all taps */
+
+#define mistake_at(r, ...)     weir_conf_mistake_at(&(r)->to, __VA_ARGS__)
+#define mistake(r, field, ...) mistake_at(r, field, CONF_WHOLE, __VA_ARGS__)
 
 struct report {
 	const struct weir_box_conf *conf;
-	const char *name;
-	struct weir_err_list *errs;
+	struct conf_report to;
 };
-
-/* At a field, or an element of one that is a list. */
-static void mistake_at(const struct report *r, const void *field, uint32_t element, const char *fmt,
-		       ...) __attribute__((format(printf, 4, 5)));
-static void mistake_at(const struct report *r, const void *field, uint32_t element, const char *fmt,
-		       ...)
-{
-	char msg[sizeof(r->errs->items[0].msg)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
-	va_end(ap);
-	weir_err_list_add(r->errs, false, r->name, weir_conf_box_line(r->conf, field, element), 0,
-			  "%s", msg);
-}
-#define mistake(r, field, ...) mistake_at(r, field, CONF_WHOLE, __VA_ARGS__)
 
 static bool is_wrong(const struct report *r, const void *field)
 {
-	return weir_conf_box_is_wrong(r->conf, field);
+	return weir_conf_is_wrong(&r->to, field);
 }
 
 static bool is_power_of_two(uint32_t v)
@@ -114,15 +98,15 @@ static void the_control_socket_is_an_absolute_path(const struct report *r)
 			*path, *path);
 }
 
-/* "127.0.0.1:9740" or "[::1]:9740". */
-static bool is_listen_address(const char *text)
+bool weir_conf_is_listen(const char *text, int64_t port_min)
 {
 	const char *colon = strrchr(text, ':');
 	char host[64];
 	int64_t port;
 	size_t len;
 
-	if (colon == NULL || !weir_conf_int_parse(colon + 1, &port) || port < 1 || port > 65535)
+	if (colon == NULL || !weir_conf_int_parse(colon + 1, &port) || port < port_min ||
+	    port > 65535)
 		return false;
 	len = (size_t)(colon - text);
 	if (len >= sizeof(host))
@@ -140,7 +124,7 @@ static void http_listens_on_an_address(const struct report *r)
 {
 	const char *const *listen = &r->conf->http.listen;
 
-	if ((*listen)[0] != '\0' && !is_listen_address(*listen))
+	if ((*listen)[0] != '\0' && !weir_conf_is_listen(*listen, 1))
 		mistake(r, listen,
 			"http.listen: " SHOWN " is not ADDRESS:PORT; write 127.0.0.1:9740, "
 			"[::1]:9740, or \"\" for none",
@@ -330,11 +314,12 @@ static void (*const rules[])(const struct report *r) = {
 	a_vlan_has_one_type,
 };
 
-void weir_conf_box_rules(const struct weir_box_conf *conf, const char *name,
-			 struct weir_err_list *errs)
+void weir_conf_box_rules(const void *conf, const char *name, struct weir_err_list *errs)
 {
-	struct report r = { conf, name, errs };
+	const struct report r = { conf, { &weir_conf_box_kind, conf, name, errs } };
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(rules); i++)
 		rules[i](&r);
+	if (weir_conf_rules->box != NULL)
+		weir_conf_rules->box(conf, name, errs);
 }

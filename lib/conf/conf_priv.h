@@ -23,8 +23,17 @@ struct conf_profile_row {
 
 extern const struct conf_profile_row weir_conf_profile[];
 extern const uint32_t weir_conf_profile_n;
-extern const struct conf_list weir_conf_box_lists[];
-extern const uint32_t weir_conf_box_lists_n;
+
+/* A configuration of libconfig's grammar: its table, and where its struct has what the reader fills beside the fields. */
+struct conf_kind {
+	const struct weir_conf_table *table;
+	const struct conf_list *lists;
+	uint32_t n_lists;
+	size_t size, origin, given, mem; /* bytes of the struct; offsets in it */
+	void (*rules)(const void *conf, const char *name, struct weir_err_list *errs);
+};
+
+extern const struct conf_kind weir_conf_box_kind, weir_conf_controller_kind;
 
 /* A value as a file has it: one text, or a list of them. Borrowed for the call. */
 struct conf_raw {
@@ -89,7 +98,7 @@ union conf_field {
 };
 size_t weir_conf_field_size(enum weir_conf_type type);
 
-/* A value that a box's file gives: where it stands. */
+/* A value that a file of libconfig's grammar gives: where it stands. */
 struct conf_given {
 	const struct conf_given *next;
 	size_t offset;    /* of the field, in the configuration */
@@ -99,9 +108,35 @@ struct conf_given {
 };
 #define CONF_WHOLE UINT32_MAX
 
+struct weir_conf_mem **weir_conf_mem(const struct conf_kind *kind, void *conf);
+struct weir_conf_origin **weir_conf_origin(const struct conf_kind *kind, void *conf);
+const struct conf_given **weir_conf_given(const struct conf_kind *kind, const void *conf);
+
+/* As weir_box_conf_defaults(), parse() and free(). */
+int weir_conf_kind_defaults(const struct conf_kind *kind, void *out);
+int weir_conf_libconfig_parse(const struct conf_kind *kind, const char *text, size_t len,
+			      const char *name, void *out, struct weir_err_list *errs);
+void weir_conf_kind_free(const struct conf_kind *kind, void *conf);
+
 /* Line of an element; of the field where they are the same; 0 = the file does not have it. */
-uint32_t weir_conf_box_line(const struct weir_box_conf *conf, const void *field, uint32_t element);
-bool weir_conf_box_is_wrong(const struct weir_box_conf *conf, const void *field);
+uint32_t weir_conf_given_line(const struct conf_kind *kind, const void *conf, const void *field,
+			      uint32_t element);
+
+/* Where rules between settings say what they find. */
+struct conf_report {
+	const struct conf_kind *kind;
+	const void *conf;
+	const char *name;
+	struct weir_err_list *errs;
+};
+/* At a field, or an element of one that is a list. */
+void weir_conf_mistake_at(const struct conf_report *r, const void *field, uint32_t element,
+			  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The value is a mistake, and the field holds its default; or it is lacking. */
+bool weir_conf_is_wrong(const struct conf_report *r, const void *field);
+
+/* Is it "127.0.0.1:9740" or "[::1]:9740", with a port from `port_min` on? */
+bool weir_conf_is_listen(const char *text, int64_t port_min);
 
 /* A port of a tap: what is the same port has the same name. */
 struct conf_port {
@@ -113,8 +148,8 @@ struct conf_port {
 int weir_conf_port_check(const char *text, struct conf_port *port, struct weir_err *err);
 
 /* Check what holds between settings, where both are right by themselves. */
-void weir_conf_box_rules(const struct weir_box_conf *conf, const char *name,
-			 struct weir_err_list *errs);
+void weir_conf_box_rules(const void *conf, const char *name, struct weir_err_list *errs);
+void weir_conf_controller_rules(const void *conf, const char *name, struct weir_err_list *errs);
 
 /* What of a text has no end, and its line; NULL = nothing. libconfig would leave out the rest unsaid. */
 const char *weir_conf_box_unended(const char *text, uint32_t *line);

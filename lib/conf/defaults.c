@@ -72,26 +72,7 @@ int weir_group_conf_profile(struct weir_group_conf *out)
 	return rc;
 }
 
-int weir_box_conf_defaults(struct weir_box_conf *out)
-{
-	int rc;
-
-	memset(out, 0, sizeof(*out));
-	out->origin = weir_conf_mem_take(&out->mem, weir_box_table.n * sizeof(*out->origin));
-	rc = out->origin == NULL ? -ENOMEM
-				 : weir_conf_defaults_fill(&weir_box_table, out, &out->mem);
-	if (rc < 0)
-		weir_box_conf_free(out);
-	return rc;
-}
-
 void weir_group_conf_free(struct weir_group_conf *conf)
-{
-	weir_conf_mem_free(&conf->mem);
-	memset(conf, 0, sizeof(*conf));
-}
-
-void weir_box_conf_free(struct weir_box_conf *conf)
 {
 	weir_conf_mem_free(&conf->mem);
 	memset(conf, 0, sizeof(*conf));

@@ -8,10 +8,9 @@
 const char *weir_conf_effect_text(const struct weir_conf_row *row)
 {
 	static const char *const classes[] = {
-		[WEIR_CONF_LIVE] = "live",
-		[WEIR_CONF_EPOCH] = "live, ends flows",
-		[WEIR_CONF_REOPEN] = "reopen",
-		[WEIR_CONF_REBUILD] = "rebuild",
+		[WEIR_CONF_LIVE] = "live",       [WEIR_CONF_EPOCH] = "live, ends flows",
+		[WEIR_CONF_REOPEN] = "reopen",   [WEIR_CONF_REBUILD] = "rebuild",
+		[WEIR_CONF_RESTART] = "restart",
 	};
 
 	return row->flags & WEIR_CONF_USED ? classes[row->cls] : "no effect yet";

@@ -116,15 +116,16 @@ static const char *type_name(enum weir_conf_type type)
 	return names[type];
 }
 
-/* The default as a file may have it; a string or a name of libconfig is quoted. */
+/* The default as a file may have it; a string, a name or a duration of libconfig is quoted. */
 static void default_print(const struct weir_conf_row *row, const void *conf,
 			  const struct form *form, FILE *out)
 {
+	const char *quote = form == &libconfig && row->type == WEIR_CONF_DURATION ? "\"" : "";
 	char *text = NULL;
 
 	if (form == &libconfig || row->type == WEIR_CONF_STRING)
 		text = weir_conf_value_text(row, (const char *)conf + row->offset);
-	fputs(text != NULL ? text : row->dflt, out);
+	fprintf(out, "%s%s%s", quote, text != NULL ? text : row->dflt, quote);
 	free(text);
 }
 
@@ -195,13 +196,14 @@ static void sample(const struct weir_conf_table *table, const void *conf, const 
 	sections(form, before, "", out);
 }
 
-static void sample_list(const struct conf_list *list, FILE *out)
+static void sample_list(const struct weir_conf_table *table, const struct conf_list *list,
+			FILE *out)
 {
 	size_t len = strlen(list->name);
 
 	fprintf(out, "\n# %s; at most %u. Each { name = value; } with\n", list->help, list->most);
-	for (uint32_t i = 0; i < weir_box_table.n; i++) {
-		const struct weir_conf_row *row = &weir_box_table.rows[i];
+	for (uint32_t i = 0; i < table->n; i++) {
+		const struct weir_conf_row *row = &table->rows[i];
 
 		if (strncmp(row->path, list->name, len) != 0 || row->path[len] != '[')
 			continue;
@@ -226,22 +228,34 @@ void weir_group_sample_print(FILE *out)
 	weir_group_conf_free(&conf);
 }
 
-void weir_box_sample_print(FILE *out)
+/* Of libconfig's grammar. */
+static void sample_of(const struct conf_kind *kind, const char *what, FILE *out)
 {
-	struct weir_box_conf *conf = malloc(sizeof(*conf));
+	void *conf = malloc(kind->size);
 
-	if (conf == NULL || weir_box_conf_defaults(conf) < 0) {
+	if (conf == NULL || weir_conf_kind_defaults(kind, conf) < 0) {
 		free(conf);
 		return;
 	}
-	fputs("# weir: the box configuration, every setting with its default. Settings that are commented\n"
-	      "# out are known and checked, but have no effect in this version.\n",
-	      out);
-	sample(&weir_box_table, conf, &libconfig, out);
-	for (uint32_t i = 0; i < weir_conf_box_lists_n; i++)
-		sample_list(&weir_conf_box_lists[i], out);
-	weir_box_conf_free(conf);
+	fprintf(out,
+		"# weir: %s, every setting with its default. Settings that are commented\n"
+		"# out are known and checked, but have no effect in this version.\n",
+		what);
+	sample(kind->table, conf, &libconfig, out);
+	for (uint32_t i = 0; i < kind->n_lists; i++)
+		sample_list(kind->table, &kind->lists[i], out);
+	weir_conf_kind_free(kind, conf);
 	free(conf);
+}
+
+void weir_box_sample_print(FILE *out)
+{
+	sample_of(&weir_conf_box_kind, "the box configuration", out);
+}
+
+void weir_controller_sample_print(FILE *out)
+{
+	sample_of(&weir_conf_controller_kind, "the controller's configuration", out);
 }
 
 /* A cell of a table: a bar would end it. */
@@ -264,6 +278,7 @@ static void reference_row(const struct weir_conf_row *row, FILE *out)
 		[WEIR_CONF_EPOCH] = "live, ends flows",
 		[WEIR_CONF_REOPEN] = "re-opens ports",
 		[WEIR_CONF_REBUILD] = "rebuilds tables",
+		[WEIR_CONF_RESTART] = "start again",
 	};
 
 	fputs("|", out);
@@ -288,7 +303,8 @@ static void reference_table(const struct weir_conf_table *table, FILE *out)
 void weir_conf_reference_print(FILE *out)
 {
 	fputs("# Settings of weir\n\n"
-	      "Made from the tables `lib/conf/box.def` and `lib/conf/group.def`. \"Effect: no\" is known "
+	      "Made from the tables `lib/conf/box.def`, `lib/conf/group.def` and "
+	      "`lib/conf/controller.def`. \"Effect: no\" is known "
 	      "and checked, but does nothing in this version.\n\n"
 	      "## Box configuration\n\nlibconfig, `/etc/weir/agent.cfg`. An item of a list is written "
 	      "as its first.\n\n",
@@ -305,4 +321,6 @@ void weir_conf_reference_print(FILE *out)
 	for (uint32_t i = 0; i < weir_conf_profile_n; i++)
 		fprintf(out, "| `%s` | `%s` |\n", weir_conf_profile[i].path,
 			weir_conf_profile[i].value);
+	fputs("\n## Controller\n\nlibconfig, `/etc/weir/controller.cfg`.\n\n", out);
+	reference_table(&weir_controller_table, out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two tables of settings, and the names that their values may have. */
+/* The tables of settings, and the names that their values may have. */
 #include "conf_priv.h"
 
 #define NS     INT64_C(1)
@@ -79,6 +79,8 @@ static const struct weir_conf_row group_rows[] = {
 static const struct weir_conf_row box_rows[] = {
 #include "box.def"
 };
+#undef CONF
+#undef ROW
 
 #define LIST(type, list, max, text)                       \
 	{ .name = #list,                                  \
@@ -101,10 +103,33 @@ static const struct weir_conf_row box_rows[] = {
 #define INTS(...)
 #define NAMES(...)
 #define PORTS(...)
-const struct conf_list weir_conf_box_lists[] = {
+static const struct conf_list box_lists[] = {
 #include "box.def"
 };
-const uint32_t weir_conf_box_lists_n = WEIR_ARRAY_SIZE(weir_conf_box_lists);
+
+#define CONF weir_controller_conf
+#include "conf_rows.h"
+static const struct weir_conf_row controller_rows[] = {
+#include "controller.def"
+};
 
 const struct weir_conf_table weir_group_table = { group_rows, WEIR_ARRAY_SIZE(group_rows) };
 const struct weir_conf_table weir_box_table = { box_rows, WEIR_ARRAY_SIZE(box_rows) };
+const struct weir_conf_table weir_controller_table = { controller_rows,
+						       WEIR_ARRAY_SIZE(controller_rows) };
+
+#define PLACES(type)                                                                            \
+	.size = sizeof(type), .origin = offsetof(type, origin), .given = offsetof(type, given), \
+	.mem = offsetof(type, mem)
+const struct conf_kind weir_conf_box_kind = {
+	.table = &weir_box_table,
+	.lists = box_lists,
+	.n_lists = WEIR_ARRAY_SIZE(box_lists),
+	PLACES(struct weir_box_conf),
+	.rules = weir_conf_box_rules,
+};
+const struct conf_kind weir_conf_controller_kind = {
+	.table = &weir_controller_table,
+	PLACES(struct weir_controller_conf),
+	.rules = weir_conf_controller_rules,
+};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two configurations: what this machine is (box: libconfig) and what to capture and how (group:
- * YAML). Each is one table (box.def, group.def); the structs, parsing, validation, defaults, the
- * reference and the samples come from the rows.
+ * The configurations: what this machine is (box: libconfig), what to capture and how (group: YAML), and the
+ * controller's own (controller: libconfig). Each is one table (box.def, group.def, controller.def); the
+ * structs, parsing, validation, defaults, the reference and the samples come from the rows.
  *
  * A loaded configuration is plain fields at the place of their path and never changes. Strings and
  * lists belong to it and live until its free(). Everything here is for the control thread, and may
@@ -64,6 +64,14 @@ struct weir_box_conf {
 	struct weir_conf_mem *mem;
 };
 
+#include "conf_fields.h" /* NOLINT(readability-duplicate-include): rows of another table */
+struct weir_controller_conf {
+#include "controller.def"
+	struct weir_conf_origin *origin; /* one a row of weir_controller_table */
+	const struct conf_given *given;  /* private */
+	struct weir_conf_mem *mem;
+};
+
 /* One mistake or warning. */
 struct weir_err_item {
 	bool warning;
@@ -95,6 +103,7 @@ void weir_err_list_print(const struct weir_err_list *errs, FILE *out);
 int weir_group_conf_defaults(struct weir_group_conf *out);
 int weir_group_conf_profile(struct weir_group_conf *out);
 int weir_box_conf_defaults(struct weir_box_conf *out);
+int weir_controller_conf_defaults(struct weir_controller_conf *out);
 
 /*
  * Read a configuration over the defaults. All mistakes and warnings of the text go to `errs`.
@@ -115,6 +124,10 @@ int weir_group_conf_take(const char *text, size_t len, const char *name,
 int weir_box_conf_load(const char *path, struct weir_box_conf *out, struct weir_err_list *errs);
 int weir_box_conf_parse(const char *text, size_t len, const char *name, struct weir_box_conf *out,
 			struct weir_err_list *errs);
+int weir_controller_conf_load(const char *path, struct weir_controller_conf *out,
+			      struct weir_err_list *errs);
+int weir_controller_conf_parse(const char *text, size_t len, const char *name,
+			       struct weir_controller_conf *out, struct weir_err_list *errs);
 
 /*
  * Rules of rooms above this one: each runs over what a file gives, also where that has mistakes, and
@@ -148,13 +161,15 @@ uint32_t weir_box_conf_line(const struct weir_box_conf *conf, const void *field)
 /* Give back what a configuration owns. A zeroed one is accepted. */
 void weir_group_conf_free(struct weir_group_conf *conf);
 void weir_box_conf_free(struct weir_box_conf *conf);
+void weir_controller_conf_free(struct weir_controller_conf *conf);
 
-/* What a change of a setting takes. The process never restarts for one. */
+/* What a change of a setting takes. The agent never restarts for one. */
 enum weir_conf_class {
 	WEIR_CONF_LIVE, /* the next view */
 	WEIR_CONF_EPOCH, /* the next view; it changes what a flow is, so open flows are closed first */
 	WEIR_CONF_REOPEN,  /* ports are opened again */
 	WEIR_CONF_REBUILD, /* tables are made anew */
+	WEIR_CONF_RESTART, /* the controller is started again, which agents do not notice */
 };
 
 enum weir_conf_type {
@@ -209,6 +224,7 @@ struct weir_conf_table {
 
 extern const struct weir_conf_table weir_group_table;
 extern const struct weir_conf_table weir_box_table;
+extern const struct weir_conf_table weir_controller_table;
 
 /* A value as text, as it may be written in a file; `field` points at it. NULL without memory; free(). */
 char *weir_conf_value_text(const struct weir_conf_row *row, const void *field);
@@ -247,9 +263,10 @@ int weir_group_conf_plan(struct weir_conf_plan *plan, const struct weir_group_co
 			 const struct weir_group_conf *to);
 void weir_conf_plan_free(struct weir_conf_plan *plan);
 
-/* The reference page (markdown) of both tables, and the samples: every row with its default. */
+/* The reference page (markdown) of all tables, and the samples: every row with its default. */
 void weir_conf_reference_print(FILE *out);
 void weir_group_sample_print(FILE *out);
 void weir_box_sample_print(FILE *out);
+void weir_controller_sample_print(FILE *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a box configuration: read or refused with a reason, and nothing is left behind. */
+/* Any bytes as a box configuration and as the controller's: read or refused with a reason, and nothing is left behind. */
 #include <weir_conf.h>
 
 #include <stdlib.h>
@@ -11,6 +11,19 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libconfig_yylex\nleak:strbuf_append\n";
+}
+
+static void as_controller(const char *text, size_t len)
+{
+	static struct weir_controller_conf conf;
+	static struct weir_err_list errs;
+	int rc;
+
+	errs = (struct weir_err_list){ 0 };
+	rc = weir_controller_conf_parse(text, len, "fuzz", &conf, &errs);
+	if ((rc == 0) != (errs.mistakes == 0) || (rc < 0 && conf.mem != NULL))
+		abort();
+	weir_controller_conf_free(&conf);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -26,5 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rc < 0 && conf.mem != NULL)
 		abort();
 	weir_box_conf_free(&conf);
+	as_controller((const char *)data, size);
 	return 0;
 }

@@ -77,6 +77,22 @@ static void test_the_box_sample_is_the_defaults_and_says_nothing(void)
 	free(text);
 }
 
+static void test_the_controllers_sample_is_the_defaults_and_says_nothing(void)
+{
+	struct weir_controller_conf conf, dflt;
+	char *text = sample(weir_controller_sample_print);
+
+	memset(&errs, 0, sizeof(errs));
+	CU_ASSERT_EQUAL_FATAL(weir_controller_conf_defaults(&dflt), 0);
+	CU_ASSERT_EQUAL_FATAL(weir_controller_conf_parse(text, strlen(text), "c.cfg", &conf, &errs),
+			      0);
+	CU_ASSERT_EQUAL(errs.n, 0);
+	is_default(&weir_controller_table, &conf, &dflt);
+	weir_controller_conf_free(&conf);
+	weir_controller_conf_free(&dflt);
+	free(text);
+}
+
 static void test_the_reference_has_a_line_for_every_setting(void)
 {
 	char *text = sample(weir_conf_reference_print), line[200];
@@ -112,6 +128,8 @@ int main(void)
 		  test_the_group_sample_is_the_defaults_and_says_nothing },
 		{ "the box sample is the defaults and says nothing",
 		  test_the_box_sample_is_the_defaults_and_says_nothing },
+		{ "the controller's sample is the defaults and says nothing",
+		  test_the_controllers_sample_is_the_defaults_and_says_nothing },
 		{ "the reference has a line for every setting",
 		  test_the_reference_has_a_line_for_every_setting },
 		{ "no name stands twice in a table", test_no_name_stands_twice_in_a_table },
