@@ -48,7 +48,7 @@ class Documents(weir.Case):
         self.man_page('weir-agent', options, ('replay', 'bench', 'check', 'doctor'))
 
     def test_the_manual_of_weirctl_has_every_option(self):
-        options = CTL_OPTION.findall(source('tools/ctl/main.c'))
+        options = CTL_OPTION.findall(source('tools/ctl/options.c'))
         self.man_page('weirctl', options, ('flow list', 'flow top', 'flow show'))
 
     def test_each_counter_and_field_has_one_row(self):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two tables of main.c, and the command line as they see it. */
+/* The tables of options.c and commands.c, and the command line as they see it. */
 #ifndef COMMAND_H
 #define COMMAND_H
 
@@ -11,18 +11,20 @@ struct option_row {
 	const char *arg; /* NULL = none is taken */
 	unsigned int
 		commands; /* bits of `options` in a command's row; FOR_MANY: may be given again */
-	int (*take)(struct ctl *ctl, const char *value, struct weir_err *err);
+	int (*take)(struct ctl *ctl, const char *value, struct weir_err *err); /* NULL: */
+	size_t at; /* the member of struct ctl that is the value, or (none is taken) becomes true */
 	const char *help;
 };
 
 struct command {
 	const char *noun;
-	const char *verb; /* NULL = the noun says it all */
+	const char *verb; /* "list", "agent list"; NULL = the noun says it all */
 	const char *args; /* "NAME", "PORT [FILTER...]"; NULL = none */
 	unsigned int options;
 	enum ctl_exit (*run)(struct ctl *ctl, struct weir_err *err);
 	const char *help;
-	const char *text; /* what its --help ends with; NULL = nothing */
+	const char *text;     /* for its --help; NULL = nothing more */
+	const char *examples; /* one a line */
 };
 
 extern const struct option_row ctl_options[];
@@ -41,6 +43,7 @@ struct line {
 		const struct option_row
 			*row;      /* the first of its name: another command may have its own */
 		const char *value; /* NULL where none is taken */
+		bool by_letter;
 	} option[LINE_OPTIONS_MAX];
 	unsigned int n_options;
 	bool help;
@@ -56,6 +59,8 @@ int line_take(struct ctl *ctl, const struct line *line, const struct command *c,
 	      struct weir_err *err);
 
 bool line_noun_exists(const char *noun);
+
+unsigned int line_verb_words(const struct command *c); /* of its verb, 0 = it has none */
 
 /* `c` NULL: the list of commands, of one noun or (NULL) of all. */
 void help_print(const struct command *c, const char *noun);

@@ -35,8 +35,11 @@ enum {
 	FOR_WATCH = 1 << 5,
 	FOR_PORT_TOP = 1 << 6,
 	FOR_CAPTURE = 1 << 7,
-	FOR_PLAN = 1 << 8,
 	FOR_SHOW = 1 << 9,
+	FOR_SITE = 1 << 10,  /* asks a controller */
+	FOR_INPUT = 1 << 11, /* sends a file */
+	FOR_STAGED = 1 << 12,
+	FOR_ID = 1 << 13,
 	FOR_MANY = 1 << 30, /* not a command: the option may be given more than once */
 };
 
@@ -62,6 +65,15 @@ struct ctl {
 	double for_s;       /* 0 = until it is ended */
 	const char *comment;
 	bool effective; /* values that nobody gave, too */
+
+	struct weir_http_client *http; /* to the controller; NULL until it is asked: api.h */
+	const char *ip;                /* of the controller; NULL = this machine's */
+	uint32_t api_port, org_id;     /* 0 = not given */
+	double timeout_s;              /* 0 = not given */
+	bool tls;
+	const char *ca, *token_file;
+	const char *id, *group;
+	uint32_t canary; /* so many agents first; 0 = all */
 };
 
 #define CTL_STORE "/var/lib/weir/store"
@@ -69,14 +81,29 @@ struct ctl {
 /* One line on standard error, behind what was written so far. */
 void ctl_complain(const struct weir_err *err);
 
+enum ctl_exit ctl_agent_approve(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_agent_delete(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_agent_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_capture(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_explain(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_plan(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_show(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_domain_delete(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_domain_example(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_domain_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_show(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_top(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_watch(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_create(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_delete(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_example(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_update(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_create(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_delete(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_update(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_drops(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_show(struct ctl *ctl, struct weir_err *err);

@@ -14,7 +14,7 @@ static const struct {
 	{ CTL_INVALID, "the configuration has mistakes" },
 	{ CTL_NOT_FOUND, "what was named does not exist" },
 	{ CTL_REFUSED, "refused" },
-	{ CTL_UNREACHABLE, "the agent is not reachable" },
+	{ CTL_UNREACHABLE, "the agent or controller is not reachable" },
 	{ CTL_PARTIAL, "done, but part of the input could not be read" },
 };
 
@@ -45,6 +45,12 @@ static void print_words(char *to, size_t size, const struct command *c)
 		 c->args != NULL ? c->args : "");
 }
 
+/* Its first line. */
+static void print_example(const char *example)
+{
+	printf("  %.*s\n", (int)strcspn(example, "\n"), example);
+}
+
 static void print_command(const struct command *c)
 {
 	char words[128];
@@ -55,28 +61,81 @@ static void print_command(const struct command *c)
 	print_options(FOR_ALL);
 	if (c->text != NULL)
 		printf("\n%s", c->text);
+	printf("\nExamples:\n");
+	for (const char *e = c->examples; *e != '\0'; e = strchr(e, '\n') + 1)
+		print_example(e);
+}
+
+static bool is_listed(const struct command *c, const char *noun)
+{
+	return noun == NULL || strcmp(noun, c->noun) == 0;
+}
+
+/* The first command that has this noun. */
+static bool is_first_of_noun(const struct command *c)
+{
+	for (const struct command *p = ctl_commands; p < c; p++)
+		if (strcmp(p->noun, c->noun) == 0)
+			return false;
+	return true;
+}
+
+/* One of each verb of a noun; without a noun one of each noun. */
+static void print_examples(const char *noun)
+{
+	printf("\nExamples:\n");
+	for (const struct command *c = ctl_commands; c < ctl_commands + ctl_n_commands; c++)
+		if (noun != NULL ? is_listed(c, noun) : is_first_of_noun(c))
+			print_example(c->examples);
+}
+
+static int words_width(const char *noun)
+{
+	char words[128];
+	size_t width = 0;
+
+	for (const struct command *c = ctl_commands; c < ctl_commands + ctl_n_commands; c++) {
+		print_words(words, sizeof(words), c);
+		if (is_listed(c, noun) && strlen(words) > width)
+			width = strlen(words);
+	}
+	return (int)width;
+}
+
+/* Options of all that is listed, or of controllers' commands. */
+static unsigned int options_of(const char *noun)
+{
+	unsigned int options = 0;
+
+	for (const struct command *c = ctl_commands; c < ctl_commands + ctl_n_commands; c++)
+		if (is_listed(c, noun))
+			options |= c->options & FOR_SITE;
+	return options;
 }
 
 static void print_list(const char *noun)
 {
 	char words[128];
+	int width = words_width(noun);
 
 	printf("weirctl [OPTIONS] NOUN VERB [NAME] [OPTIONS]\n\n");
-	for (size_t i = 0; i < ctl_n_commands; i++) {
-		const struct command *c = &ctl_commands[i];
-
-		if (noun != NULL && strcmp(noun, c->noun) != 0)
-			continue;
+	for (const struct command *c = ctl_commands; c < ctl_commands + ctl_n_commands; c++) {
 		print_words(words, sizeof(words), c);
-		printf("  %-24s  %s\n", words, c->help);
+		if (is_listed(c, noun))
+			printf("  %-*s  %s\n", width, words, c->help);
 	}
 	printf("\n");
 	print_options(FOR_ALL);
 	printf("      %-20s  the version\n", "--version");
+	if (options_of(noun) != 0) {
+		printf("\nOf commands that ask a controller:\n");
+		print_options(FOR_SITE);
+	}
 	printf("\nExit codes:");
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(exits); i++)
 		printf("%s %d %s", i > 0 ? ";" : "", exits[i].code, exits[i].help);
 	printf("\n");
+	print_examples(noun);
 }
 
 void help_print(const struct command *c, const char *noun)

@@ -42,6 +42,7 @@ static int option_split(struct line *line, int argc, char **argv, int *i, struct
 		value = argv[++*i];
 	}
 	line->option[line->n_options].row = o;
+	line->option[line->n_options].by_letter = arg[1] != '-';
 	line->option[line->n_options++].value = value;
 	return 0;
 }
@@ -80,11 +81,30 @@ bool line_noun_exists(const char *noun)
 	return false;
 }
 
+unsigned int line_verb_words(const struct command *c)
+{
+	unsigned int n = c->verb != NULL;
+
+	for (const char *p = c->verb; n > 0 && *p != '\0'; p++)
+		n += *p == ' ';
+	return n;
+}
+
 static bool is_meant(const struct command *c, const struct line *line)
 {
-	if (line->n == 0 || strcmp(c->noun, line->word[0]) != 0)
+	const char *verb = c->verb;
+	unsigned int n = line_verb_words(c);
+
+	if (line->n < 1 + n || strcmp(c->noun, line->word[0]) != 0)
 		return false;
-	return c->verb == NULL || (line->n > 1 && strcmp(c->verb, line->word[1]) == 0);
+	for (unsigned int i = 1; i <= n; i++) {
+		size_t len = strcspn(verb, " ");
+
+		if (strlen(line->word[i]) != len || memcmp(line->word[i], verb, len) != 0)
+			return false;
+		verb += len + (i < n);
+	}
+	return true;
 }
 
 const struct command *line_command(const struct line *line, struct weir_err *err)
@@ -108,19 +128,37 @@ const struct command *line_command(const struct line *line, struct weir_err *err
 }
 
 /* An option of one name may mean something else to another command. */
-static const struct option_row *option_of(const struct option_row *first, const struct command *c)
+static const struct option_row *option_of(const struct line *line, unsigned int i,
+					  const struct command *c)
 {
+	const struct option_row *first = line->option[i].row;
+
 	for (const struct option_row *o = first; o < ctl_options + ctl_n_options; o++)
-		if (strcmp(o->name, first->name) == 0 && (o->commands & (c->options | FOR_ALL)))
+		if (strcmp(o->name, first->name) == 0 && (o->commands & (c->options | FOR_ALL)) &&
+		    (!line->option[i].by_letter || o->letter == first->letter))
 			return o;
 	return NULL;
+}
+
+static int take_option(struct ctl *ctl, const struct option_row *o, const char *value,
+		       struct weir_err *err)
+{
+	char *member = (char *)ctl + o->at;
+
+	if (o->take != NULL)
+		return o->take(ctl, value, err);
+	if (o->arg != NULL)
+		memcpy(member, &value, sizeof(value));
+	else
+		*(bool *)member = true;
+	return 0;
 }
 
 static int take_options(struct ctl *ctl, const struct line *line, const struct command *c,
 			struct weir_err *err)
 {
 	for (unsigned int i = 0; i < line->n_options; i++) {
-		const struct option_row *o = option_of(line->option[i].row, c);
+		const struct option_row *o = option_of(line, i, c);
 
 		if (o == NULL)
 			return weir_err_set(err, EINVAL, "--%s: not an option of %s%s%s",
@@ -130,7 +168,7 @@ static int take_options(struct ctl *ctl, const struct line *line, const struct c
 		for (unsigned int k = 0; k < i && !(o->commands & FOR_MANY); k++)
 			if (line->option[k].row == line->option[i].row)
 				return weir_err_set(err, EINVAL, "--%s: is given twice", o->name);
-		if (o->take(ctl, line->option[i].value, err) != 0)
+		if (take_option(ctl, o, line->option[i].value, err) != 0)
 			return -err->code;
 	}
 	return 0;
@@ -152,7 +190,7 @@ static void count_args(const char *args, unsigned int *least, unsigned int *most
 int line_take(struct ctl *ctl, const struct line *line, const struct command *c,
 	      struct weir_err *err)
 {
-	unsigned int before = c->verb != NULL ? 2 : 1, n = line->n - before, least, most;
+	unsigned int before = 1 + line_verb_words(c), n = line->n - before, least, most;
 
 	count_args(c->args, &least, &most);
 	if (n < least)

@@ -6,18 +6,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <wchar.h>
 
-static bool is_control(char c)
+/* Of ASCII, or of the second set (U+0080 to U+009F) as UTF-8 has it: its length; 0 = none is here. */
+static size_t control_len(const char *text)
 {
-	return (unsigned char)c < ' ' || c == 0x7f;
+	const unsigned char *p = (const unsigned char *)text;
+
+	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+		return 2;
+	return p[0] < ' ' || p[0] == 0x7f;
 }
 
 void rows_copy(char *to, size_t room, const char *text)
 {
 	size_t n = 0;
 
-	for (; n + 1 < room && text[n] != '\0'; n++)
-		to[n] = (char)(is_control(text[n]) ? '?' : text[n]);
+	for (; n + 1 < room && *text != '\0'; n++) {
+		size_t control = control_len(text);
+
+		to[n] = control > 0 ? '?' : *text;
+		text += control > 0 ? control : 1;
+	}
 	to[n] = '\0';
 }
 
@@ -66,14 +76,27 @@ void rows_text(char *to, const struct rows_column *c, const json_t *row)
 		snprintf(to, ROWS_TEXT_MAX, "%s", c->none != NULL ? c->none : "-");
 }
 
-/* Characters, not bytes: those of UTF-8 that continue one are not counted. */
+/* In columns of a terminal: some characters take two. What is no UTF-8 takes one a byte. */
 static int width_of(const char *text)
 {
-	int n = 0;
+	mbstate_t state = { 0 };
+	int width = 0, w;
+	wchar_t c;
 
-	for (; *text != '\0'; text++)
-		n += (*text & 0xc0) != 0x80;
-	return n;
+	while (*text != '\0') {
+		size_t n = mbrtowc(&c, text, MB_CUR_MAX, &state);
+
+		if (n == 0 || n > MB_CUR_MAX) {
+			state = (mbstate_t){ 0 };
+			n = 1;
+			w = 1;
+		} else {
+			w = wcwidth(c);
+		}
+		width += w > 0 ? w : 0;
+		text += n;
+	}
+	return width;
 }
 
 static void put_cell(FILE *to, const char *text, int width, bool left, bool last)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-COMMAND = re.compile(r'  ([a-z][a-z ]*[a-z])(?: [A-Z_[][A-Z_[\]. ]*?)? {2,}\S')
+COMMAND = re.compile(r'  ([a-z][a-z -]*[a-z])(?: [A-Z_[][A-Z_[\]. ]*?)? {2,}\S')
 
 
 def ask(*command):
@@ -29,9 +29,12 @@ def items(lines):
             yield '', line.strip()
 
 
-def body(lines):
+def body(lines, said=()):
+    """What `said` has was said for all commands."""
     tagged = False
     for head, text in items(lines):
+        if head in said:
+            continue
         if head:
             tagged = True
             print(f'.TP\n.B {escape(head)}')
@@ -49,12 +52,13 @@ def main():
     print(f'.TH {name.upper()} 1 "" "weir {version}"\n.SH NAME\n{escape(name)} \\- {escape(words)}')
     print(f'.SH SYNOPSIS\n{escape(top[0].removeprefix("usage: "))}\n.SH DESCRIPTION')
     body(top[1:])
+    said = [head for head, _ in items(top) if head.startswith('-')]
     for line in top:
         row = COMMAND.match(line)
         if row:
             page = ask(program, *row[1].split(), '--help')
             print(f'.SH {row[1].upper()}\n{escape(page[0].removeprefix("usage: "))}')
-            body(page[1:])
+            body(page[1:], said)
 
 
 main()

@@ -1,0 +1,247 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What weirctl asks a controller, byte for byte, and what it makes of the answers. Routes and columns are those of
+DeepFlow's API and command; the controller here is Python's HTTP server."""
+import json
+import os
+import socket
+import subprocess
+
+import weir
+from controller_api import ApiCase, envelope
+
+GROUP = {'ID': 2, 'NAME': 'macvlan', 'SHORT_UUID': 'g-QWNDKc3ftQ', 'LCUUID': '1b0f2a54-0000-4000-8000-000000000002',
+         'UPDATED_AT': '2026-03-19 09:30:00', 'VTAP_LCUUIDS': []}
+DEFAULT = dict(GROUP, ID=1, NAME='default', SHORT_UUID='g-845089d116', LCUUID='1b0f2a54-0000-4000-8000-000000000001')
+AGENT = {'ID': 5, 'NAME': 'node1-P1', 'TYPE': 8, 'STATE': 1, 'ENABLE': 1, 'CTRL_IP': '10.1.11.122', 'CTRL_MAC': '52:54:00:40:68:0c',
+         'VTAP_GROUP_NAME': 'default', 'EXCEPTIONS': [], 'REVISION': 'v6.6 12257', 'UPGRADE_REVISION': '',
+         'POD_CLUSTER_NAME': 'k8s-d-7AgT3X3ZuG', 'LCUUID': '7d0d1b0a-0000-4000-8000-000000000005'}
+DOMAIN = {'NAME': 'k8s-d-7AgT3X3ZuG', 'CLUSTER_ID': 'd-7AgT3X3ZuG', 'LCUUID': '0b5f0000-0000-4000-8000-000000000001', 'TYPE': 11,
+          'CONTROLLER_IP': '10.1.11.122', 'CREATED_AT': '2026-03-19 09:30:00', 'SYNCED_AT': '2026-03-19 10:01:12', 'ENABLED': 1,
+          'STATE': 1, 'VTAP_NAME': 'node1-P1'}
+NASTY = ['it\'s "quoted"', 'a/b', '../..', '<b>bold</b>', "'; drop table vtap; --", 'a&b=c?d#e%41', 'ü 汉字']
+
+
+def place(group):
+    return f'/v1/agent-group-configuration/{group["LCUUID"]}'
+
+
+class Lists(ApiCase):
+    def rows(self, out):
+        return [line.split() for line in out.splitlines()]
+
+    def test_agents_are_rows_on_standard_output_under_a_header_on_standard_error(self):
+        api = self.canned({('GET', '/v1/vtaps/'): [AGENT, dict(AGENT, ID=6, NAME='x', ENABLE=0, EXCEPTIONS=[256, 1 << 34])]})
+        out = self.ctl('agent', 'list')
+        self.assertEqual(self.err.split(), 'ID NAME TYPE CTRL_IP CTRL_MAC STATE GROUP EXCEPTIONS REVISION UPGRADE_REVISION '
+                         'POD_CLUSTER'.split())
+        self.assertEqual(self.rows(out)[0], '5 node1-P1 K8S_VM 10.1.11.122 52:54:00:40:68:0c NORMAL default v6.6 12257 '
+                         'k8s-d-7AgT3X3ZuG'.split())
+        self.assertIn(' DISABLE ', out.splitlines()[1])
+        self.assertIn(' INVALID_CONFIGURATION,NOT_ALLOWED_CE ', out.splitlines()[1])
+        self.assertEqual([repr(r) for r in api.asked], ["GET /v1/vtaps/ b''"])
+
+    def test_what_an_agent_has_not_is_empty_not_made_up(self):
+        self.canned({('GET', '/v1/vtaps/'): [{'ID': 1, 'NAME': 'a', 'TYPE': 99, 'STATE': 9}]})
+        self.assertEqual(self.rows(self.ctl('agent', 'list')), [['1', 'a', '99', '9']])
+
+    def test_programs_get_what_the_controller_said(self):
+        self.canned({('GET', '/v1/vtaps/'): [AGENT]})
+        self.assertEqual(json.loads(self.ctl('agent', 'list', '-o', 'json')), [AGENT])
+        self.assertEqual(json.loads(self.ctl('agent', 'list', '-o', 'jsonl')), AGENT)
+        self.assertIn('CTRL_IP: "10.1.11.122"', self.ctl('agent', 'list', '-o', 'yaml'))
+        head, row = self.ctl('agent', 'list', '-o', 'csv').split('\n')[:2]
+        self.assertTrue(head.startswith('ID,NAME,TYPE,'))
+        self.assertTrue(row.startswith('5,node1-P1,K8S_VM,'))
+
+    def test_groups_configurations_and_domains_have_their_columns(self):
+        self.canned({('GET', '/v1/vtap-groups/'): [DEFAULT, GROUP],
+                     ('GET', '/v1/agent-group-configurations'): [{'LCUUID': 'c', 'AGENT_GROUP_LCUUID': GROUP['LCUUID'], 'YAML': ''}],
+                     ('GET', '/v2/domains/'): [DOMAIN]})
+        self.assertEqual(self.rows(self.ctl('agent-group', 'list')), [['default', 'g-845089d116'], ['macvlan', 'g-QWNDKc3ftQ']])
+        self.assertEqual(self.err.split(), ['NAME', 'ID'])
+        self.assertEqual(self.rows(self.ctl('agent-group-config', 'list')), [['macvlan', 'g-QWNDKc3ftQ']])
+        self.assertEqual(self.err.split(), ['NAME', 'AGENT_GROUP_ID'])
+        self.assertEqual(self.rows(self.ctl('domain', 'list')), [
+            'k8s-d-7AgT3X3ZuG d-7AgT3X3ZuG 0b5f0000-0000-4000-8000-000000000001 kubernetes 10.1.11.122 2026-03-19 09:30:00 '
+            '2026-03-19 10:01:12 ENABLE NORMAL node1-P1'.split()])
+        self.assertEqual(self.err.split(), 'NAME ID LCUUID TYPE CONTROLLER_IP CREATED_AT SYNCED_AT ENABLED STATE '
+                         'AGENT_WATCH_K8S'.split())
+
+    def test_a_terminal_is_given_no_orders_by_a_name(self):
+        self.canned({('GET', '/v1/vtap-groups/'): [dict(GROUP, NAME='a\x1b[31m\nb\x9bc')]})
+        self.assertEqual(self.ctl('agent-group', 'list').split(), ['a?[31m?b?c', 'g-QWNDKc3ftQ'])
+        self.assertEqual(json.loads(self.ctl('agent-group', 'list', '-o', 'json'))[0]['NAME'], 'a\x1b[31m\nb\x9bc')
+
+    def test_columns_stand_under_each_other_also_behind_wide_characters(self):
+        self.canned({('GET', '/v1/vtap-groups/'): [dict(GROUP, NAME='汉字'), dict(GROUP, NAME='abcd')]})
+        wide, narrow = self.ctl('agent-group', 'list').splitlines()
+        self.assertEqual((wide, narrow), ('汉字  g-QWNDKc3ftQ', 'abcd  g-QWNDKc3ftQ'))
+
+
+class Requests(ApiCase):
+    def test_headers_are_those_of_deepflows_command(self):
+        api = self.canned({('GET', '/v1/vtap-groups/'): []})
+        self.ctl('agent-group', 'list')
+        headers = api.asked[0].headers
+        self.assertEqual({k: headers[k] for k in ('Accept', 'X-User-Id', 'X-User-Type', 'X-Org-Id')},
+                         {'Accept': 'application/json, text/plain', 'X-User-Id': '1', 'X-User-Type': '1', 'X-Org-Id': '1'})
+        self.assertNotIn('Authorization', headers)
+
+    def test_an_agent_is_found_by_name_and_deleted_by_id(self):
+        for name in ['node1-P1'] + NASTY:
+            with self.subTest(name=name):
+                from urllib.parse import unquote
+                api = self.canned()
+                api.reply = lambda method, target, name=name: (
+                    200, envelope([dict(AGENT, NAME=name), dict(AGENT, NAME='like it', LCUUID='other')] if method == 'GET' else {}))
+                self.assertEqual(self.ctl('agent', 'delete', '--', name), '')
+                self.assertEqual(self.err, '')
+                get, delete = api.asked
+                self.assertEqual(unquote(get.target), '/v1/vtaps/?name=' + name)
+                self.assertRegex(get.target, r'^/v1/vtaps/\?name=[A-Za-z0-9_~%-]+$')
+                self.assertEqual(repr(delete), f"DELETE /v1/vtaps/{AGENT['LCUUID']}/ b''")
+
+    def test_a_group_is_named_by_name_id_or_lcuuid(self):
+        for words, target in (('macvlan', 'name=macvlan'), (GROUP['SHORT_UUID'], 'short_uuid=g-QWNDKc3ftQ'),
+                              (GROUP['LCUUID'], 'lcuuid=' + GROUP['LCUUID'])):
+            api = self.canned({('GET', f'/v1/vtap-groups/?name={words}'): [],
+                               ('GET', f'/v1/vtap-groups/?{target}'): [GROUP], ('DELETE', f'/v1/vtap-groups/{GROUP["LCUUID"]}/'): {}})
+            self.ctl('agent-group', 'delete', words)
+            self.assertEqual(api.asked[-1].method, 'DELETE')
+
+    def test_a_group_is_created_and_shown(self):
+        api = self.canned({('POST', '/v1/vtap-groups/'): GROUP})
+        self.assertEqual(self.ctl('agent-group', 'create', 'macvlan').split(), ['macvlan', 'g-QWNDKc3ftQ'])
+        self.assertEqual(json.loads(api.asked[0].body), {'name': 'macvlan'})
+        self.assertEqual(api.asked[0].headers['Content-Type'], 'application/json')
+        self.ctl('agent-group', 'create', 'macvlan', '--id', 'g-QWNDKc3ftQ')
+        self.assertEqual(json.loads(api.asked[1].body), {'name': 'macvlan', 'group_id': 'g-QWNDKc3ftQ'})
+
+    def test_a_configuration_without_a_file_is_an_empty_one(self):
+        api = self.canned({('GET', '/v1/vtap-groups/?name=macvlan'): [GROUP], ('POST', place(GROUP) + '/yaml'): ''})
+        self.ctl('agent-group-config', 'create', 'macvlan')
+        self.assertEqual((api.asked[1].body, api.asked[1].headers['Content-Type']), (b'', 'application/x-www-form-urlencoded'))
+
+    def test_a_configuration_that_names_its_group_is_sent_as_it_is(self):
+        text = f'vtap_group_id: {GROUP["SHORT_UUID"]}\n# why\ntap_mode: 1\n'.encode()
+        api = self.canned({('POST', '/v1/vtap-group-configuration/advanced/'): ''})
+        self.ctl('agent-group-config', 'create', '-f', self.file('group.yaml', text))
+        request, = api.asked
+        self.assertEqual((request.body, request.headers['Content-Type']), (text, 'application/x-www-form-urlencoded'))
+
+    def test_a_configuration_of_a_named_group_is_sent_as_it_is(self):
+        text = 'inputs: {cbpf: {common: {capture_mode: 1}}} # ü\n'.encode()
+        path = self.file('group.yaml', text)
+        api = self.canned({('GET', '/v1/vtap-groups/?name=macvlan'): [GROUP],
+                           ('POST', place(GROUP) + '/yaml'): '', ('PUT', place(GROUP) + '/yaml'): '', ('DELETE', place(GROUP)): {}})
+        self.ctl('agent-group-config', 'create', 'macvlan', '-f', path)
+        self.ctl('agent-group-config', 'update', 'macvlan', '-f', path)
+        self.ctl('agent-group-config', 'delete', 'macvlan')
+        self.assertEqual([(r.method, r.body) for r in api.asked if r.method != 'GET'], [('POST', text), ('PUT', text), ('DELETE', b'')])
+
+    def test_standard_input_is_a_file(self):
+        text = b'inputs: {}\n' * 20000
+        api = self.canned({('GET', '/v1/vtap-groups/?name=macvlan'): [GROUP], ('PUT', place(GROUP) + '/yaml'): ''})
+        p = subprocess.run([weir.CTL, '--api-port', str(self.port), 'agent-group-config', 'update', 'macvlan', '-f', '-'], input=text,
+                           capture_output=True, env=self.env)
+        self.assertEqual((p.returncode, p.stderr), (weir.OK, b''))
+        self.assertEqual(api.asked[1].body, text)
+
+    def test_a_configuration_of_one_group_in_yaml_is_what_was_given(self):
+        text = '# mine\ntap_mode: 1\n'
+        self.canned({('GET', '/v1/vtap-groups/?name=macvlan'): [GROUP], ('GET', place(GROUP) + '/yaml'): text})
+        self.assertEqual(self.ctl('agent-group-config', 'list', 'macvlan', '-o', 'yaml'), text)
+
+    def test_an_example_of_a_domain_needs_no_controller(self):
+        self.port = 1
+        out = weir.run(weir.CTL, 'domain', 'example', 'kubernetes')
+        self.assertEqual(out.returncode, weir.OK)
+        self.assertIn('type: kubernetes\n', out.stdout)
+        self.assertEqual(weir.run(weir.CTL, 'domain', 'example', 'moon').returncode, weir.NOT_FOUND)
+
+
+class Refusals(ApiCase):
+    def test_who_is_not_there_is_4_and_nothing_is_changed(self):
+        api = self.canned({('GET', '/v1/vtaps/?name=nobody'): [], ('GET', '/v1/vtap-groups/?name=nobody'): [],
+                           ('GET', '/v2/domains/?name=nobody'): []})
+        for words in (('agent', 'delete'), ('agent-group', 'delete'), ('agent-group-config', 'create'), ('domain', 'delete'),
+                      ('agent', 'list')):
+            self.assertEqual(self.ctl(*words, 'nobody', code=weir.NOT_FOUND), '')
+            self.assertIn('nobody: there is none', self.err)
+        self.assertEqual({r.method for r in api.asked}, {'GET'})
+
+    def test_the_controllers_words_and_the_exit_code(self):
+        for http, status, code in ((400, 'INVALID_PARAMETERS', weir.USAGE), (403, 'FAIL', weir.REFUSED), (401, 'FAIL', weir.REFUSED),
+                                   (400, 'RESOURCE_ALREADY_EXIST', weir.FAILED), (404, 'RESOURCE_NOT_FOUND', weir.NOT_FOUND),
+                                   (500, 'SERVER_ERROR', weir.FAILED), (200, 'FAIL', weir.FAILED)):
+            self.canned({('POST', '/v1/vtap-groups/'): (http, envelope(None, status, 'the group a\nis wrong: do it right'))})
+            self.assertEqual(self.ctl('agent-group', 'create', 'a', code=code), '')
+            self.assertEqual(self.err, 'weirctl: the group a?is wrong: do it right\n')
+
+    def test_a_configuration_with_mistakes_is_3(self):
+        self.canned({('POST', '/v1/vtap-group-configuration/advanced/'): (400, envelope(None, 'INVALID_POST_DATA', 'tap_mode: 7'))})
+        self.ctl('agent-group-config', 'create', '-f', self.file('g.yaml', b'tap_mode: 7\n'), code=weir.INVALID)
+        self.assertIn('tap_mode: 7', self.err)
+
+    def test_nobody_there_is_6_with_what_to_do(self):
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            self.port = s.getsockname()[1]
+            self.ctl('agent', 'list', code=weir.UNREACHABLE)
+        self.assertIn(f'http://127.0.0.1:{self.port}: Connection refused: ', self.err)
+        self.assertIn('weir-controller', self.err)
+        self.assertEqual(self.err.count('\n'), 1)
+
+    def test_an_answer_that_never_comes_is_6_after_the_timeout(self):
+        with socket.create_server(('127.0.0.1', 0)) as s:
+            self.port = s.getsockname()[1]
+            self.ctl('agent', 'list', '--timeout', '300ms', code=weir.UNREACHABLE)
+        self.assertIn('timed out', self.err)
+
+    def test_answers_of_something_else_are_said(self):
+        for http, body, code in ((200, b'<html>hello', weir.FAILED), (404, b'Not Found', weir.UNREACHABLE), (200, b'', weir.FAILED),
+                                 (200, b'[1,2', weir.FAILED), (200, b'{"DATA": []} rubbish', weir.FAILED)):
+            self.canned({('GET', '/v1/vtaps/'): (http, body)})
+            self.assertEqual(self.ctl('agent', 'list', code=code), '')
+            self.assertIn(f'the answer (status {http}) is none of a controller', self.err)
+
+    def test_a_file_that_is_not_there_is_4(self):
+        self.canned()
+        self.ctl('agent-group-config', 'create', '-f', os.path.join(self.dir, 'none.yaml'), code=weir.NOT_FOUND)
+        self.assertIn('none.yaml: No such file', self.err)
+
+
+class Tokens(ApiCase):
+    def asked_with(self, *words, env=None):
+        api = self.canned({('GET', '/v1/vtap-groups/'): []})
+        self.ctl(*words, 'agent-group', 'list', env=env)
+        return api.asked[0].headers.get('Authorization')
+
+    def token_file(self, mode, name='token'):
+        path = self.file(name, b'secret-of-file\n')
+        os.chmod(path, mode)
+        return path
+
+    def test_a_token_is_of_the_option_then_the_environment_then_home(self):
+        self.token_file(0o600, '.config/weir/token')
+        self.assertEqual(self.asked_with(), 'Bearer secret-of-file')
+        self.assertEqual(self.asked_with(env={'WEIR_TOKEN': 'of-env'}), 'Bearer of-env')
+        path = self.file('t', b'of-option')
+        os.chmod(path, 0o640)
+        self.assertEqual(self.asked_with('--token-file', path, env={'WEIR_TOKEN': 'of-env'}), 'Bearer of-option')
+
+    def test_a_token_that_everybody_may_read_is_not_used(self):
+        api = self.canned({('GET', '/v1/vtap-groups/'): []})
+        self.ctl('--token-file', self.token_file(0o604), 'agent-group', 'list', code=weir.REFUSED)
+        self.assertIn('chmod 600', self.err)
+        self.assertEqual(api.asked, [])
+
+    def test_a_token_is_not_shown_where_it_makes_no_sense(self):
+        self.canned()
+        self.ctl('agent-group', 'list', env={'WEIR_TOKEN': 'a\nb: c'}, code=weir.USAGE)
+        self.assertNotIn('b: c', self.err)
+
+
+if __name__ == '__main__':
+    weir.main()

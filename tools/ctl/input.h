@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a command is given to send: a file, or standard input. */
+#ifndef INPUT_H
+#define INPUT_H
+
+#include "ctl.h"
+
+#define INPUT_MAX ((size_t)16 << 20) /* of a file */
+
+/* The whole of --file ("-" is standard input), ended by a NUL besides; free(). NULL with `err` set. */
+char *input_read(const struct ctl *ctl, size_t *len, struct weir_err *err);
+
+/* What messages call it. */
+const char *input_name(const struct ctl *ctl);
+
+#endif
