@@ -2,6 +2,7 @@
 """What the end-to-end tests share: where the programs are, how to run them, what a capture file looks like."""
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -79,6 +80,8 @@ class Case(unittest.TestCase):
 
 def main():
     """All tests of a file; where each was skipped, so is the file, in whose words its tests are."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores both,
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)             # and so would every program that is started here
     result = unittest.main(module='__main__', exit=False).result
     if result.skipped and result.wasSuccessful() and result.testsRun <= len(result.skipped):
         print('SKIP: ' + ', '.join(sorted({why for _, why in result.skipped})))
