@@ -14,6 +14,7 @@
 #include "tables.h"
 #include "watch.h"
 
+#include <notify.h>
 #include <weir_ctl.h>
 #include <weir_eal.h>
 #include <weir_http.h>
@@ -22,7 +23,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <notify.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
