@@ -4,6 +4,7 @@
 DeepFlow's API and command; the controller here is Python's HTTP server."""
 import json
 import os
+import shutil
 import socket
 import subprocess
 
@@ -241,6 +242,42 @@ class Tokens(ApiCase):
         self.canned()
         self.ctl('agent-group', 'list', env={'WEIR_TOKEN': 'a\nb: c'}, code=weir.USAGE)
         self.assertNotIn('b: c', self.err)
+
+
+class Completion(ApiCase):
+    """What a shell offers behind `weirctl ...`."""
+
+    def complete(self, *words):
+        script = self.file('weirctl.bash', weir.run(weir.CTL, 'completion', 'bash').stdout.encode())
+        wrapper = self.file('bin/weirctl', f'#!/bin/sh\nexec {weir.CTL} --api-port {self.port} "$@"\n'.encode())
+        os.chmod(wrapper, 0o755)
+        ask = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weirctl; printf "%s\\n" "${COMPREPLY[@]}"'
+        p = weir.run('bash', '-c', ask, 'bash', script, 'weirctl', *words,
+                     env={**self.env, 'PATH': os.path.dirname(wrapper) + ':' + os.environ['PATH']})
+        self.assertEqual((p.returncode, p.stderr), (0, ''))
+        return p.stdout.split('\n')[:-1]
+
+    def test_nouns_verbs_options_and_their_values(self):
+        self.canned()
+        self.assertEqual(self.complete('agent-g'), ['agent-group', 'agent-group-config'])
+        self.assertEqual(self.complete('agent-group', ''), ['list', 'create', 'update', 'delete'])
+        self.assertEqual(self.complete('-i', '192.0.2.1', 'agent-group', 'd'), ['delete'])
+        self.assertEqual(self.complete('agent-group-config', 'create', '--c'), ['--cacert', '--canary', '--comment'])
+        self.assertEqual(self.complete('agent', 'list', '-o', 'j'), ['json', 'jsonl'])
+        self.assertEqual(self.complete('nonsense', ''), [''])
+
+    def test_names_of_what_there_is(self):
+        self.canned({('GET', '/v1/vtap-groups/'): [DEFAULT, dict(GROUP, NAME='two words; rm')], ('GET', '/v1/vtaps/'): [AGENT]})
+        self.assertEqual(self.complete('agent-group', 'delete', ''), ['default', 'two\\ words\\;\\ rm'])
+        self.assertEqual(self.complete('agent-group-config', 'create', 'd'), ['default'])
+        self.assertEqual(self.complete('agent', 'delete', 'node'), ['node1-P1'])
+        self.assertEqual(self.complete('agent-group', 'create', ''), [''])
+
+    def test_the_script_passes_shellcheck(self):
+        if shutil.which('shellcheck') is None:
+            self.skipTest('no program shellcheck')
+        p = weir.run('shellcheck', self.file('c.bash', weir.run(weir.CTL, 'completion', 'bash').stdout.encode()))
+        self.assertEqual(p.returncode, 0, p.stdout)
 
 
 if __name__ == '__main__':

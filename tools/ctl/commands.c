@@ -117,6 +117,9 @@ const struct command ctl_commands[] = {
 	{ "domain", "example", "TYPE", 0, ctl_domain_example,
 	  "a file for domain create: kubernetes, agent_sync", NULL,
 	  "weirctl domain example kubernetes\n" },
+	{ "completion", "bash", NULL, 0, ctl_completion_bash,
+	  "a script that completes command lines of weirctl", NULL,
+	  "weirctl completion bash >/etc/bash_completion.d/weirctl\n" },
 };
 
 const size_t ctl_n_commands = WEIR_ARRAY_SIZE(ctl_commands);

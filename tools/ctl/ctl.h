@@ -85,6 +85,7 @@ enum ctl_exit ctl_agent_approve(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_agent_delete(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_agent_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_capture(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_completion_bash(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_explain(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_plan(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_show(struct ctl *ctl, struct weir_err *err);
