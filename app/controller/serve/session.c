@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of an agent between its calls, above all which tables it holds: one that is told a version it has not,
+ * without the bytes, drops its table (control plane, 1.6). Answers to Sync and Push come on two ways, and may overtake
+ * each other. So what was pushed counts as held only if no older answer can arrive behind it.
+ */
+#include "serve_priv.h"
+
+#include <stdlib.h>
+
+#define ARRIVES_WITHIN (5 * WEIR_NS_PER_S)
+
+struct serve_session *serve_session_of(struct serve *s, const struct site_agent *a)
+{
+	struct serve_session *se = a->session;
+
+	if (se != NULL)
+		return se;
+	se = calloc(1, sizeof(*se));
+	if (se == NULL)
+		return NULL;
+	se->agent_id = a->id;
+	TAILQ_INIT(&se->pushes);
+	site_agent_session(s->o.site, a, se);
+	return se;
+}
+
+static void says(struct serve_session *se, const struct serve_hello *h, bool watch)
+{
+	se->held = h->held;
+	se->buffer_bytes = h->site.facts.buffer_bytes;
+	se->watch = watch;
+}
+
+void serve_session_synced(struct serve_session *se, const struct serve_hello *h,
+			  const struct serve_answer *a)
+{
+	struct push *p;
+
+	says(se, h, a->watch);
+	se->answered = a->partial ? 0 : a->versions.platform;
+	se->answered_ns = weir_clock_mono_ns();
+	se->arrived = false;
+	TAILQ_FOREACH(p, &se->pushes, entry)
+		p->trusted = false; /* what it says itself is better */
+}
+
+void serve_session_pushes(struct serve_session *se, const struct serve_hello *h, bool watch)
+{
+	says(se, h, watch);
+	se->arrived = h->held.platform == se->answered;
+}
+
+bool serve_session_is_settled(const struct serve_session *se)
+{
+	return se->held.platform != 0 && se->held.platform == se->answered &&
+	       (se->arrived || weir_clock_mono_ns() - se->answered_ns > ARRIVES_WITHIN);
+}
