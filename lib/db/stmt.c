@@ -45,6 +45,14 @@ void weir_db_bind_blob(struct weir_db_stmt *s, int i, const void *p, size_t byte
 	(void)rc;
 }
 
+void weir_db_bind_text(struct weir_db_stmt *s, int i, const char *p, size_t bytes)
+{
+	int rc = sqlite3_bind_text(s->stmt, i, p, (int)bytes, SQLITE_STATIC);
+
+	assert(rc == SQLITE_OK);
+	(void)rc;
+}
+
 int weir_db_step(struct weir_db_stmt *s, struct weir_err *err)
 {
 	int rc = sqlite3_step(s->stmt);
@@ -73,6 +81,13 @@ const void *weir_db_blob(struct weir_db_stmt *s, int i, size_t *bytes)
 
 	*bytes = (size_t)sqlite3_column_bytes(s->stmt, i);
 	return p;
+}
+
+const char *weir_db_text(struct weir_db_stmt *s, int i)
+{
+	const unsigned char *text = sqlite3_column_text(s->stmt, i);
+
+	return text != NULL ? (const char *)text : "";
 }
 
 bool weir_db_is_null(struct weir_db_stmt *s, int i)

@@ -98,6 +98,7 @@ void weir_db_finish(struct weir_db_stmt *stmt); /* NULL is fine */
 void weir_db_bind_i64(struct weir_db_stmt *stmt, int i, int64_t v);
 /* Borrowed until the statement is stepped to its end, or bound anew. */
 void weir_db_bind_blob(struct weir_db_stmt *stmt, int i, const void *p, size_t bytes);
+void weir_db_bind_text(struct weir_db_stmt *stmt, int i, const char *p, size_t bytes);
 
 /* 1 = a row, 0 = done and reset, or a negative errno, reset as well. */
 int weir_db_step(struct weir_db_stmt *stmt, struct weir_err *err);
@@ -106,6 +107,7 @@ void weir_db_reset(struct weir_db_stmt *stmt); /* before its end */
 /* Columns of the row, from 0 on. Borrowed until the next step. */
 int64_t weir_db_i64(struct weir_db_stmt *stmt, int i);
 const void *weir_db_blob(struct weir_db_stmt *stmt, int i, size_t *bytes);
+const char *weir_db_text(struct weir_db_stmt *stmt, int i); /* never NULL; ended by a NUL */
 bool weir_db_is_null(struct weir_db_stmt *stmt, int i);
 bool weir_db_is_number(struct weir_db_stmt *stmt, int i); /* a whole one */
 

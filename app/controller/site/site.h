@@ -9,9 +9,8 @@
 #ifndef SITE_H
 #define SITE_H
 
-#include <weir_base.h>
-
 #include <config.h>
+#include <weir_base.h>
 
 struct event_base;
 struct weir_db;
@@ -149,7 +148,9 @@ struct site_actor {
 
 struct site_options {
 	struct event_base *base;
-	const char *dir;          /* of the state; made (0700) where it is not there */
+	const char *dir; /* of the state; made (0700) where it is not there */
+	const struct config_site
+		*config;          /* what every configuration gets; copied; NULL = nothing */
 	bool approve;             /* agents that are new wait in SITE_PENDING */
 	uint32_t lost_after_s;    /* 0 = eight sync intervals, as DeepFlow */
 	uint32_t deleted_after_s; /* LOST so long: deleted, but dedicated ones. 0 = 3600 */
@@ -360,7 +361,11 @@ int site_token_delete(struct site *s, const struct site_actor *by, const char *n
 const struct site_token *site_token_of(
 	struct site *s, const char *secret); /* in constant time; NULL: none, or expired */
 
-/* `path` (beside the images, on the same file system) becomes the image's. */
+/*
+ * `path` (beside the images, on the same file system) becomes the image's; its size is looked at, and its md5 where
+ * `image` has none. What is called SITE_UPLOAD_PREFIX... there is gone with the next start.
+ */
+#define SITE_UPLOAD_PREFIX "upload-"
 int site_image_add(struct site *s, const struct site_actor *by, const struct site_image *image,
 		   const char *path, struct weir_err *err);
 int site_image_delete(struct site *s, const struct site_actor *by, const struct site_image *image,

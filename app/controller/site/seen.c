@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An agent calls. Control plane, 5.2 and 5.3. */
+#include "site_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WATCH_DISABLED 2  /* enum KubernetesWatchPolicy: control plane, 1.4 */
+#define BOOT_JITTER_S  10 /* its clock may be put right meanwhile */
+
+/* Who calls, in the form in which it is kept, and what it says. */
+struct caller {
+	const struct site_hello *hello;
+	char ip[46], mac[18], key[KEY_SIZE];
+	char facts[FACTS_SIZE_MAX];
+	size_t facts_len;
+	const char *cluster_id; /* in `facts` */
+	const char *identity;   /* "" = none */
+	bool push;
+	uint64_t now_ns;
+};
+
+static int refuse(struct site *s, struct site_seen *out, const char *why, const char *who,
+		  const char *peer)
+{
+	out->verdict = SITE_REFUSED;
+	snprintf(out->why, sizeof(out->why), "%s: %.100s", who, why);
+	s->counts.refused++;
+	weir_log(WEIR_LOG_WARN, "agent refused: %s (it calls from %s)", out->why,
+		 peer != NULL ? peer : "an unknown address");
+	return 0;
+}
+
+static bool caller_make(struct caller *c, const struct site_hello *h, bool push)
+{
+	const bool no_mac = h->by_ip && (h->ctrl_mac == NULL || h->ctrl_mac[0] == '\0');
+	struct site_facts f;
+
+	c->hello = h;
+	c->push = push;
+	c->now_ns = weir_clock_mono_ns();
+	c->identity = h->certified && h->peer != NULL ? h->peer : "";
+	c->facts_len = site_facts_pack(c->facts, &h->facts);
+	site_facts_point(&f, c->facts);
+	c->cluster_id = f.cluster_id;
+	if ((h->ctrl_mac == NULL && !h->by_ip) ||
+	    !site_key(h->ctrl_ip, no_mac ? NULL : h->ctrl_mac, c->ip, c->mac))
+		return false;
+	snprintf(c->key, sizeof(c->key), "%s-%s", c->ip, c->mac);
+	return true;
+}
+
+/* Its certificate has the name it had at first. Who has shown one may not come without. */
+static bool is_itself(const struct agent *a, const char *identity)
+{
+	return a->pub.identity[0] == '\0' || strcmp(a->pub.identity, identity) == 0;
+}
+
+/* ------------------------------------------------------------------ registration */
+
+static uint32_t id_free(const struct site *s)
+{
+	uint32_t id = s->last_given;
+
+	for (uint32_t i = 0; i < s->agents_max; i++) {
+		id = id % s->agents_max + 1;
+		if (s->agents[id] == NULL)
+			return id;
+	}
+	return 0;
+}
+
+static struct group *group_asked(const struct site *s, const struct caller *c)
+{
+	const char *asked = c->hello->group_request;
+	struct group *g;
+
+	if (asked == NULL || asked[0] == '\0')
+		return TAILQ_FIRST(&s->groups);
+	g = site_index_get(&s->group_names, asked);
+	if (g != NULL)
+		return g;
+	weir_log(WEIR_LOG_WARN,
+		 "agent %s asks for group \"%.64s\", which is not there: it is put into default; "
+		 "create the group, then move it with agent update",
+		 c->key, asked);
+	return TAILQ_FIRST(&s->groups);
+}
+
+/* `<host>-V<id>` of a node, `<host>` of a dedicated one, `<host>-W<id>`: and no other has it. */
+static char *name_make(const struct site *s, const struct caller *c, uint32_t type, uint32_t id)
+{
+	const char *host = c->facts[0] != '\0' ? c->facts : c->ip;
+	char *name = NULL;
+	int n = type == 6 ? asprintf(&name, "%.200s", host)
+			  : asprintf(&name, "%.200s-%c%u", host, type == 8 ? 'V' : 'W', id);
+
+	for (unsigned int i = 0; n >= 0 && i < 100; i++) {
+		for (char *p = name; *p != '\0'; p++)
+			if (*p == ' ' || *p == ':')
+				*p = '-';
+		if (site_name_check("agent", name, NULL) == 0 &&
+		    site_index_get(&s->agent_names, name) == NULL)
+			return name;
+		free(name);
+		name = NULL;
+		n = asprintf(&name, "%.190s-%u-%u", i < 50 ? host : c->ip, id, i);
+	}
+	free(n >= 0 ? name : NULL);
+	return NULL;
+}
+
+static bool texts_make(struct agent *a, const struct caller *c)
+{
+	a->facts = malloc(c->facts_len);
+	a->pub.identity = a->identity = strdup(c->identity);
+	a->pub.wanted_revision = a->wanted_revision = strdup("");
+	a->pub.wanted_image = a->wanted_image = strdup("");
+	if (a->facts == NULL || a->identity == NULL || a->wanted_revision == NULL ||
+	    a->wanted_image == NULL)
+		return false;
+	memcpy(a->facts, c->facts, c->facts_len);
+	a->facts_len = c->facts_len;
+	a->pub.facts = c->hello->facts;
+	site_facts_point(&a->pub.facts, a->facts);
+	return true;
+}
+
+static struct agent *agent_make(const struct site *s, const struct caller *c, struct group *g,
+				uint32_t id, const struct domain *d)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+
+	if (a == NULL || !texts_make(a, c)) {
+		site_agent_free(a);
+		return NULL;
+	}
+	a->pub.id = id;
+	a->pub.group = &g->pub;
+	a->pub.enabled = true;
+	a->pub.state = s->o.approve ? SITE_PENDING : SITE_NORMAL;
+	a->pub.type = site_agent_type(c->cluster_id, site_group_config(&g->pub));
+	a->pub.trident = c->hello->trident;
+	a->pub.vpc = d != NULL ? d->pub.vpc : DEFAULT_ID;
+	a->pub.pod_cluster = d != NULL ? d->pub.id : 0;
+	a->pub.created_s = a->pub.synced_s = a->synced_written_s = site_now_s();
+	a->heard_ns = c->now_ns;
+	memcpy(a->pub.ctrl_ip, c->ip, sizeof(a->pub.ctrl_ip));
+	memcpy(a->pub.ctrl_mac, c->mac, sizeof(a->pub.ctrl_mac));
+	site_uuid_random(a->pub.lcuuid);
+	a->pub.name = a->name = name_make(s, c, a->pub.type, id);
+	if (a->name != NULL)
+		return a;
+	site_agent_free(a);
+	return NULL;
+}
+
+static int agent_commit(struct site *s, struct agent *a, struct weir_err *err)
+{
+	struct site_change c;
+
+	site_change_begin(&c, &s->sql, SITE_LAZY, err);
+	site_agent_put(&c, &a->pub);
+	site_change_run(&c, "INSERT OR REPLACE INTO agent_synced (agent, synced_s) VALUES (?, ?)",
+			site_number(a->pub.id), site_number((int64_t)a->pub.synced_s));
+	return site_change_end(&c);
+}
+
+static int enroll(struct site *s, const struct caller *c, struct group *g, const struct domain *d,
+		  struct agent **out, struct weir_err *err)
+{
+	const uint32_t id = id_free(s);
+	struct agent *a;
+	int rc;
+
+	*out = NULL;
+	if (id == 0)
+		return 0;
+	a = site_agents_reserve(s) == 0 ? agent_make(s, c, g, id, d) : NULL;
+	if (a == NULL)
+		return weir_err_set(err, ENOMEM, "agent %s: no memory for it", c->key);
+	rc = agent_commit(s, a, err);
+	if (rc != 0) {
+		site_agent_free(a);
+		return rc;
+	}
+	a->pub.group = NULL;
+	site_agent_move(a, g);
+	site_agent_enter(s, a);
+	s->counts.registered++;
+	*out = a;
+	weir_log_about(WEIR_LOG_INFO, "agent", a->pub.name, "registered: %s, group %s%s", a->key,
+		       g->pub.name,
+		       a->pub.state == SITE_PENDING ? ", waits for agent approve" : "");
+	site_tell_agent(s, a);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ of who is known */
+
+static bool near(uint32_t a, uint32_t b)
+{
+	return a - b <= BOOT_JITTER_S || b - a <= BOOT_JITTER_S;
+}
+
+/* A machine boots and boots again, but never goes back to an earlier boot: then there are two. */
+static void look_for_twin(struct site *s, struct agent *a, uint32_t boot_s, uint64_t now_ns)
+{
+	const uint32_t known = a->pub.facts.boot_s;
+	const bool back = a->boot_before_s != 0 && near(boot_s, a->boot_before_s);
+
+	if (boot_s == 0 || known == 0 || near(boot_s, known))
+		return;
+	a->boot_before_s = known;
+	if (!back)
+		return;
+	a->twin_ns = now_ns;
+	if (a->pub.twin)
+		return;
+	a->pub.twin = true;
+	s->counts.twins++;
+	weir_log_about(WEIR_LOG_WARN, "agent", a->pub.name,
+		       "two machines say they are %s: their boot times take turns; a copied "
+		       "virtual machine needs an address and a MAC of its own",
+		       a->key);
+	site_tell_agent(s, a);
+}
+
+static bool same_numbers(const struct site_facts *a, const struct site_facts *b)
+{
+	return a->boot_s == b->boot_s && a->cpus == b->cpus && a->memory_bytes == b->memory_bytes &&
+	       a->exceptions == b->exceptions && a->buffer_bytes == b->buffer_bytes;
+}
+
+/* The word after the space, which is what an upgrade is to lead to. */
+static bool has_revision(const char *revision, const char *wanted)
+{
+	const char *space = strchr(revision, ' ');
+
+	return wanted[0] != '\0' && strcmp(space != NULL ? space + 1 : revision, wanted) == 0;
+}
+
+static void upgrade_done(struct site *s, struct agent *a)
+{
+	char *none = strdup(""), *nothing = strdup("");
+
+	if (none == NULL || nothing == NULL) {
+		free(none);
+		free(nothing);
+		return; /* the next time */
+	}
+	weir_log_about(WEIR_LOG_INFO, "agent", a->pub.name, "upgraded to %s",
+		       a->pub.wanted_revision);
+	site_bury(s, a->wanted_revision, free);
+	site_bury(s, a->wanted_image, free);
+	a->pub.wanted_revision = a->wanted_revision = none;
+	a->pub.wanted_image = a->wanted_image = nothing;
+	site_agent_soil(s, a);
+	site_tell_agent(s, a);
+}
+
+static void note_facts(struct site *s, struct agent *a, const struct caller *c)
+{
+	const struct site_facts *said = &c->hello->facts;
+	const bool same_texts = a->facts_len == c->facts_len &&
+				memcmp(a->facts, c->facts, c->facts_len) == 0;
+	char *packed = same_texts ? a->facts : malloc(c->facts_len);
+
+	if ((same_texts && same_numbers(&a->pub.facts, said)) || packed == NULL)
+		return;
+	if (!same_texts) {
+		memcpy(packed, c->facts, c->facts_len);
+		site_bury(s, a->facts, free);
+		a->facts = packed;
+		a->facts_len = c->facts_len;
+	}
+	a->pub.facts = *said;
+	site_facts_point(&a->pub.facts, packed);
+	site_agent_soil(s, a);
+}
+
+/* What has to do with who it is: its dialect, its certificate, its MAC where the address alone is the key. */
+static void note_identity(struct site *s, struct agent *a, const struct caller *c)
+{
+	char *identity;
+
+	if (a->pub.trident != c->hello->trident) {
+		a->pub.trident = c->hello->trident;
+		site_agent_soil(s, a);
+	}
+	if (c->identity[0] != '\0' && a->pub.identity[0] == '\0' &&
+	    (identity = strdup(c->identity)) != NULL) {
+		site_bury(s, a->identity, free);
+		a->pub.identity = a->identity = identity;
+		site_agent_soil(s, a);
+	}
+	if (c->mac[0] != '\0' && strcmp(c->mac, a->pub.ctrl_mac) != 0 &&
+	    site_index_get(&s->agent_keys, c->key) == NULL) {
+		site_agent_rekey(s, a, c->mac);
+		site_agent_soil(s, a);
+	}
+}
+
+static void note_cluster(struct site *s, struct agent *a, const struct domain *d)
+{
+	if (d == NULL || a->pub.pod_cluster == d->pub.id)
+		return;
+	a->pub.pod_cluster = d->pub.id;
+	a->pub.vpc = d->pub.vpc;
+	site_agent_retype(s, a);
+	site_agent_soil(s, a);
+	site_tell_agent(s, a);
+}
+
+static void note_sync(struct site *s, struct agent *a, const struct caller *c)
+{
+	if (c->push)
+		return;
+	a->heard_ns = c->now_ns;
+	a->pub.synced_s = site_now_s();
+	if (a->pub.state != SITE_LOST)
+		return;
+	a->pub.state = SITE_NORMAL;
+	site_agent_soil(s, a);
+	weir_log_about(WEIR_LOG_INFO, "agent", a->pub.name, "is back");
+	site_tell_agent(s, a);
+}
+
+static void note(struct site *s, struct agent *a, const struct caller *c, const struct domain *d)
+{
+	look_for_twin(s, a, c->hello->facts.boot_s, c->now_ns);
+	note_facts(s, a, c);
+	note_identity(s, a, c);
+	note_cluster(s, a, d);
+	note_sync(s, a, c);
+	if (has_revision(a->pub.facts.revision, a->pub.wanted_revision))
+		upgrade_done(s, a);
+}
+
+/* ------------------------------------------------------------------ both */
+
+/* Types that may watch: control plane, 4.8. */
+static bool may_watch(const struct site_agent *a)
+{
+	return a->enabled && a->state != SITE_PENDING &&
+	       (a->type == 3 || a->type == 5 || a->type == 7 || a->type == 8 || a->type == 12);
+}
+
+static void elect(struct site *s, const struct caller *c, const struct agent *a, struct domain *d,
+		  struct site_seen *out)
+{
+	if (d != NULL && c->hello->watch_policy != WATCH_DISABLED &&
+	    (a == NULL || may_watch(&a->pub)))
+		out->watch_kubernetes = site_watcher_elect(s, d, a != NULL ? a->key : c->key,
+							   c->hello);
+}
+
+/* The domain of its cluster. Who waits for approval makes none. */
+static struct domain *domain_for(struct site *s, const struct caller *c, const struct agent *a)
+{
+	const bool waits = a != NULL ? a->pub.state == SITE_PENDING : s->o.approve;
+	struct weir_err err = { 0 };
+	struct domain *d;
+
+	if (c->cluster_id[0] == '\0')
+		return NULL;
+	d = site_domain_with(s, c->cluster_id);
+	if (d != NULL || (waits && !c->hello->force_watch))
+		return d;
+	d = site_domain_reach(s, c->cluster_id, c->hello->cluster_name, c->ip, &err);
+	if (d == NULL)
+		weir_log(WEIR_LOG_WARN, "agent %s: no domain for its cluster %s: %s", c->key,
+			 c->cluster_id, err.msg);
+	return d;
+}
+
+static void answer(const struct agent *a, struct site_seen *out)
+{
+	out->verdict = a->pub.state == SITE_PENDING ? SITE_WAITS : SITE_KNOWN;
+	out->agent = &a->pub;
+	out->group = a->pub.group;
+	out->type = a->pub.type;
+}
+
+static int watcher_only(struct site *s, const struct caller *c, struct site_seen *out)
+{
+	out->verdict = SITE_WATCHER;
+	out->group = &group_asked(s, c)->pub;
+	out->type = site_agent_type(c->cluster_id, site_group_config(out->group));
+	elect(s, c, NULL, domain_for(s, c, NULL), out);
+	return 0;
+}
+
+static int unknown(struct site *s, const struct caller *c, struct site_seen *out,
+		   struct weir_err *err)
+{
+	struct group *g = group_asked(s, c);
+	struct domain *d = domain_for(s, c, NULL);
+	struct agent *a;
+	int rc = enroll(s, c, g, d, &a, err);
+
+	if (rc != 0)
+		return rc;
+	if (a == NULL)
+		return refuse(s, out,
+			      "no number is left for one more agent: delete some that are LOST",
+			      c->key, c->hello->peer);
+	elect(s, c, a, d, out);
+	answer(a, out);
+	return 0;
+}
+
+int site_agent_seen(struct site *s, const struct site_hello *hello, bool push,
+		    struct site_seen *out, struct weir_err *err)
+{
+	struct caller c;
+	struct agent *a;
+	struct domain *d;
+
+	memset(out, 0, sizeof(*out));
+	if (!caller_make(&c, hello, push))
+		return refuse(s, out, "ctrl_ip or ctrl_mac is missing, or is none", "an agent",
+			      hello->peer);
+	if (site_is_revoked(s, c.identity, c.key))
+		return refuse(s, out, "revoked", c.key, hello->peer);
+	a = site_agent_with(s, c.ip, hello->by_ip ? NULL : c.mac);
+	if (a != NULL && !is_itself(a, c.identity))
+		return refuse(s, out,
+			      "another certificate than before; if the machine is a new one, "
+			      "delete the agent first",
+			      c.key, hello->peer);
+	if (a == NULL)
+		return hello->force_watch ? watcher_only(s, &c, out) : unknown(s, &c, out, err);
+	d = domain_for(s, &c, a);
+	note(s, a, &c, d);
+	elect(s, &c, a, d, out);
+	answer(a, out);
+	return 0;
+}
+
+const struct site_agent *site_agent_calls(const struct site *s, const char *ip, const char *mac,
+					  const char *peer, bool certified)
+{
+	const char *identity = certified && peer != NULL ? peer : "";
+	struct agent *a = site_agent_with(s, ip, mac);
+
+	for (; a != NULL; a = mac == NULL ? a->same_ip : NULL)
+		if (a->pub.state == SITE_NORMAL && is_itself(a, identity) &&
+		    !site_is_revoked(s, identity, a->key))
+			return &a->pub;
+	return NULL;
+}
