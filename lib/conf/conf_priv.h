@@ -42,13 +42,6 @@ struct conf_raw {
 	const char *const *text;
 };
 
-/* What an old name does to the value it carries. */
-struct conf_twist {
-	uint32_t scale; /* 1 = nothing */
-	bool opposite;
-	bool seconds; /* a bare number of a duration is seconds */
-};
-
 /* Memory that lives as long as the configuration. Zeroed. NULL when there is none. */
 void *weir_conf_mem_take(struct weir_conf_mem **mem, size_t bytes);
 void weir_conf_mem_free(struct weir_conf_mem **mem);
@@ -57,7 +50,7 @@ void weir_conf_mem_free(struct weir_conf_mem **mem);
  * Fill the row's field. `err` says what is wrong with the value and what is allowed, without naming
  * the setting. Returns 0, -EINVAL or -ERANGE (the field is as before), -ENOMEM.
  */
-int weir_conf_value_parse(const struct weir_conf_row *row, struct conf_twist twist,
+int weir_conf_value_parse(const struct weir_conf_row *row, struct weir_conf_twist twist,
 			  const struct conf_raw *raw, struct weir_conf_mem **mem, void *field,
 			  struct weir_err *err);
 
@@ -75,9 +68,6 @@ void weir_conf_duration_print(uint64_t ns, FILE *out);
 const char *weir_conf_limit_text(const struct weir_conf_row *row, int64_t v, char *buf,
 				 size_t size);
 
-/* The row a file's path names, by new or old name; NULL = none. `twist` is filled. */
-const struct weir_conf_row *weir_conf_row_find(const struct weir_conf_table *table,
-					       const char *path, struct conf_twist *twist);
 bool weir_conf_is_section(const struct weir_conf_table *table, const char *path);
 
 /* What to say of a path that is neither: "" or "; did you mean ...". Returns `buf`. */

@@ -47,5 +47,11 @@
 	  .type = WEIR_CONF_ANY,      \
 	  .cls = WEIR_CONF_##c,       \
 	  .flags = f },
-#define OLD(name, h) \
-	{ .path = "", .old = name, .dflt = "", .unit = "", .help = h, .type = WEIR_CONF_ANY },
+#define OLD(name, f, h)          \
+	{ .path = "",            \
+	  .old = name,           \
+	  .dflt = "",            \
+	  .unit = "",            \
+	  .help = h,             \
+	  .type = WEIR_CONF_ANY, \
+	  .flags = f },

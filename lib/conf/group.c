@@ -200,7 +200,8 @@ static void store(struct reader *r, const struct weir_conf_row *row, const yaml_
 		return;
 	}
 	memcpy(field, value, weir_conf_field_size(row->type));
-	if (origin->from != WEIR_CONF_FILE && !(row->flags & WEIR_CONF_USED))
+	if (origin->from != WEIR_CONF_FILE &&
+	    !(row->flags & (WEIR_CONF_USED | WEIR_CONF_CONTROLLER)))
 		weir_err_list_add(r->errs, true, r->name, (uint32_t)at->line + 1,
 				  (uint32_t)at->column + 1, "%s: has no effect in this version",
 				  r->path);
@@ -208,7 +209,7 @@ static void store(struct reader *r, const struct weir_conf_row *row, const yaml_
 	origin->line = (uint32_t)at->line + 1;
 }
 
-static void take(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist,
+static void take(struct reader *r, const struct weir_conf_row *row, struct weir_conf_twist twist,
 		 const struct conf_raw *raw, const yaml_mark_t *at)
 {
 	union conf_field value = { .u64 = 0 };
@@ -262,7 +263,8 @@ static bool items_read(struct reader *r, struct items *items, bool *bad)
 	return r->have_ev;
 }
 
-static bool list_value(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist)
+static bool list_value(struct reader *r, const struct weir_conf_row *row,
+		       struct weir_conf_twist twist)
 {
 	yaml_mark_t at = r->ev.start_mark;
 	struct items items = { 0 };
@@ -280,13 +282,36 @@ static bool list_value(struct reader *r, const struct weir_conf_row *row, struct
 	return ok && r->rc == 0;
 }
 
-static bool scalar_value(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist)
+/* "0,2" for a list. */
+static void commas(struct reader *r, const struct weir_conf_row *row, struct weir_conf_twist twist)
+{
+	struct items items = { 0 };
+	char *copy = strdup(scalar(&r->ev)), *save = NULL;
+	bool ok = copy != NULL;
+
+	for (char *p = ok ? strtok_r(copy, ", ", &save) : NULL;
+	     p != NULL && ok && items.n < LIST_ITEMS_MAX; p = strtok_r(NULL, ", ", &save))
+		ok = items_add(&items, p);
+	if (ok)
+		take(r, row, twist,
+		     &(struct conf_raw){ true, items.n, (const char *const *)items.text },
+		     &r->ev.start_mark);
+	else
+		r->rc = -ENOMEM;
+	items_free(&items);
+	free(copy);
+}
+
+static bool scalar_value(struct reader *r, const struct weir_conf_row *row,
+			 struct weir_conf_twist twist)
 {
 	const char *text = scalar(&r->ev);
 	struct conf_raw raw = { false, 1, &text };
 
 	if (has_zero(&r->ev))
 		mistake(r, &r->ev.start_mark, "holds a zero byte", "");
+	else if (twist.commas)
+		commas(r, row, twist);
 	else if (!is_null(&r->ev))
 		take(r, row, twist, &raw, &r->ev.start_mark);
 	return r->rc == 0;
@@ -326,8 +351,10 @@ static bool keep(struct reader *r, const struct weir_conf_row *row)
 	struct weir_conf_origin *origin = &r->out->origin[row - weir_group_table.rows];
 	const yaml_mark_t at = r->ev.start_mark;
 
-	weir_err_list_add(r->errs, true, r->name, (uint32_t)at.line + 1, (uint32_t)at.column + 1,
-			  "%s: has no effect in this version", r->path);
+	if (!(row->flags & (WEIR_CONF_USED | WEIR_CONF_CONTROLLER)))
+		weir_err_list_add(r->errs, true, r->name, (uint32_t)at.line + 1,
+				  (uint32_t)at.column + 1, "%s: has no effect in this version",
+				  r->path);
 	if (!skip(r))
 		return false;
 	if (origin->text == NULL)
@@ -340,7 +367,7 @@ static bool keep(struct reader *r, const struct weir_conf_row *row)
 }
 
 /* The value of a setting begins at the current event. */
-static bool setting(struct reader *r, const struct weir_conf_row *row, struct conf_twist twist)
+static bool setting(struct reader *r, const struct weir_conf_row *row, struct weir_conf_twist twist)
 {
 	if (row->type == WEIR_CONF_ANY)
 		return keep(r, row);
@@ -358,8 +385,8 @@ static bool section(struct reader *r);
 /* A key was read and stands in r->path, at `at`; its value begins at the current event. */
 static bool value(struct reader *r, const yaml_mark_t *at)
 {
-	struct conf_twist twist;
-	const struct weir_conf_row *row = weir_conf_row_find(&weir_group_table, r->path, &twist);
+	struct weir_conf_twist twist;
+	const struct weir_conf_row *row = weir_conf_row_at(&weir_group_table, r->path, &twist);
 	char meant[192];
 
 	if (row != NULL)

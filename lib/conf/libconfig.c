@@ -87,7 +87,7 @@ static void store(struct reader *r, const struct weir_conf_row *row, const struc
 	uint32_t i = (uint32_t)(row - r->kind->table->rows);
 	void *field = (char *)r->out + row->offset + at->shift;
 	struct weir_err err = { 0 };
-	int rc = weir_conf_value_parse(row, (struct conf_twist){ .scale = 1 }, raw,
+	int rc = weir_conf_value_parse(row, (struct weir_conf_twist){ .scale = 1 }, raw,
 				       weir_conf_mem(r->kind, r->out), field, &err);
 
 	if (rc == 0 && row->flags & WEIR_CONF_NEEDED && is_empty(row, field))
@@ -257,8 +257,8 @@ static void items(struct reader *r, const struct conf_list *list, const config_s
 
 static void member(struct reader *r, const struct place *at, const config_setting_t *s)
 {
-	struct conf_twist twist;
-	const struct weir_conf_row *row = weir_conf_row_find(r->kind->table, at->path, &twist);
+	struct weir_conf_twist twist;
+	const struct weir_conf_row *row = weir_conf_row_at(r->kind->table, at->path, &twist);
 	const struct conf_list *of = list_find(r->kind, at->path);
 	char meant[192];
 

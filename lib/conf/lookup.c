@@ -7,53 +7,52 @@
 #define OLD_TREE     "static_config."
 #define PATH_MAX_LEN 128 /* longest name of the tables, and some */
 
-/* One of a row's names, as it lies in the table. */
-struct name {
-	const char *tree; /* OLD_TREE or "" */
-	const char *text;
-	size_t len;
-	struct conf_twist twist;
-};
-
-/* The next of the old names that begin at *names; false at the end. */
-static bool next_old(const char **names, struct name *name)
+bool weir_conf_old_next(const char **names, struct weir_conf_old *name)
 {
 	const char *p = *names + strspn(*names, " ");
 
 	if (*p == '\0')
 		return false;
-	*name = (struct name){ .tree = "", .twist = { .scale = 1, .seconds = true } };
+	*name = (struct weir_conf_old){ .twist = { .scale = 1, .old = true } };
 	if (*p == '!') {
 		name->twist.opposite = true;
 		p++;
 	}
 	if (strncmp(p, "sc:", 3) == 0) {
-		name->tree = OLD_TREE;
+		name->is_static = true;
 		p += 3;
 	}
 	name->text = p;
-	name->len = strcspn(p, " *");
+	name->len = strcspn(p, " *,");
 	p += name->len;
+	name->twist.bare = *p == '*' || !name->is_static;
+	name->twist.commas = *p == ',';
 	if (*p == '*')
 		name->twist.scale = (uint32_t)strtoul(p + 1, NULL, 10);
 	*names = p + strcspn(p, " ");
 	return true;
 }
 
-static struct name new_name(const struct weir_conf_row *row)
+static struct weir_conf_old new_name(const struct weir_conf_row *row)
 {
-	return (struct name){ "", row->path, strlen(row->path), { .scale = 1 } };
+	return (struct weir_conf_old){ false, row->path, strlen(row->path), { .scale = 1 } };
+}
+
+static const char *tree_of(const struct weir_conf_old *name)
+{
+	return name->is_static ? OLD_TREE : "";
 }
 
 /* How much of `path` the name is: whole, a section that holds the name, or something else. */
 enum fit { FIT_NOT, FIT_SECTION, FIT_WHOLE };
 
-static enum fit fit(const struct name *name, const char *path)
+static enum fit fit(const struct weir_conf_old *name, const char *path)
 {
-	size_t tree = strlen(name->tree), len = strlen(path), common;
+	const size_t tree = strlen(tree_of(name));
+	size_t len = strlen(path), common;
 
 	common = len < tree ? len : tree;
-	if (name->len == 0 || strncmp(path, name->tree, common) != 0)
+	if (name->len == 0 || strncmp(path, tree_of(name), common) != 0)
 		return FIT_NOT;
 	if (len < tree)
 		return len == tree - 1 ? FIT_SECTION : FIT_NOT;
@@ -67,9 +66,10 @@ static enum fit fit(const struct name *name, const char *path)
 }
 
 /* The best fit of all names of a row. */
-static enum fit row_fit(const struct weir_conf_row *row, const char *path, struct conf_twist *twist)
+static enum fit row_fit(const struct weir_conf_row *row, const char *path,
+			struct weir_conf_twist *twist)
 {
-	struct name name = new_name(row);
+	struct weir_conf_old name = new_name(row);
 	const char *names = row->old;
 	enum fit best = FIT_NOT;
 
@@ -80,12 +80,12 @@ static enum fit row_fit(const struct weir_conf_row *row, const char *path, struc
 			best = f;
 			*twist = name.twist;
 		}
-	} while (best != FIT_WHOLE && next_old(&names, &name));
+	} while (best != FIT_WHOLE && weir_conf_old_next(&names, &name));
 	return best;
 }
 
-const struct weir_conf_row *weir_conf_row_find(const struct weir_conf_table *table,
-					       const char *path, struct conf_twist *twist)
+const struct weir_conf_row *weir_conf_row_at(const struct weir_conf_table *table, const char *path,
+					     struct weir_conf_twist *twist)
 {
 	for (uint32_t i = 0; i < table->n; i++)
 		if (row_fit(&table->rows[i], path, twist) == FIT_WHOLE)
@@ -95,7 +95,7 @@ const struct weir_conf_row *weir_conf_row_find(const struct weir_conf_table *tab
 
 bool weir_conf_is_section(const struct weir_conf_table *table, const char *path)
 {
-	struct conf_twist twist;
+	struct weir_conf_twist twist;
 
 	for (uint32_t i = 0; i < table->n; i++)
 		if (row_fit(&table->rows[i], path, &twist) == FIT_SECTION)
@@ -110,11 +110,11 @@ struct sibling {
 	size_t len;
 };
 
-static void offer(struct sibling *s, const struct name *name)
+static void offer(struct sibling *s, const struct weir_conf_old *name)
 {
 	char path[PATH_MAX_LEN], word[PATH_MAX_LEN];
 
-	snprintf(path, sizeof(path), "%s%.*s", name->tree, (int)name->len, name->text);
+	snprintf(path, sizeof(path), "%s%.*s", tree_of(name), (int)name->len, name->text);
 	if (strncmp(path, s->section, s->len) != 0)
 		return;
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(path + s->len, "."), path + s->len);
@@ -146,11 +146,11 @@ const char *weir_conf_suggestion(const struct weir_conf_table *table, const char
 
 	for (uint32_t i = 0; i < table->n; i++) {
 		const char *names = table->rows[i].old;
-		struct name name = new_name(&table->rows[i]);
+		struct weir_conf_old name = new_name(&table->rows[i]);
 
 		do
 			offer(&s, &name);
-		while (next_old(&names, &name));
+		while (weir_conf_old_next(&names, &name));
 	}
 	best = same_word(table, word);
 	if (best == NULL && s.near.best[0] != '\0')
@@ -168,11 +168,11 @@ static void nearest_word(const struct weir_conf_table *table, const char *word, 
 
 	for (uint32_t i = 0; i < table->n; i++) {
 		const char *names = table->rows[i].old, *dot = strrchr(table->rows[i].path, '.');
-		struct name name = new_name(&table->rows[i]);
+		struct weir_conf_old name = new_name(&table->rows[i]);
 		char old[PATH_MAX_LEN];
 
 		weir_nearest_offer(&near, dot != NULL ? dot + 1 : table->rows[i].path);
-		while (next_old(&names, &name)) {
+		while (weir_conf_old_next(&names, &name)) {
 			snprintf(old, sizeof(old), "%.*s", (int)name.len, name.text);
 			weir_nearest_offer(&near, old);
 		}
@@ -184,20 +184,20 @@ const struct weir_conf_row *weir_conf_row_named(const struct weir_conf_table *ta
 						const char *name, char *meant, size_t size)
 {
 	char old[PATH_MAX_LEN];
-	struct conf_twist twist;
-	const struct weir_conf_row *row = weir_conf_row_find(table, name, &twist);
+	struct weir_conf_twist twist;
+	const struct weir_conf_row *row = weir_conf_row_at(table, name, &twist);
 	const char *path;
 
 	meant[0] = '\0';
 	if (row != NULL)
 		return row;
 	snprintf(old, sizeof(old), OLD_TREE "%s", strncmp(name, "sc:", 3) == 0 ? name + 3 : name);
-	row = weir_conf_row_find(table, old, &twist);
+	row = weir_conf_row_at(table, old, &twist);
 	if (row != NULL)
 		return row;
 	path = same_word(table, name);
 	if (path != NULL)
-		return weir_conf_row_find(table, path, &twist);
+		return weir_conf_row_at(table, path, &twist);
 	if (strchr(name, '.') != NULL)
 		weir_conf_suggestion(table, name, meant, size);
 	else

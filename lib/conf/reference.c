@@ -288,7 +288,10 @@ static void reference_row(const struct weir_conf_row *row, FILE *out)
 	fprintf(out, " %s ", type_name(row->type));
 	allowed_print(row, out);
 	fprintf(out, " | %s | %s | %s |\n", classes[row->cls],
-		row->flags & WEIR_CONF_USED ? "yes" : "no", row->help);
+		row->flags & WEIR_CONF_USED         ? "yes"
+		: row->flags & WEIR_CONF_CONTROLLER ? "controller"
+						    : "no",
+		row->help);
 }
 
 static void reference_table(const struct weir_conf_table *table, FILE *out)
@@ -311,8 +314,8 @@ void weir_conf_reference_print(FILE *out)
 	      out);
 	reference_table(&weir_box_table, out);
 	fputs("\n## Group configuration\n\nYAML. Old names: `sc:` is below `static_config`, `!` has the "
-	      "opposite sense, `*60` counts in units of 60; there, a duration without a unit is "
-	      "seconds.\n\n",
+	      "opposite sense, `*60` counts in units of 60, `,` is a list as one text with commas; there, a duration "
+	      "without a unit is seconds.\n\n",
 	      out);
 	reference_table(&weir_group_table, out);
 	fputs("\n## Appliance profile\n\nHolds over the defaults where no group configuration is "

@@ -2,18 +2,19 @@
 /* The tables of settings, and the names that their values may have. */
 #include "conf_priv.h"
 
-#define NS     INT64_C(1)
-#define US     (1000 * NS)
-#define MS     (1000 * US)
-#define SEC    (1000 * MS)
-#define MIN    (60 * SEC)
-#define HOUR   (60 * MIN)
-#define DAY    (24 * HOUR)
+#define NS         INT64_C(1)
+#define US         (1000 * NS)
+#define MS         (1000 * US)
+#define SEC        (1000 * MS)
+#define MIN        (60 * SEC)
+#define HOUR       (60 * MIN)
+#define DAY        (24 * HOUR)
 
-#define USED   WEIR_CONF_USED
-#define LATER  0
-#define ZERO   WEIR_CONF_ZERO
-#define NEEDED WEIR_CONF_NEEDED
+#define USED       WEIR_CONF_USED
+#define LATER      0
+#define ZERO       WEIR_CONF_ZERO
+#define NEEDED     WEIR_CONF_NEEDED
+#define CONTROLLER WEIR_CONF_CONTROLLER
 
 typedef const struct weir_conf_name names[];
 

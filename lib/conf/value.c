@@ -93,7 +93,7 @@ static int real_value(const struct weir_conf_row *row, const char *text, double 
 }
 
 static int duration_value(const struct weir_conf_row *row, const char *text,
-			  struct conf_twist twist, uint64_t *field, struct weir_err *err)
+			  struct weir_conf_twist twist, uint64_t *field, struct weir_err *err)
 {
 	int64_t number;
 	uint64_t v;
@@ -101,7 +101,7 @@ static int duration_value(const struct weir_conf_row *row, const char *text,
 	if (weir_conf_duration_parse(text, &v)) {
 		/* as written */
 	} else if (weir_conf_int_parse(text, &number) && number >= 0) {
-		if (!twist.seconds && number != 0)
+		if (!twist.old && number != 0)
 			return weir_err_set(
 				err, EINVAL,
 				SHOWN " has no unit (ns, us, ms, s, m, h, d); did you mean " SHOWN
@@ -306,7 +306,7 @@ static bool is_list(enum weir_conf_type type)
 	       type == WEIR_CONF_PORTS;
 }
 
-int weir_conf_value_parse(const struct weir_conf_row *row, struct conf_twist twist,
+int weir_conf_value_parse(const struct weir_conf_row *row, struct weir_conf_twist twist,
 			  const struct conf_raw *raw, struct weir_conf_mem **mem, void *field,
 			  struct weir_err *err)
 {
@@ -357,7 +357,7 @@ int weir_conf_value_parse_text(const struct weir_conf_row *row, const char *text
 	if (!raw.list) {
 		raw.n = 1;
 		item[0] = text;
-		return weir_conf_value_parse(row, (struct conf_twist){ .scale = 1 }, &raw, mem,
+		return weir_conf_value_parse(row, (struct weir_conf_twist){ .scale = 1 }, &raw, mem,
 					     field, err);
 	}
 	snprintf(buf, sizeof(buf), "%s", text);
@@ -365,5 +365,6 @@ int weir_conf_value_parse_text(const struct weir_conf_row *row, const char *text
 		assert(raw.n < WEIR_ARRAY_SIZE(item));
 		item[raw.n++] = p;
 	}
-	return weir_conf_value_parse(row, (struct conf_twist){ .scale = 1 }, &raw, mem, field, err);
+	return weir_conf_value_parse(row, (struct weir_conf_twist){ .scale = 1 }, &raw, mem, field,
+				     err);
 }

@@ -193,9 +193,10 @@ struct weir_conf_name {
 };
 
 enum {
-	WEIR_CONF_USED = 1 << 0,   /* has an effect in this version */
-	WEIR_CONF_ZERO = 1 << 1,   /* 0 is allowed beside min to max: off, or without a limit */
-	WEIR_CONF_NEEDED = 1 << 2, /* an item of a list must have it */
+	WEIR_CONF_USED = 1 << 0,       /* has an effect in this version */
+	WEIR_CONF_ZERO = 1 << 1,       /* 0 is allowed beside min to max: off, or without a limit */
+	WEIR_CONF_NEEDED = 1 << 2,     /* an item of a list must have it */
+	WEIR_CONF_CONTROLLER = 1 << 3, /* of a group: the controller reads it, not the agent */
 };
 
 /* All that is known of a setting. */
@@ -203,7 +204,8 @@ struct weir_conf_row {
 	const char *path; /* an item of a list is written taps[0].name */
 	/*
 	 * Other names in older files, separated by blanks: "sc:" = below static_config, "!" = the
-	 * opposite, "*60" = times 60. Bare numbers of a duration are seconds there. "" = none.
+	 * opposite, "*60" = times 60, "," = a list as one text with commas. Bare numbers of a duration are seconds
+	 * there; older agents take nothing else below static_config where it says "*1". "" = none.
 	 */
 	const char *old;
 	const char *dflt;
@@ -238,6 +240,30 @@ char *weir_group_conf_text(const struct weir_group_conf *conf, uint32_t row);
  */
 const struct weir_conf_row *weir_conf_row_named(const struct weir_conf_table *table,
 						const char *name, char *meant, size_t size);
+
+/* What an older name does to the value it carries. */
+struct weir_conf_twist {
+	uint32_t scale; /* 1 = nothing */
+	bool old;       /* it is an older name */
+	bool opposite;
+	bool bare;   /* a duration is a number of seconds, of `scale` each */
+	bool commas; /* a list is one text */
+};
+
+/* The row that a file's path names, by its newer or an older name, and what that name does. NULL: none. */
+const struct weir_conf_row *weir_conf_row_at(const struct weir_conf_table *table, const char *path,
+					     struct weir_conf_twist *twist);
+
+/* One of a row's older names, as it lies in the table. */
+struct weir_conf_old {
+	bool is_static; /* below static_config */
+	const char *text;
+	size_t len;
+	struct weir_conf_twist twist;
+};
+
+/* Step through them: `*names` is the row's `old` at first. False at the end. */
+bool weir_conf_old_next(const char **names, struct weir_conf_old *name);
 
 /* What its value may be: "number, 1 to 64", "one of local (0), mirror (1)". NULL without memory; free(). */
 char *weir_conf_allowed_text(const struct weir_conf_row *row);

@@ -152,7 +152,7 @@ char *weir_sync_config_text(const Trident__Config *c)
 #define TEXT(field, name)        text(out, name, c->field);
 #define WORD(field, words, name) word(out, name, c->field, words, WEIR_ARRAY_SIZE(words));
 #define LIST(field, empty, name) list(out, name, (const uint32_t *)c->field, c->n_##field, empty);
-#include "config.def"
+#include <weir_conf_trident.def>
 	if (c->has_packet_sequence_flag && c->packet_sequence_flag != 0)
 		number(out, "processors.packet.tcp_header.header_fields_flag",
 		       c->packet_sequence_flag);
