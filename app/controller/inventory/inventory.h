@@ -7,9 +7,8 @@
 #ifndef INVENTORY_H
 #define INVENTORY_H
 
-#include <weir_base.h>
-
 #include <site.h>
+#include <weir_base.h>
 
 struct event_base;
 struct inventory;
@@ -17,7 +16,10 @@ struct inventory;
 struct inventory *inventory_open(struct event_base *base, struct site *site, struct weir_err *err);
 void inventory_close(struct inventory *inv); /* NULL is fine */
 
-/* A table has changed for these agents (`changed` is called for each, from the loop, after changes were gathered for 100 ms). */
+/*
+ * A table has changed for these agents: `changed` is called for each, from the loop, after changes were gathered for
+ * 100 ms (longer where building takes more than a fifth of that).
+ */
 void inventory_watch(struct inventory *inv, void (*changed)(void *ctx, const struct site_agent *a),
 		     void *ctx);
 
@@ -48,15 +50,14 @@ void inventory_put(const struct inventory_bytes *b);
 
 /* GenesisSync of either dialect: what is needed of it. `platform`: the packed GenesisPlatformData, NULL = not sent. */
 struct inventory_genesis {
-	const char *ctrl_ip, *ctrl_mac; /* who says it */
+	/* Who says it, which is known to be true where it is an agent. No MAC (NULL): trident, not registered yet. */
+	const char *ctrl_ip, *ctrl_mac;
 	uint64_t version;
-	const char *cluster_id;
+	const char *cluster_id; /* may be NULL */
 	const uint8_t *platform;
 	size_t platform_len;
-	const uint8_t *processes; /* GenesisProcessData */
-	size_t processes_len;
 };
-/* Returns the version to answer with: the one held now (control plane, 4.7 and 1.11). */
+/* Returns the version to answer with: the one held now; 0 = none, or this one was refused (control plane, 4.10). */
 uint64_t inventory_genesis_put(struct inventory *inv, const struct inventory_genesis *g);
 
 struct inventory_cluster_entry {
@@ -81,8 +82,11 @@ int inventory_cluster_look(struct inventory *inv, const char *cluster_id, uint64
 
 /* Numbers for status and metrics. */
 struct inventory_counts {
-	uint32_t interfaces, cidrs, clusters, reporters;
-	uint64_t builds, build_ns_last, encoded_bytes;
+	uint32_t interfaces; /* in the tables */
+	uint32_t cidrs;      /* in the widest table */
+	uint32_t clusters, reporters;
+	uint64_t builds, build_ns_last;
+	uint64_t encoded_bytes; /* of all tables, held now */
 	uint64_t genesis, genesis_refused, snapshots, snapshots_refused;
 };
 void inventory_counts(const struct inventory *inv, struct inventory_counts *out);

@@ -149,20 +149,16 @@ static void on_genesis(struct weir_rpc_stream *st, const ProtobufCMessage *messa
 	struct serve_genesis g = { .agent_id = m->AGENT_ID };
 	const ProtobufCMessage *platform = m->platform_data != NULL ? &m->platform_data->base
 								    : NULL;
-	const ProtobufCMessage *processes = m->process_data != NULL ? &m->process_data->base : NULL;
-	uint8_t *bytes[2] = { packed(platform, &g.g.platform_len),
-			      packed(processes, &g.g.processes_len) };
+	uint8_t *bytes = packed(platform, &g.g.platform_len);
 
 	g.g.version = m->version;
 	g.g.cluster_id = m->kubernetes_cluster_id;
-	g.g.platform = bytes[0];
-	g.g.processes = bytes[1];
+	g.g.platform = bytes;
 	GENESIS_WHO(m, &g);
 	answer.has_version = true;
 	if (serve_genesis(st, &g, &answer.version))
 		weir_rpc_stream_answer(st, &answer.base);
-	free(bytes[0]);
-	free(bytes[1]);
+	free(bytes);
 }
 
 static void on_cluster(struct weir_rpc_stream *st, const ProtobufCMessage *message)

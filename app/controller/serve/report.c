@@ -39,8 +39,14 @@ bool serve_genesis(struct weir_rpc_stream *st, struct serve_genesis *g, uint64_t
 	*version = 0;
 	if (!g->whole || g->g.ctrl_mac != NULL)
 		a = reporter(st, g->g.ctrl_ip, g->g.ctrl_mac);
-	if (a == NULL) { /* not registered yet, or never: version 0 has it sent again */
-		s->n.refused++;
+	if (a == NULL && (g->agent_id != 0 || (g->whole && g->g.ctrl_mac == NULL) ||
+			  (g->g.ctrl_ip != NULL &&
+			   site_agent_at(s->o.site, g->g.ctrl_ip, g->g.ctrl_mac) != NULL))) {
+		s->n.refused++; /* version 0 has it sent again */
+		return true;
+	}
+	if (a == NULL) { /* not registered yet: it is kept for a while */
+		*version = inventory_genesis_put(s->o.inventory, &g->g);
 		return true;
 	}
 	if (g->agent_id != 0 && g->agent_id != a->id)

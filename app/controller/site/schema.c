@@ -47,7 +47,21 @@ static const char site_1[] =
 	" who TEXT NOT NULL, origin TEXT NOT NULL, what TEXT NOT NULL, object TEXT NOT NULL,"
 	" detail TEXT NOT NULL);";
 
-static const char *const steps[] = { site_1 };
+/* What agents and clusters report: the room inventory. */
+static const char inventory_1[] =
+	"CREATE TABLE inventory_report (ctrl_ip BLOB NOT NULL, ctrl_mac BLOB NOT NULL,"
+	" version INTEGER NOT NULL, platform BLOB NOT NULL, slots BLOB NOT NULL,"
+	" PRIMARY KEY (ctrl_ip, ctrl_mac));"
+	"CREATE TABLE inventory_version (hash INTEGER PRIMARY KEY,"
+	" version INTEGER NOT NULL);"
+	"CREATE TABLE inventory_cluster (cluster_id BLOB PRIMARY KEY,"
+	" version INTEGER NOT NULL, held INTEGER NOT NULL, at_s INTEGER NOT NULL,"
+	" error BLOB NOT NULL);"
+	"CREATE TABLE inventory_objects (cluster_id BLOB NOT NULL, type BLOB NOT NULL,"
+	" objects INTEGER NOT NULL, hash INTEGER NOT NULL, entries BLOB NOT NULL,"
+	" PRIMARY KEY (cluster_id, type));";
+
+static const char *const steps[] = { site_1, inventory_1 };
 
 const struct weir_db_schema site_schema = {
 	.name = "the state of a weir controller",

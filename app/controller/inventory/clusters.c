@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What watchers say of their clusters. Spec: control plane, 4.7, whose table cluster_put() follows. A snapshot takes the
+ * place of the one before as a whole, when all of it was found to be in order; an error that comes with it, an age of a
+ * day, or one that is damaged, keeps it from use.
+ */
+#include "inventory_priv.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define CLUSTERS_MAX 1024
+#define UNKNOWN_MAX  16           /* without a domain */
+#define AGE_S        86400        /* aging_time */
+#define WAITING_MAX  (512U << 20) /* bytes of snapshots that are being checked */
+#define TOTAL_MAX    (4ULL << 30) /* bytes kept */
+#define SLICE_BYTES  (2U << 20)   /* inflated in one turn of the loop: about 5 ms */
+
+/* What is held of one type. */
+struct kind {
+	char type[SNAPSHOT_TYPE];
+	uint32_t objects;
+	uint64_t hash;
+	size_t bytes;
+};
+
+struct cluster {
+	char id[CLUSTER_ID];
+	uint64_t version;       /* to answer with */
+	uint64_t held;          /* of what is held; 0 = nothing */
+	uint64_t at_s;          /* of the last message that counts */
+	char error[512];        /* "" = none */
+	struct weir_list kinds; /* struct kind */
+	struct snapshot *next;  /* waits to be checked */
+	bool has_domain, is_aged;
+	bool is_unsaved;
+};
+
+static struct cluster *cluster_at(const struct inventory *inv, size_t i)
+{
+	return ((struct cluster **)inv->clusters.items)[i];
+}
+
+static struct cluster *find(const struct inventory *inv, const char *id)
+{
+	for (size_t i = 0; i < inv->clusters.count; i++)
+		if (strcmp(cluster_at(inv, i)->id, id) == 0)
+			return cluster_at(inv, i);
+	return NULL;
+}
+
+static void cluster_free(struct cluster *c)
+{
+	inventory_snapshot_destroy(c->next);
+	free(c->kinds.items);
+	free(c);
+}
+
+static struct cluster *cluster_add(struct inventory *inv, const char *id)
+{
+	struct cluster *c = calloc(1, sizeof(*c));
+	struct cluster **to = c != NULL ? weir_list_add(&inv->clusters, sizeof(*to)) : NULL;
+
+	if (to == NULL) {
+		free(c);
+		return NULL;
+	}
+	*to = c;
+	snprintf(c->id, sizeof(c->id), "%s", id);
+	c->has_domain = site_domain_named(inv->site, id) != NULL;
+	return c;
+}
+
+/* ------------------------------------------------------------------ bounds */
+
+static uint64_t bytes_of(const struct cluster *c)
+{
+	const struct kind *k = c->kinds.items;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < c->kinds.count; i++)
+		n += k[i].bytes;
+	return n;
+}
+
+static int room_check(const struct inventory *inv, const struct snapshot *next,
+		      struct weir_err *err)
+{
+	uint64_t waiting = next->bytes, total = next->bytes;
+
+	for (size_t i = 0; i < inv->clusters.count; i++) {
+		const struct cluster *c = cluster_at(inv, i);
+
+		waiting += c->next != NULL ? c->next->bytes : 0;
+		total += bytes_of(c);
+	}
+	if (waiting > WAITING_MAX || total > TOTAL_MAX)
+		return weir_err_set(
+			err, ENOSPC,
+			"%llu MiB of snapshots are kept and %llu MiB wait: that is all there "
+			"is room for",
+			(unsigned long long)(total - next->bytes) >> 20,
+			(unsigned long long)(waiting - next->bytes) >> 20);
+	return 0;
+}
+
+static struct cluster *take(struct inventory *inv, const char *id, struct weir_err *err)
+{
+	struct cluster *c = find(inv, id);
+	size_t unknown = 0;
+
+	if (c != NULL)
+		return c;
+	for (size_t i = 0; i < inv->clusters.count; i++)
+		unknown += !cluster_at(inv, i)->has_domain;
+	if (strlen(id) >= sizeof(c->id))
+		weir_err_set(err, EINVAL, "its id is longer than %zu bytes", sizeof(c->id) - 1);
+	else if (inv->clusters.count >= CLUSTERS_MAX)
+		weir_err_set(err, ENOSPC, "%d clusters are kept already", CLUSTERS_MAX);
+	else if (unknown >= UNKNOWN_MAX && site_domain_named(inv->site, id) == NULL)
+		weir_err_set(err, ENOSPC,
+			     "no domain has this id, and %d such clusters are kept already",
+			     UNKNOWN_MAX);
+	else if ((c = cluster_add(inv, id)) == NULL)
+		weir_err_set(err, ENOMEM, "out of memory");
+	return c;
+}
+
+/* ------------------------------------------------------------------ outcomes */
+
+static void error_keep(struct cluster *c, const char *error)
+{
+	size_t n = sizeof(c->error) - 1;
+
+	if ((size_t)snprintf(c->error, sizeof(c->error), "%s", error) > n) {
+		while (n > 0 && ((unsigned char)error[n] & 0xc0) == 0x80)
+			n--; /* not inside of a character */
+		c->error[n] = '\0';
+	}
+	c->is_unsaved = true;
+}
+
+static void domain_tell(struct inventory *inv, const struct cluster *c)
+{
+	site_domain_synced(inv->site, c->id, c->error[0] != '\0' ? c->error : NULL);
+}
+
+static void error_set(struct inventory *inv, struct cluster *c, const char *error)
+{
+	error_keep(c, error);
+	domain_tell(inv, c);
+}
+
+static void refused(struct inventory *inv, const char *id, const struct weir_err *err)
+{
+	inv->counts.snapshots_refused++;
+	weir_log(WEIR_LOG_WARN, "snapshot of cluster %.64s is not taken: %s", id, err->msg);
+}
+
+/* What is held from now on. */
+static int hold(struct cluster *c, const struct snapshot *s)
+{
+	const struct snapshot_kind *from = s->kinds.items;
+	struct weir_list kinds = { 0 };
+
+	for (size_t i = 0; i < s->kinds.count; i++) {
+		struct kind *k = weir_list_add(&kinds, sizeof(*k));
+
+		if (k == NULL) {
+			free(kinds.items);
+			return -ENOMEM;
+		}
+		memcpy(k->type, from[i].type, sizeof(k->type));
+		k->objects = from[i].objects;
+		k->hash = from[i].hash;
+		k->bytes = from[i].n;
+	}
+	free(c->kinds.items);
+	c->kinds = kinds;
+	c->held = s->version;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the database */
+
+static int run(struct weir_db_stmt *s, struct weir_err *err)
+{
+	const int rc = weir_db_step(s, err);
+
+	return rc < 0 ? rc : 0;
+}
+
+static int head_write(struct inventory *inv, const struct cluster *c, uint64_t held,
+		      struct weir_err *err)
+{
+	struct weir_db_stmt *s = inv->store.cluster_put;
+
+	inventory_store_bind(s, 1, c->id);
+	weir_db_bind_i64(s, 2, (int64_t)c->version);
+	weir_db_bind_i64(s, 3, (int64_t)held);
+	weir_db_bind_i64(s, 4, (int64_t)c->at_s);
+	inventory_store_bind(s, 5, c->error);
+	return run(s, err);
+}
+
+static int kind_write(struct inventory *inv, const struct cluster *c, const struct snapshot_kind *k,
+		      struct weir_err *err)
+{
+	struct weir_db_stmt *s = inv->store.kind_put;
+
+	inventory_store_bind(s, 1, c->id);
+	inventory_store_bind(s, 2, k->type);
+	weir_db_bind_i64(s, 3, k->objects);
+	weir_db_bind_i64(s, 4, (int64_t)k->hash);
+	weir_db_bind_blob(s, 5, k->v, k->n);
+	return run(s, err);
+}
+
+static bool has_kind(const struct snapshot *s, const char *type)
+{
+	const struct snapshot_kind *k = s->kinds.items;
+
+	for (size_t i = 0; i < s->kinds.count; i++)
+		if (strcmp(k[i].type, type) == 0)
+			return true;
+	return false;
+}
+
+/* Types that are the same stay as they are. */
+static int snapshot_write(struct inventory *inv, const struct cluster *c, const struct snapshot *s,
+			  struct weir_err *err)
+{
+	const struct snapshot_kind *k = s->kinds.items;
+	const struct kind *was = c->kinds.items;
+	int rc = head_write(inv, c, s->version, err);
+
+	for (size_t i = 0; i < s->kinds.count && rc == 0; i++)
+		if (!k[i].is_known)
+			rc = kind_write(inv, c, &k[i], err);
+	for (size_t i = 0; i < c->kinds.count && rc == 0; i++) {
+		if (has_kind(s, was[i].type))
+			continue;
+		inventory_store_bind(inv->store.kind_gone, 1, c->id);
+		inventory_store_bind(inv->store.kind_gone, 2, was[i].type);
+		rc = run(inv->store.kind_gone, err);
+	}
+	return rc;
+}
+
+static int commit(struct inventory *inv, const struct cluster *c, const struct snapshot *s,
+		  struct weir_err *err)
+{
+	int rc = weir_db_begin(inv->store.db, err);
+
+	if (rc == 0)
+		rc = snapshot_write(inv, c, s, err);
+	if (rc == 0)
+		rc = weir_db_commit(inv->store.db, err);
+	if (rc != 0)
+		weir_db_rollback(inv->store.db);
+	return rc;
+}
+
+static int heads_write(struct inventory *inv, struct weir_err *err)
+{
+	int rc = weir_db_begin(inv->store.db, err);
+
+	for (size_t i = 0; i < inv->clusters.count && rc == 0; i++)
+		if (cluster_at(inv, i)->is_unsaved)
+			rc = head_write(inv, cluster_at(inv, i), cluster_at(inv, i)->held, err);
+	if (rc == 0)
+		rc = weir_db_commit(inv->store.db, err);
+	if (rc != 0)
+		weir_db_rollback(inv->store.db);
+	return rc;
+}
+
+static void heads_flush(struct inventory *inv)
+{
+	struct weir_err err = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < inv->clusters.count; i++)
+		n += cluster_at(inv, i)->is_unsaved;
+	if (n == 0)
+		return;
+	if (heads_write(inv, &err) != 0) {
+		weir_log(WEIR_LOG_ERR, "clusters are not written, and will be later: %s", err.msg);
+		return;
+	}
+	for (size_t i = 0; i < inv->clusters.count; i++)
+		cluster_at(inv, i)->is_unsaved = false;
+}
+
+/* ------------------------------------------------------------------ checking, a slice a turn */
+
+static void check_soon(struct inventory *inv)
+{
+	const struct timeval now = { 0 };
+
+	if (!event_pending(inv->check, EV_TIMEOUT, NULL))
+		event_add(inv->check, &now);
+}
+
+static void accept_next(struct inventory *inv, struct cluster *c)
+{
+	struct weir_err err = { 0 };
+	int rc = commit(inv, c, c->next, &err);
+
+	if (rc == 0)
+		rc = hold(c, c->next);
+	if (rc == 0) {
+		inv->counts.snapshots++;
+		domain_tell(inv, c);
+	} else {
+		c->version = 0; /* so that it is sent again */
+		if (err.msg[0] == '\0')
+			weir_err_set(&err, ENOMEM, "out of memory");
+		refused(inv, c->id, &err);
+	}
+	inventory_snapshot_destroy(c->next);
+	c->next = NULL;
+}
+
+static void check(struct inventory *inv, struct cluster *c)
+{
+	struct weir_err err = { 0 };
+	const int rc = inventory_snapshot_check(c->next, SLICE_BYTES, &err);
+
+	if (rc == 1)
+		return;
+	if (rc == 0) {
+		accept_next(inv, c);
+		return;
+	}
+	inventory_snapshot_destroy(c->next);
+	c->next = NULL;
+	refused(inv, c->id, &err);
+	error_set(inv, c, err.msg);
+}
+
+static struct cluster *waiting(const struct inventory *inv)
+{
+	for (size_t i = 0; i < inv->clusters.count; i++)
+		if (cluster_at(inv, i)->next != NULL)
+			return cluster_at(inv, i);
+	return NULL;
+}
+
+static void on_check(evutil_socket_t fd, short what, void *ctx)
+{
+	struct inventory *inv = ctx;
+	struct cluster *c = waiting(inv);
+
+	(void)fd;
+	(void)what;
+	if (c != NULL)
+		check(inv, c);
+	if (waiting(inv) != NULL)
+		check_soon(inv);
+}
+
+/* ------------------------------------------------------------------ a message comes */
+
+/* Types that are the same as what is held were found to be in order then. */
+static void mark_known(const struct cluster *c, struct snapshot *s)
+{
+	const struct kind *was = c->kinds.items;
+	struct snapshot_kind *k = s->kinds.items;
+
+	for (size_t i = 0; i < s->kinds.count; i++)
+		for (size_t j = 0; j < c->kinds.count; j++)
+			if (strcmp(k[i].type, was[j].type) == 0 && k[i].hash == was[j].hash &&
+			    k[i].n == was[j].bytes)
+				k[i].is_known = true;
+}
+
+static void queue(struct inventory *inv, struct cluster *c, const struct inventory_cluster *m)
+{
+	struct weir_err err = { 0 };
+	struct snapshot *s = inventory_snapshot_create(m, &err);
+
+	inventory_snapshot_destroy(c->next); /* a newer one is here */
+	c->next = NULL;
+	if (s != NULL && room_check(inv, s, &err) == 0) {
+		mark_known(c, s);
+		c->next = s;
+		check_soon(inv);
+		return;
+	}
+	inventory_snapshot_destroy(s);
+	refused(inv, c->id, &err);
+	error_set(inv, c, err.msg);
+}
+
+uint64_t inventory_cluster_put(struct inventory *inv, const struct inventory_cluster *m)
+{
+	const char *error = m->error != NULL ? m->error : "";
+	const uint64_t now = (uint64_t)time(NULL);
+	struct weir_err err = { 0 };
+	struct cluster *c;
+
+	if (m->version == 0 || m->cluster_id == NULL || m->cluster_id[0] == '\0' ||
+	    (m->agent_id == 0 && m->n_entries == 0))
+		return 0;
+	c = m->n_entries > 0 ? take(inv, m->cluster_id, &err) : find(inv, m->cluster_id);
+	if (c == NULL && m->n_entries > 0)
+		refused(inv, m->cluster_id, &err);
+	if (c == NULL) {
+		if (error[0] != '\0') /* people see why nothing is there */
+			site_domain_synced(inv->site, m->cluster_id, error);
+		return 0;
+	}
+	if (now > c->at_s + AGE_S)
+		c->version = 0;
+	if (m->n_entries == 0 && m->version != c->version)
+		return c->version;
+	c->version = m->version;
+	c->at_s = now;
+	c->is_aged = false;
+	c->is_unsaved = true;
+	if (m->n_entries > 0 && m->version != c->held) {
+		error_keep(c, error);
+		queue(inv, c, m);
+	} else if (m->version == c->held || error[0] != '\0') {
+		error_set(inv, c, error); /* else one is waiting, or was damaged: that stays said */
+	}
+	return m->agent_id != 0 ? m->version : 0;
+}
+
+/* ------------------------------------------------------------------ start, age, end */
+
+static int head_load(struct inventory *inv, struct weir_db_stmt *row)
+{
+	char id[CLUSTER_ID];
+	struct cluster *c;
+
+	if (!inventory_store_text(row, 0, id, sizeof(id)))
+		return 0;
+	c = cluster_add(inv, id);
+	if (c == NULL)
+		return -ENOMEM;
+	c->version = (uint64_t)weir_db_i64(row, 1);
+	c->held = (uint64_t)weir_db_i64(row, 2);
+	c->at_s = (uint64_t)weir_db_i64(row, 3);
+	if (!inventory_store_text(row, 4, c->error, sizeof(c->error)))
+		c->error[0] = '\0';
+	return 0;
+}
+
+static int kind_load(struct inventory *inv, struct weir_db_stmt *row)
+{
+	char id[CLUSTER_ID], type[SNAPSHOT_TYPE];
+	struct cluster *c;
+	struct kind *k;
+
+	if (!inventory_store_text(row, 0, id, sizeof(id)) ||
+	    !inventory_store_text(row, 1, type, sizeof(type)) || (c = find(inv, id)) == NULL)
+		return 0;
+	k = weir_list_add(&c->kinds, sizeof(*k));
+	if (k == NULL)
+		return -ENOMEM;
+	memcpy(k->type, type, sizeof(k->type));
+	k->objects = (uint32_t)weir_db_i64(row, 2);
+	k->hash = (uint64_t)weir_db_i64(row, 3);
+	k->bytes = (size_t)weir_db_i64(row, 4);
+	return 0;
+}
+
+int inventory_clusters_load(struct inventory *inv, struct weir_err *err)
+{
+	int rc;
+
+	inv->check = event_new(inv->base, -1, 0, on_check, inv);
+	if (inv->check == NULL)
+		return weir_err_set(err, ENOMEM, "inventory: out of memory");
+	rc = inventory_store_rows(inv,
+				  "SELECT cluster_id, version, held, at_s, error"
+				  " FROM inventory_cluster",
+				  head_load, err);
+	if (rc == 0)
+		rc = inventory_store_rows(inv,
+					  "SELECT cluster_id, type, objects, hash, length(entries)"
+					  " FROM inventory_objects",
+					  kind_load, err);
+	return rc;
+}
+
+static int gone_write(struct inventory *inv, const struct cluster *c, struct weir_err *err)
+{
+	struct weir_db_stmt *both[] = { inv->store.cluster_gone, inv->store.objects_gone };
+	int rc = weir_db_begin(inv->store.db, err);
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(both) && rc == 0; i++) {
+		inventory_store_bind(both[i], 1, c->id);
+		rc = run(both[i], err);
+	}
+	if (rc == 0)
+		rc = weir_db_commit(inv->store.db, err);
+	if (rc != 0)
+		weir_db_rollback(inv->store.db);
+	return rc;
+}
+
+/* Its domain is no more, or never was and it says nothing. True: so is the cluster. */
+static bool remove_old(struct inventory *inv, size_t i, uint64_t now)
+{
+	struct cluster *c = cluster_at(inv, i), **all = inv->clusters.items;
+	const bool has_domain = site_domain_named(inv->site, c->id) != NULL;
+	const bool is_gone = !has_domain && (c->has_domain || now > c->at_s + AGE_S);
+	struct weir_err err = { 0 };
+
+	c->has_domain = c->has_domain || has_domain;
+	if (!is_gone)
+		return false;
+	if (gone_write(inv, c, &err) != 0) {
+		weir_log(WEIR_LOG_ERR, "cluster %s is not removed, and will be later: %s", c->id,
+			 err.msg);
+		return false;
+	}
+	cluster_free(c);
+	all[i] = all[--inv->clusters.count];
+	return true;
+}
+
+void inventory_clusters_age(struct inventory *inv)
+{
+	const uint64_t now = (uint64_t)time(NULL);
+
+	for (size_t i = 0; i < inv->clusters.count;) {
+		struct cluster *c = cluster_at(inv, i);
+
+		if (remove_old(inv, i, now))
+			continue;
+		if (now > c->at_s + AGE_S && !c->is_aged) {
+			c->is_aged = true;
+			error_set(inv, c, "nothing was heard of the cluster for a day");
+		}
+		i++;
+	}
+}
+
+void inventory_clusters_tick(struct inventory *inv)
+{
+	inventory_clusters_age(inv);
+	heads_flush(inv);
+}
+
+void inventory_clusters_fini(struct inventory *inv)
+{
+	if (inv->store.db != NULL)
+		heads_flush(inv);
+	if (inv->check != NULL)
+		event_free(inv->check);
+	for (size_t i = 0; i < inv->clusters.count; i++)
+		cluster_free(cluster_at(inv, i));
+	free(inv->clusters.items);
+}
+
+int inventory_cluster_look(struct inventory *inv, const char *cluster_id, uint64_t *version,
+			   uint64_t *at_s, const char **error,
+			   void (*each)(void *ctx, const char *type, uint32_t objects), void *ctx)
+{
+	const struct cluster *c = find(inv, cluster_id);
+	const struct kind *k;
+
+	if (c == NULL)
+		return -ENOENT;
+	*version = c->held;
+	*at_s = c->at_s;
+	*error = c->error;
+	k = c->kinds.items;
+	for (size_t i = 0; i < c->kinds.count; i++)
+		each(ctx, k[i].type, k[i].objects);
+	return 0;
+}
