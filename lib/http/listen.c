@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG 1024
 
 struct address {
 	union {
@@ -80,6 +80,16 @@ static int failed(const char *at, int code, struct weir_err *err)
 		return weir_err_set(err, code, "http.listen %s: cannot listen there: %s", at,
 				    strerror(code));
 	}
+}
+
+bool weir_http_is_loopback(const char *listen)
+{
+	struct address a;
+
+	if (!address_of(&a, listen))
+		return false;
+	return a.any.sa_family == AF_INET ? ntohl(a.ip4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
+					  : IN6_IS_ADDR_LOOPBACK(&a.ip6.sin6_addr);
 }
 
 int http_listen(const char *at, struct weir_err *err)

@@ -10,12 +10,13 @@
 /* Room for `n` bytes more, and a NUL that printf() writes. */
 static bool make_room(struct weir_http_text *t, size_t n)
 {
+	const size_t max = t->max > 0 ? t->max : WEIR_HTTP_BODY_MAX;
 	size_t need = t->len + n + 1, room = t->room > 0 ? t->room : ROOM_FIRST;
 	char *more;
 
 	if (need <= t->room)
 		return true;
-	if (n > WEIR_HTTP_BODY_MAX || need > WEIR_HTTP_BODY_MAX)
+	if (n > max || need > max)
 		return false;
 	while (room < need)
 		room *= 2;
@@ -66,5 +67,5 @@ void weir_http_text_printf(struct weir_http_text *t, const char *fmt, ...)
 void weir_http_text_free(struct weir_http_text *t)
 {
 	free(t->bytes);
-	*t = (struct weir_http_text){ 0 };
+	*t = (struct weir_http_text){ .max = t->max };
 }

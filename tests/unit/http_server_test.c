@@ -22,51 +22,51 @@ static struct weir_http_counts at_end;
 static uint16_t port;
 static pthread_t thread;
 
-static void metrics(void *ctx, const char *query, struct weir_http_answer *a)
+static void metrics(void *ctx, const struct weir_http_request *rq, struct weir_http_answer *a)
 {
 	(void)ctx;
 	a->type = "text/plain; version=0.0.4";
 	weir_http_text_printf(a->body, "weir_up %d\n", 1);
-	if (query[0] != '\0')
-		weir_http_text_printf(a->body, "# %s\n", query);
+	if (rq->query[0] != '\0')
+		weir_http_text_printf(a->body, "# %s\n", rq->query);
 }
 
-static void not_ready(void *ctx, const char *query, struct weir_http_answer *a)
+static void not_ready(void *ctx, const struct weir_http_request *rq, struct weir_http_answer *a)
 {
 	(void)ctx;
-	(void)query;
+	(void)rq;
 	a->status = 503;
 	weir_http_text_add(a->body, "no\0t", 4);
 }
 
-static void big(void *ctx, const char *query, struct weir_http_answer *a)
+static void big(void *ctx, const struct weir_http_request *rq, struct weir_http_answer *a)
 {
 	(void)ctx;
-	for (long i = strtol(query, NULL, 10); i > 0; i--)
+	for (long i = strtol(rq->query, NULL, 10); i > 0; i--)
 		weir_http_text_printf(a->body, "%1023d\n", 1);
 }
 
-static void stop(void *ctx, const char *query, struct weir_http_answer *a)
+static void stop(void *ctx, const struct weir_http_request *rq, struct weir_http_answer *a)
 {
 	(void)ctx;
-	(void)query;
+	(void)rq;
 	(void)a;
 	event_base_loopexit(base, NULL);
 }
 
-static const struct weir_http_page pages[] = {
-	{ "/metrics", metrics },
-	{ "/readyz", not_ready },
-	{ "/big", big },
-	{ "/stop", stop },
+static const struct weir_http_route routes[] = {
+	{ .method = "GET", .path = "/metrics", .serve = metrics },
+	{ .method = "GET", .path = "/readyz", .serve = not_ready },
+	{ .method = "GET", .path = "/big", .serve = big },
+	{ .method = "GET", .path = "/stop", .serve = stop },
 };
 
 static struct weir_http_server *listen_at(struct event_base *b, const char *at,
 					  struct weir_err *err)
 {
-	const struct weir_http_server_conf conf = {
-		.base = b, .listen = at, .pages = pages, .n_pages = WEIR_ARRAY_SIZE(pages)
-	};
+	const struct weir_http_server_conf conf = { .base = b,
+						    .listen = at,
+						    .routes = { routes, WEIR_ARRAY_SIZE(routes) } };
 
 	return weir_http_server_create(&conf, err);
 }
@@ -171,7 +171,7 @@ static void test_other_pages_and_methods_are_refused(void)
 {
 	ask("GET /etc/passwd HTTP/1.0\r\n\r\n");
 	CU_ASSERT_EQUAL(strncmp(heard, "HTTP/1.0 404 ", 13), 0);
-	CU_ASSERT_STRING_EQUAL(body(), "no such page; there are: /metrics /readyz /big /stop\n");
+	CU_ASSERT_STRING_EQUAL(body(), "there is no such page\n");
 	ask("GET /metrics/../metrics HTTP/1.0\r\n\r\n");
 	CU_ASSERT_EQUAL(strncmp(heard, "HTTP/1.0 404 ", 13), 0);
 	ask("POST /metrics HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc");

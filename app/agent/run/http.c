@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What HTTP shows: the table of pages at the end. */
+/* What HTTP shows: the table of routes at the end. */
 #include "run.h"
 
 #include <weir_http.h>
@@ -7,9 +7,9 @@
 #define STUCK_S     10 /* a worker that does nothing for so long, with work before it */
 #define UNAVAILABLE 503
 
-static void metrics(void *ctx, const char *query, struct weir_http_answer *a)
+static void metrics(void *ctx, const struct weir_http_request *rq, struct weir_http_answer *a)
 {
-	(void)query;
+	(void)rq;
 	a->type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_text(ctx, a->body);
 }
@@ -22,30 +22,30 @@ static void say(struct weir_http_answer *a, bool good, const char *why)
 }
 
 /* Does every thread move? Who asks may start the agent anew where not. */
-static void livez(void *ctx, const char *query, struct weir_http_answer *a)
+static void livez(void *ctx, const struct weir_http_request *rq, struct weir_http_answer *a)
 {
 	char why[128];
 	const char *who;
 	const bool moves = health_moves(ctx, STUCK_S, &who);
 
-	(void)query;
+	(void)rq;
 	snprintf(why, sizeof(why), "%s has work and does nothing", who);
 	say(a, moves, why);
 }
 
-static void readyz(void *ctx, const char *query, struct weir_http_answer *a)
+static void readyz(void *ctx, const struct weir_http_request *rq, struct weir_http_answer *a)
 {
 	char why[560] = "";
 	const bool ready = status_is_ready(ctx, why, sizeof(why));
 
-	(void)query;
+	(void)rq;
 	say(a, ready, why);
 }
 
-static const struct weir_http_page pages[] = {
-	{ "/metrics", metrics },
-	{ "/livez", livez },
-	{ "/readyz", readyz },
+static const struct weir_http_route routes[] = {
+	{ .method = "GET", .path = "/metrics", .serve = metrics },
+	{ .method = "GET", .path = "/livez", .serve = livez },
+	{ .method = "GET", .path = "/readyz", .serve = readyz },
 };
 
 struct weir_http_server *http_open(struct run *r, struct weir_err *err)
@@ -53,8 +53,7 @@ struct weir_http_server *http_open(struct run *r, struct weir_err *err)
 	const struct weir_http_server_conf conf = {
 		.base = r->base,
 		.listen = r->conf->box.http.listen,
-		.pages = pages,
-		.n_pages = WEIR_ARRAY_SIZE(pages),
+		.routes = { routes, WEIR_ARRAY_SIZE(routes) },
 		.ctx = r,
 	};
 
