@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sql.h"
 
+#include "schema.h"
 #include "site.h"
 
 #include <errno.h>
@@ -97,6 +98,10 @@ int site_change_end(struct site_change *c)
 		weir_db_rollback(c->sql->db);
 		c->sql->errors++;
 	}
+	if (c->rc == -EBUSY && c->how == SITE_DURABLE) /* nobody will try it again */
+		weir_err_set(c->err, EBUSY,
+			     "nothing was changed: another program has " SITE_FILE
+			     " locked: end what it does, then try again");
 	if (c->how == SITE_LAZY)
 		weir_db_exec(c->sql->db, DURABLE,
 			     NULL); /* cannot fail: nothing is read or written */
