@@ -9,7 +9,7 @@
 
 #include <trident.pb-c.h>
 
-static const struct config_site nowhere = { "", 30033, "", 30035 };
+static const struct config_site nowhere = { "", 0, "", 0 };
 static const struct config_site somewhere = { "10.9.8.7", 30333, "10.9.8.6", 30335 };
 
 static inline struct config_compiled *compiled(const char *text, const struct config_site *site)

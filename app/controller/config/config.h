@@ -12,9 +12,9 @@
 /* What the controller adds to what a person writes; what the text says itself wins. */
 struct config_site {
 	const char *ingester_ip;   /* "" = none: agents keep their records themselves */
-	uint32_t ingester_port;    /* 30033 */
+	uint32_t ingester_port;    /* 0 = 30033 */
 	const char *controller_ip; /* "proxy_controller_ip"; "" = none */
-	uint32_t controller_port;  /* 30035 */
+	uint32_t controller_port;  /* 0 = 30035 */
 };
 
 /* Ready to be sent; never changed. */

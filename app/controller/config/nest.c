@@ -61,12 +61,13 @@ static void section_print(const struct nest *nest, uint32_t from, size_t len, un
 			  FILE *out)
 {
 	for (uint32_t i = from; i < nest->n; i++) {
-		const char *path = nest->v[i].path, *dot = strchr(path + len, '.');
+		const char *path = nest->v[i].path, *dot;
 		size_t below;
 		uint32_t k = from;
 
 		if (!is_in(path, nest->v[from].path, len))
 			continue;
+		dot = strchr(path + len, '.');
 		if (dot == NULL) {
 			item_print(&nest->v[i], path + len, indent, out);
 			continue;

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#define GROUP "vtap_group_id" /* stands first */
+
 static char *newer, *older; /* for ever */
 
 static char *comment_of(const struct weir_conf_row *row, const struct weir_conf_old *old)
@@ -34,7 +36,8 @@ static void row_add(struct nest *nest, const struct weir_group_conf *conf,
 	struct weir_conf_old old;
 	char *value;
 
-	if (!weir_conf_old_next(&names, &old) || old.is_static != is_static)
+	if (!weir_conf_old_next(&names, &old) || old.is_static != is_static ||
+	    strcmp(row->old, GROUP) == 0)
 		return;
 	value = row->type == WEIR_CONF_ANY ? strdup(row->dflt)
 					   : form_text(row, &old, (const char *)conf + row->offset);
@@ -54,7 +57,8 @@ static void older_print(FILE *out)
 		row_add(&below, &conf, &weir_group_table.rows[i], true);
 	}
 	fputs("# weir: the group configuration by its older names, every setting with its default. Take the # away\n"
-	      "# before what is to be another. vtap_group_id is the group that it is for, its name or id.\n",
+	      "# before what is to be another.\n\n# the group that it is for, its name or id\n#" GROUP
+	      ": g-xxxxxxxxxx\n",
 	      out);
 	nest_print(&flat, 0, out);
 	fputs("static_config:\n", out);

@@ -43,21 +43,25 @@ static bool is_given(const struct config_source *s, const void *field)
 }
 
 /* A port goes with its address: the site's is none of a host that the text names. */
+static uint32_t port_of(const struct config_source *s, const void *ip, const uint32_t *port,
+			uint32_t of_site)
+{
+	return is_given(s, ip) || is_given(s, port) || of_site == 0 ? *port : of_site;
+}
+
 struct config_places config_places_of(const struct config_source *s)
 {
 	const typeof(s->conf->global.communication) *own = &s->conf->global.communication;
-	const bool ingester = is_given(s, &own->ingester_ip);
-	const bool controller = is_given(s, &own->proxy_controller_ip);
 
 	return (struct config_places){
-		.ingester_ip = ingester ? own->ingester_ip : s->site->ingester_ip,
-		.ingester_port = ingester || is_given(s, &own->ingester_port)
-					 ? own->ingester_port
-					 : s->site->ingester_port,
-		.controller_ip = controller ? own->proxy_controller_ip : s->site->controller_ip,
-		.controller_port = controller || is_given(s, &own->proxy_controller_port)
-					   ? own->proxy_controller_port
-					   : s->site->controller_port,
+		.ingester_ip = is_given(s, &own->ingester_ip) ? own->ingester_ip
+							      : s->site->ingester_ip,
+		.ingester_port = port_of(s, &own->ingester_ip, &own->ingester_port,
+					 s->site->ingester_port),
+		.controller_ip = is_given(s, &own->proxy_controller_ip) ? own->proxy_controller_ip
+									: s->site->controller_ip,
+		.controller_port = port_of(s, &own->proxy_controller_ip,
+					   &own->proxy_controller_port, s->site->controller_port),
 	};
 }
 
