@@ -104,7 +104,7 @@ static size_t take(char *bytes, size_t size, size_t n, void *ctx)
 	curl_easy_getinfo(sink->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (sink->to != NULL && status == 200)
 		return fwrite(bytes, 1, n, sink->to);
-	if (n > WEIR_HTTP_REPLY_MAX - sink->len)
+	if (n > WEIR_HTTP_CLIENT_REPLY_MAX - sink->len)
 		return 0;
 	sink->len += n;
 	return fwrite(bytes, 1, n, sink->memory);
@@ -151,13 +151,13 @@ static void timeout_set(const struct weir_http_client *client, bool carries_file
 }
 
 /* NULL without memory. */
-static curl_mime *form_make(CURL *curl, const struct weir_http_request *request)
+static curl_mime *form_make(CURL *curl, const struct weir_http_client_request *request)
 {
 	curl_mime *form = curl_mime_init(curl);
 	bool made = form != NULL;
 
 	for (size_t i = 0; made && i < request->n_parts; i++) {
-		const struct weir_http_part *p = &request->parts[i];
+		const struct weir_http_client_part *p = &request->parts[i];
 		curl_mimepart *part = curl_mime_addpart(form);
 
 		made = part != NULL && curl_mime_name(part, p->name) == CURLE_OK &&
@@ -170,7 +170,7 @@ static curl_mime *form_make(CURL *curl, const struct weir_http_request *request)
 	return NULL;
 }
 
-static void body_set(CURL *curl, const struct weir_http_request *request, curl_mime *form)
+static void body_set(CURL *curl, const struct weir_http_client_request *request, curl_mime *form)
 {
 	curl_easy_setopt(curl, CURLOPT_MIMEPOST, NULL);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
@@ -188,7 +188,7 @@ static void body_set(CURL *curl, const struct weir_http_request *request, curl_m
 
 /* The headers of all requests, and the type of this one's body. NULL without memory. */
 static struct curl_slist *headers_of(const struct weir_http_client *client,
-				     const struct weir_http_request *request)
+				     const struct weir_http_client_request *request)
 {
 	struct curl_slist *list = NULL;
 	char type[128];
@@ -226,7 +226,7 @@ static int perform(struct weir_http_client *client, struct sink *sink, struct we
 }
 
 /* Everything of the request is set; the answer is asked for and taken. */
-static int exchange(struct weir_http_client *client, FILE *to, struct weir_http_reply *reply,
+static int exchange(struct weir_http_client *client, FILE *to, struct weir_http_client_reply *reply,
 		    struct weir_err *err)
 {
 	struct sink sink = { .curl = client->curl, .to = to };
@@ -248,8 +248,9 @@ static int exchange(struct weir_http_client *client, FILE *to, struct weir_http_
 	return rc;
 }
 
-int weir_http_client_ask(struct weir_http_client *client, const struct weir_http_request *request,
-			 struct weir_http_reply *reply, struct weir_err *err)
+int weir_http_client_ask(struct weir_http_client *client,
+			 const struct weir_http_client_request *request,
+			 struct weir_http_client_reply *reply, struct weir_err *err)
 {
 	struct curl_slist *headers = headers_of(client, request);
 	curl_mime *form = request->n_parts > 0 ? form_make(client->curl, request) : NULL;
@@ -257,7 +258,7 @@ int weir_http_client_ask(struct weir_http_client *client, const struct weir_http
 	char *url = malloc(room);
 	int rc;
 
-	*reply = (struct weir_http_reply){ 0 };
+	*reply = (struct weir_http_client_reply){ 0 };
 	if (headers == NULL || url == NULL || (request->n_parts > 0 && form == NULL)) {
 		rc = weir_err_set(err, ENOMEM, "%.200s: no memory", client->base);
 	} else {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 /* Of an answer that is kept in memory: 64,000 agents in JSON are half of it. */
-#define WEIR_HTTP_REPLY_MAX ((size_t)256 << 20)
+#define WEIR_HTTP_CLIENT_REPLY_MAX ((size_t)256 << 20)
 
 struct weir_http_client;
 
@@ -28,24 +28,24 @@ struct weir_http_client *weir_http_client_create(const struct weir_http_client_c
 void weir_http_client_destroy(struct weir_http_client *client); /* NULL is fine */
 
 /* A part of multipart/form-data: a value, or the content of a file under its own name. */
-struct weir_http_part {
+struct weir_http_client_part {
 	const char *name;
 	const char *value; /* NULL: `file` */
 	const char *file;
 };
 
-struct weir_http_request {
+struct weir_http_client_request {
 	const char *method; /* "GET" */
 	const char *target; /* path and query, escaped where needed: "/v1/vtaps/?name=a%20b" */
 	const char *type;   /* Content-Type of the body; NULL = there is none */
 	const void *body;
 	size_t len;
-	const struct weir_http_part *parts; /* in place of a body; NULL = none */
+	const struct weir_http_client_part *parts; /* in place of a body; NULL = none */
 	size_t n_parts;
 	FILE *to; /* where the body of an answer that is 200 goes; NULL = to memory */
 };
 
-struct weir_http_reply {
+struct weir_http_client_reply {
 	int status; /* of HTTP */
 	char *body; /* ended by a NUL besides; free() */
 	size_t len;
@@ -57,7 +57,8 @@ struct weir_http_reply {
  * (no HTTP, or TLS that does not come about), -EKEYREJECTED (a certificate that is not trusted), -EFBIG: of an answer;
  * -EINVAL, -EIO: `base`, `ca`, a file. `err` then names the base and the cause.
  */
-int weir_http_client_ask(struct weir_http_client *client, const struct weir_http_request *request,
-			 struct weir_http_reply *reply, struct weir_err *err);
+int weir_http_client_ask(struct weir_http_client *client,
+			 const struct weir_http_client_request *request,
+			 struct weir_http_client_reply *reply, struct weir_err *err);
 
 #endif

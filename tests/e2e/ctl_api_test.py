@@ -154,6 +154,81 @@ class Requests(ApiCase):
         self.canned({('GET', '/v1/vtap-groups/?name=macvlan'): [GROUP], ('GET', place(GROUP) + '/yaml'): text})
         self.assertEqual(self.ctl('agent-group-config', 'list', 'macvlan', '-o', 'yaml'), text)
 
+    def test_a_file_that_names_its_group_replaces_what_that_group_has(self):
+        text = b'vtap_group_id: macvlan\ntap_mode: 0\n'
+        place = '/v1/vtap-group-configuration/advanced/c1/'
+        api = self.canned({('GET', '/v1/vtap-groups/?name=macvlan'): [GROUP], ('PATCH', place): '',
+                           ('GET', '/v1/vtap-group-configuration/?vtap_group_id=g-QWNDKc3ftQ'): [{'LCUUID': 'c1'}]})
+        self.ctl('agent-group-config', 'update', '-f', self.file('g.yaml', text))
+        self.assertEqual((api.asked[-1].method, api.asked[-1].body), ('PATCH', text))
+        self.ctl('agent-group-config', 'update', '-f', self.file('g.yaml', b'tap_mode: 0\n'), code=weir.INVALID)
+        self.assertIn('g.yaml: names no group', self.err)
+        self.ctl('agent-group-config', 'update', '-f', self.file('g.yaml', b'a: [1\n'), code=weir.INVALID)
+        self.assertIn('g.yaml:', self.err)
+        self.ctl('agent-group-config', 'update', code=weir.USAGE)
+
+    def test_a_stage_and_a_comment_go_with_a_configuration(self):
+        path = self.file('g.yaml', b'tap_mode: 0\n')
+        target = place(GROUP) + '/yaml?canary=2&comment=why%20%26%20who'
+        self.canned({('GET', '/v1/vtap-groups/?name=macvlan'): [GROUP], ('PUT', target): ''})
+        self.ctl('agent-group-config', 'update', 'macvlan', '-f', path, '--canary', '2', '--comment', 'why & who')
+
+    def test_a_domain_of_a_file(self):
+        api = self.canned({('POST', '/v1/domains/'): DOMAIN, ('GET', '/v2/domains/?name=kubernetes'): [dict(DOMAIN, NAME='kubernetes')],
+                           ('PATCH', f'/v1/domains/{DOMAIN["LCUUID"]}/'): {}, ('DELETE', f'/v1/domains/{DOMAIN["LCUUID"]}/'): {'LCUUID': 'x'}})
+        path = self.file('domain.yaml', weir.run(weir.CTL, 'domain', 'example', 'kubernetes').stdout.encode())
+        self.assertEqual(json.loads(self.ctl('domain', 'create', '-f', path)), DOMAIN)
+        self.assertEqual(json.loads(api.asked[0].body), {'NAME': 'kubernetes', 'TYPE': 11, 'CONFIG': {
+            'region_uuid': 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'pod_net_ipv4_cidr_max_mask': 16, 'pod_net_ipv6_cidr_max_mask': 64,
+            'node_port_name_regex': '^(cni|flannel|vxlan.calico|tunl|en[ospx])', 'sync_timer': 60}})
+        self.ctl('domain', 'update', 'kubernetes', '-f', path)
+        self.assertEqual(api.asked[-1].method, 'PATCH')
+        self.assertEqual(json.loads(self.ctl('domain', 'delete', 'kubernetes')), {'LCUUID': 'x'})
+        self.ctl('domain', 'create', '-f', self.file('bad.yaml', b'name: a\ntype: moon\n'), code=weir.INVALID)
+        self.assertIn('bad.yaml: type: moon is no type', self.err)
+
+    def test_an_agent_is_updated_by_a_file(self):
+        api = self.canned({('GET', '/v1/vtaps/?name=node1-P1'): [AGENT], ('GET', '/v1/vtap-groups/?name=macvlan'): [GROUP],
+                           ('PATCH', f'/v1/vtaps/{AGENT["LCUUID"]}/'): {}, ('PATCH', '/v1/vtaps-tap-mode/'): {}})
+        self.ctl('agent', 'update', '-f', self.file('a.yaml', b'name: node1-P1\nenable: 0\nagent_group_id: macvlan\ntap_mode: mirror\n'))
+        self.assertEqual([(r.target, json.loads(r.body)) for r in api.asked if r.method == 'PATCH'],
+                         [(f'/v1/vtaps/{AGENT["LCUUID"]}/', {'VTAP_GROUP_LCUUID': GROUP['LCUUID'], 'ENABLE': 0}),
+                          ('/v1/vtaps-tap-mode/', {'VTAP_LCUUIDS': [AGENT['LCUUID']], 'TAP_MODE': 1})])
+        for wrong in (b'enable: 1\n', b'name: node1-P1\nenable: 2\n', b'[1]\n'):
+            self.ctl('agent', 'update', '-f', self.file('a.yaml', wrong), code=weir.INVALID)
+        example = self.ctl('agent', 'update-example')
+        self.assertIn('\nagent_group_id: ', example)
+
+    def test_upgrades(self):
+        api = self.canned({('GET', '/v1/vtaps/?name=node1-P1'): [AGENT],
+                           ('GET', '/v1/vtaps/'): [AGENT, dict(AGENT, NAME='b', EXPECTED_REVISION='1-a', UPGRADE_PACKAGE='p')],
+                           ('PATCH', f'/v1/upgrade/vtap/{AGENT["LCUUID"]}/'): {}, ('PATCH', f'/v1/cancel-upgrade/vtap/{AGENT["LCUUID"]}/'): {}})
+        self.assertEqual(self.ctl('agent-upgrade', 'list').split(), ['b', 'v6.6', '12257', '1-a', 'p'])
+        self.assertEqual(self.err.split(), ['NAME', 'REVISION', 'EXPECTED_REVISION', 'UPGRADE_PACKAGE'])
+        self.ctl('agent-upgrade', 'node1-P1', '--image-name=deepflow-agent')
+        self.assertEqual(json.loads(api.asked[-1].body), {'image_name': 'deepflow-agent'})
+        self.ctl('agent-upgrade', 'cancel', 'node1-P1')
+        self.assertEqual((api.asked[-1].target, api.asked[-1].body), (f'/v1/cancel-upgrade/vtap/{AGENT["LCUUID"]}/', b'{}'))
+        self.ctl('agent-upgrade', 'node1-P1', code=weir.USAGE)
+
+    def test_an_image_is_sent_with_what_it_says_of_itself(self):
+        api = self.canned({('POST', '/v1/vtap-repo/'): {}, ('DELETE', '/v1/vtap-repo/'): {}, ('GET', '/v1/vtap-repo/'): []})
+        image = self.file('deepflow-agent', b'#!/bin/sh\necho "Name: x"; echo "Branch: v6.6"; echo "CommitId: feedbeef"; echo "RevCount: 12300"\n')
+        self.ctl('repo', 'agent', 'create', '--arch', 'x86_64', '--image', image, code=weir.FAILED)  # does not run
+        os.chmod(image, 0o755)
+        self.ctl('repo', 'agent', 'create', '--arch', 'x86_64', '--image', image)
+        with open(image, 'rb') as f:
+            content = f.read()
+        request, = api.asked
+        self.assertRegex(request.headers['Content-Type'], '^multipart/form-data; boundary=')
+        for name, value in (('NAME', 'deepflow-agent'), ('ARCH', 'x86_64'), ('BRANCH', 'v6.6'), ('REV_COUNT', '12300'),
+                            ('COMMIT_ID', 'feedbeef'), ('OS', 'Linux'), ('K8S_IMAGE', '')):
+            self.assertIn(f'name="{name}"\r\n\r\n{value}\r\n'.encode(), request.body)
+        self.assertIn(content, request.body)
+        self.ctl('repo', 'agent', 'delete', 'deepflow-agent')
+        self.assertEqual(json.loads(api.asked[-1].body), {'image_name': 'deepflow-agent'})
+        self.assertEqual(self.ctl('repo', 'agent', 'list'), '')
+
     def test_an_example_of_a_domain_needs_no_controller(self):
         self.port = 1
         out = weir.run(weir.CTL, 'domain', 'example', 'kubernetes')

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weirctl agent: the agents that a controller knows. Columns: control plane, 6.3. */
+#include "agents.h"
+
 #include "agent.h"
 #include "api.h"
-#include "group.h"
-#include "input.h"
-#include "rows.h"
 #include "words.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define AGENT_NORMAL 1 /* its STATE */
 
@@ -47,67 +42,50 @@ static void to_words(json_t *row)
 	words_set_exceptions(row, "EXCEPTIONS");
 }
 
-static enum ctl_exit print(const struct ctl *ctl, json_t *rows, struct weir_err *err)
-{
-	json_t *row;
-	size_t i;
-	int rc;
-
-	json_array_foreach(rows, i, row)
-		if (words_are_for(ctl->format))
-			to_words(row);
-	rc = rows_print(ctl->format, columns, WEIR_ARRAY_SIZE(columns), rows, err);
-	return rc == 0 ? CTL_OK : CTL_FAILED;
-}
-
-/* The agent of this name, given. */
-static json_t *find(struct ctl *ctl, const char *name, struct weir_err *err)
+json_t *agents_find(struct ctl *ctl, const char *name, struct weir_err *err)
 {
 	return api_find(ctl, api_target("/v1/vtaps/?name=%s", name), "NAME", name, "agent", err);
 }
 
 enum ctl_exit ctl_agent_list(struct ctl *ctl, struct weir_err *err)
 {
-	json_t *rows, *one;
-	enum ctl_exit code;
+	json_t *rows, *row;
+	size_t i;
 
 	if (ctl->name != NULL) {
-		one = find(ctl, ctl->name, err);
-		rows = one != NULL ? json_pack("[o]", one) : NULL;
+		row = agents_find(ctl, ctl->name, err);
+		rows = row != NULL ? json_pack("[o]", row) : NULL;
 	} else {
 		rows = api_get(ctl, api_target("/v1/vtaps/"), err);
 	}
-	if (rows == NULL)
-		return api_exit(err);
-	code = print(ctl, rows, err);
-	json_decref(rows);
-	return code;
+	json_array_foreach(rows, i, row)
+		if (words_are_for(ctl->format))
+			to_words(row);
+	return api_print(ctl, rows, columns, WEIR_ARRAY_SIZE(columns), err);
 }
 
 /* `json` (given; NULL: none) to the place of the agent of this name. Silent when it went well. */
-static enum ctl_exit change(struct ctl *ctl, const char *method, const char *name, json_t *json,
-			    struct weir_err *err)
+static enum ctl_exit change(struct ctl *ctl, const char *method, json_t *json, struct weir_err *err)
 {
-	json_t *agent = find(ctl, name, err), *answer;
-	const struct api_body body = { .json = json };
+	json_t *agent = agents_find(ctl, ctl->name, err);
+	enum ctl_exit code;
 
 	if (agent == NULL) {
 		json_decref(json);
 		return api_exit(err);
 	}
-	answer = api_ask(ctl, method, api_target("/v1/vtaps/%s/", agent_text(agent, "LCUUID")),
-			 json != NULL ? &body : NULL, err);
+	code = api_change(ctl, method, api_target("/v1/vtaps/%s/", agent_text(agent, "LCUUID")),
+			  json, err);
 	json_decref(agent);
-	json_decref(answer);
-	return answer != NULL ? CTL_OK : api_exit(err);
+	return code;
 }
 
 enum ctl_exit ctl_agent_delete(struct ctl *ctl, struct weir_err *err)
 {
-	return change(ctl, "DELETE", ctl->name, NULL, err);
+	return change(ctl, "DELETE", NULL, err);
 }
 
 enum ctl_exit ctl_agent_approve(struct ctl *ctl, struct weir_err *err)
 {
-	return change(ctl, "PATCH", ctl->name, json_pack("{s:i}", "STATE", AGENT_NORMAL), err);
+	return change(ctl, "PATCH", json_pack("{s:i}", "STATE", AGENT_NORMAL), err);
 }

@@ -3,7 +3,6 @@
 
 #include "agent.h"
 #include "api_open.h"
-#include "rows.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -100,7 +99,7 @@ static int refusal_set(const json_t *answer, int http, struct weir_err *err)
 	return weir_err_set(err, code_of(http, status), "%s", text);
 }
 
-static int not_json_set(const struct weir_http_reply *reply, const char *target,
+static int not_json_set(const struct weir_http_client_reply *reply, const char *target,
 			struct weir_err *err)
 {
 	return weir_err_set(err, reply->status == 404 ? EPROTO : EIO,
@@ -117,7 +116,7 @@ static bool is_good(const json_t *answer, int http)
 }
 
 /* NULL with `err` set. */
-static json_t *data_of(const struct weir_http_reply *reply, const char *target,
+static json_t *data_of(const struct weir_http_client_reply *reply, const char *target,
 		       struct weir_err *err)
 {
 	json_t *answer = json_loadb(reply->body, reply->len, 0, NULL);
@@ -136,8 +135,8 @@ static json_t *data_of(const struct weir_http_reply *reply, const char *target,
 
 /* --- a question --- */
 
-static int ask(struct ctl *ctl, struct weir_http_request *request, struct weir_http_reply *reply,
-	       struct weir_err *err)
+static int ask(struct ctl *ctl, struct weir_http_client_request *request,
+	       struct weir_http_client_reply *reply, struct weir_err *err)
 {
 	struct weir_http_client *client = api_client(ctl, err);
 
@@ -155,8 +154,8 @@ static int ask(struct ctl *ctl, struct weir_http_request *request, struct weir_h
 json_t *api_ask(struct ctl *ctl, const char *method, char *target, const struct api_body *body,
 		struct weir_err *err)
 {
-	struct weir_http_request request = { .method = method, .target = target };
-	struct weir_http_reply reply = { 0 };
+	struct weir_http_client_request request = { .method = method, .target = target };
+	struct weir_http_client_reply reply = { 0 };
 	char *json = NULL;
 	json_t *data = NULL;
 
@@ -187,10 +186,38 @@ json_t *api_get(struct ctl *ctl, char *target, struct weir_err *err)
 	return api_ask(ctl, "GET", target, NULL, err);
 }
 
+enum ctl_exit api_change(struct ctl *ctl, const char *method, char *target, json_t *json,
+			 struct weir_err *err)
+{
+	const struct api_body body = { .json = json };
+	json_t *answer = api_ask(ctl, method, target, json != NULL ? &body : NULL, err);
+
+	json_decref(answer);
+	return answer != NULL ? CTL_OK : api_exit(err);
+}
+
+enum ctl_exit api_print(const struct ctl *ctl, json_t *rows, const struct rows_column *columns,
+			size_t n, struct weir_err *err)
+{
+	int rc;
+
+	if (rows == NULL)
+		return api_exit(err);
+	rc = rows_print(ctl->format, columns, n, rows, err);
+	json_decref(rows);
+	return rc == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum ctl_exit api_list(struct ctl *ctl, char *target, const struct rows_column *columns, size_t n,
+		       struct weir_err *err)
+{
+	return api_print(ctl, api_get(ctl, target, err), columns, n, err);
+}
+
 int api_fetch(struct ctl *ctl, const char *method, char *target, FILE *to, struct weir_err *err)
 {
-	struct weir_http_request request = { .method = method, .target = target, .to = to };
-	struct weir_http_reply reply = { 0 };
+	struct weir_http_client_request request = { .method = method, .target = target, .to = to };
+	struct weir_http_client_reply reply = { 0 };
 	int rc = ask(ctl, &request, &reply, err);
 
 	if (rc == 0 && reply.status != 200) {

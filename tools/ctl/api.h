@@ -6,6 +6,7 @@
 #define API_H
 
 #include "ctl.h"
+#include "rows.h"
 
 #include <weir_http_client.h>
 
@@ -24,7 +25,7 @@ struct api_body {
 	json_t *json;     /* given */
 	const char *text; /* as it is: YAML */
 	size_t len;
-	const struct weir_http_part *parts;
+	const struct weir_http_client_part *parts;
 	size_t n_parts;
 };
 
@@ -32,6 +33,18 @@ struct api_body {
 json_t *api_ask(struct ctl *ctl, const char *method, char *target, const struct api_body *body,
 		struct weir_err *err);
 json_t *api_get(struct ctl *ctl, char *target, struct weir_err *err);
+
+/* A change whose answer says nothing to anybody. `json` is given; NULL: without a body. */
+enum ctl_exit api_change(struct ctl *ctl, const char *method, char *target, json_t *json,
+			 struct weir_err *err);
+
+/* The rows at `target`, printed. */
+enum ctl_exit api_list(struct ctl *ctl, char *target, const struct rows_column *columns, size_t n,
+		       struct weir_err *err);
+
+/* The same of rows that are here already; given. NULL: `err` says why. */
+enum ctl_exit api_print(const struct ctl *ctl, json_t *rows, const struct rows_column *columns,
+			size_t n, struct weir_err *err);
 
 /* The body of an answer that is no JSON, to a file. */
 int api_fetch(struct ctl *ctl, const char *method, char *target, FILE *to, struct weir_err *err);

@@ -18,6 +18,9 @@ static const char agent_delete_text[] =
 	"An agent that goes on to run is there again with its next call, in the group that its\n"
 	"vtap-group-id-request names: to move it, stop it first.\n";
 
+static const char upgrade_text[] =
+	"For DeepFlow's agents: weir's own come in packages, and do not replace themselves.\n";
+
 static const char group_text[] = "GROUP is a group's name or its id (g-...).\n";
 
 static const char config_create_text[] =
@@ -75,6 +78,18 @@ const struct command ctl_commands[] = {
 	  "weirctl agent delete node1-V3\n" },
 	{ "agent", "approve", "NAME", FOR_SITE, ctl_agent_approve,
 	  "let an agent in that waits (PENDING)", NULL, "weirctl agent approve node1-V3\n" },
+	{ "agent", "update", NULL, FOR_SITE | FOR_INPUT, ctl_agent_update,
+	  "move an agent to a group, or switch it on or off", NULL,
+	  "weirctl agent update -f agent.yaml\n" },
+	{ "agent", "update-example", NULL, FOR_SITE, ctl_agent_update_example,
+	  "a file for agent update", NULL, "weirctl agent update-example >agent.yaml\n" },
+	{ "agent-upgrade", "list", NULL, FOR_SITE, ctl_upgrade_list,
+	  "agents that are to become another version", NULL, "weirctl agent-upgrade list\n" },
+	{ "agent-upgrade", "cancel", "AGENT", FOR_SITE, ctl_upgrade_cancel,
+	  "leave an agent the version it has", NULL, "weirctl agent-upgrade cancel node1-V3\n" },
+	{ "agent-upgrade", NULL, "AGENT", FOR_SITE | FOR_UPGRADE, ctl_upgrade,
+	  "have an agent become another version", upgrade_text,
+	  "weirctl agent-upgrade node1-V3 -I deepflow-agent\n" },
 	{ "agent-group", "list", "[GROUP]", FOR_SITE, ctl_group_list, "groups of agents",
 	  group_text,
 	  "weirctl agent-group list\n"
@@ -112,11 +127,21 @@ const struct command ctl_commands[] = {
 	{ "domain", "list", "[NAME]", FOR_SITE, ctl_domain_list, "clouds and clusters", NULL,
 	  "weirctl domain list\n"
 	  "weirctl domain list kubernetes -o json\n" },
+	{ "domain", "create", NULL, FOR_SITE | FOR_INPUT, ctl_domain_create, "a new one, of a file",
+	  NULL, "weirctl domain create -f domain.yaml\n" },
+	{ "domain", "update", "NAME", FOR_SITE | FOR_INPUT, ctl_domain_update,
+	  "what a file says of it", NULL, "weirctl domain update kubernetes -f domain.yaml\n" },
 	{ "domain", "delete", "NAME", FOR_SITE, ctl_domain_delete, "and what was learned from it",
 	  NULL, "weirctl domain delete kubernetes\n" },
-	{ "domain", "example", "TYPE", 0, ctl_domain_example,
+	{ "domain", "example", "TYPE", FOR_SITE, ctl_domain_example,
 	  "a file for domain create: kubernetes, agent_sync", NULL,
-	  "weirctl domain example kubernetes\n" },
+	  "weirctl domain example kubernetes >domain.yaml\n" },
+	{ "repo", "agent list", NULL, FOR_SITE, ctl_repo_list, "images that agents can become",
+	  NULL, "weirctl repo agent list\n" },
+	{ "repo", "agent create", NULL, FOR_SITE | FOR_REPO, ctl_repo_create, "a new image", NULL,
+	  "weirctl repo agent create --arch x86_64 --image deepflow-agent\n" },
+	{ "repo", "agent delete", "IMAGE", FOR_SITE, ctl_repo_delete,
+	  "an image is not needed any more", NULL, "weirctl repo agent delete deepflow-agent\n" },
 	{ "completion", "bash", NULL, 0, ctl_completion_bash,
 	  "a script that completes command lines of weirctl", NULL,
 	  "weirctl completion bash >/etc/bash_completion.d/weirctl\n" },

@@ -40,6 +40,8 @@ enum {
 	FOR_INPUT = 1 << 11, /* sends a file */
 	FOR_STAGED = 1 << 12,
 	FOR_ID = 1 << 13,
+	FOR_UPGRADE = 1 << 14,
+	FOR_REPO = 1 << 15,
 	FOR_MANY = 1 << 30, /* not a command: the option may be given more than once */
 };
 
@@ -73,6 +75,8 @@ struct ctl {
 	bool tls;
 	const char *ca, *token_file;
 	const char *id, *group;
+	const char *image; /* its name; a file for FOR_REPO */
+	const char *arch, *version_image, *k8s_image;
 	uint32_t canary; /* so many agents first; 0 = all */
 };
 
@@ -84,14 +88,18 @@ void ctl_complain(const struct weir_err *err);
 enum ctl_exit ctl_agent_approve(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_agent_delete(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_agent_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_agent_update(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_agent_update_example(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_capture(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_completion_bash(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_explain(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_plan(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_show(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_domain_create(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_domain_delete(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_domain_example(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_domain_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_domain_update(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_show(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_top(struct ctl *ctl, struct weir_err *err);
@@ -110,6 +118,12 @@ enum ctl_exit ctl_port_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_show(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_top(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_reload(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_repo_create(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_repo_delete(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_repo_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_status(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_upgrade(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_upgrade_cancel(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_upgrade_list(struct ctl *ctl, struct weir_err *err);
 
 #endif

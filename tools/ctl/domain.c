@@ -42,7 +42,6 @@ enum ctl_exit ctl_domain_list(struct ctl *ctl, struct weir_err *err)
 {
 	json_t *rows, *row;
 	size_t i;
-	int rc;
 
 	if (ctl->name != NULL) {
 		row = find(ctl, ctl->name, err);
@@ -50,14 +49,10 @@ enum ctl_exit ctl_domain_list(struct ctl *ctl, struct weir_err *err)
 	} else {
 		rows = api_get(ctl, api_target("/v2/domains/"), err);
 	}
-	if (rows == NULL)
-		return api_exit(err);
 	json_array_foreach(rows, i, row)
 		if (words_are_for(ctl->format))
 			to_words(row);
-	rc = rows_print(ctl->format, columns, WEIR_ARRAY_SIZE(columns), rows, err);
-	json_decref(rows);
-	return rc == 0 ? CTL_OK : CTL_FAILED;
+	return api_print(ctl, rows, columns, WEIR_ARRAY_SIZE(columns), err);
 }
 
 /* The controller's reply, as DeepFlow's command shows it: JSON, or YAML where that is asked for. */
@@ -76,6 +71,47 @@ static enum ctl_exit print_reply(const struct ctl *ctl, json_t *reply, struct we
 	return err->code == 0 ? CTL_OK : CTL_FAILED;
 }
 
+/* The file's keys in capitals, and its type as a number. NULL with `err` set. */
+static json_t *domain_of(const struct ctl *ctl, struct weir_err *err)
+{
+	json_t *given = input_object(ctl, err), *domain = given != NULL ? json_object() : NULL, *v;
+	const char *key;
+	int type;
+
+	json_object_foreach(given, key, v) {
+		char upper[64];
+		size_t n = 0;
+
+		for (; key[n] != '\0' && n + 1 < sizeof(upper); n++)
+			upper[n] = (char)toupper((unsigned char)key[n]);
+		upper[n] = '\0';
+		json_object_set(domain, upper, v);
+	}
+	json_decref(given);
+	v = json_object_get(domain, "TYPE");
+	if (!json_is_string(v))
+		return domain;
+	type = words_number(words_domain_type, json_string_value(v));
+	if (type >= 0) {
+		json_object_set_new(domain, "TYPE", json_integer(type));
+		return domain;
+	}
+	weir_err_set(err, EINVAL,
+		     "%.200s: type: %.64s is no type of a domain: kubernetes, agent_sync",
+		     input_name(ctl), json_string_value(v));
+	json_decref(domain);
+	return NULL;
+}
+
+enum ctl_exit ctl_domain_create(struct ctl *ctl, struct weir_err *err)
+{
+	struct api_body body = { .json = domain_of(ctl, err) };
+
+	if (body.json == NULL)
+		return input_exit(ctl, err);
+	return print_reply(ctl, api_ask(ctl, "POST", api_target("/v1/domains/"), &body, err), err);
+}
+
 /* `json` is given; NULL: none. */
 static enum ctl_exit change(struct ctl *ctl, const char *method, json_t *json, struct weir_err *err)
 {
@@ -90,6 +126,15 @@ static enum ctl_exit change(struct ctl *ctl, const char *method, json_t *json, s
 			json != NULL ? &body : NULL, err);
 	json_decref(domain);
 	return print_reply(ctl, reply, err);
+}
+
+enum ctl_exit ctl_domain_update(struct ctl *ctl, struct weir_err *err)
+{
+	json_t *domain = domain_of(ctl, err);
+
+	if (domain == NULL)
+		return input_exit(ctl, err);
+	return change(ctl, "PATCH", domain, err);
 }
 
 enum ctl_exit ctl_domain_delete(struct ctl *ctl, struct weir_err *err)

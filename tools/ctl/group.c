@@ -4,7 +4,6 @@
 
 #include "agent.h"
 #include "api.h"
-#include "rows.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -58,51 +57,45 @@ json_t *group_find(struct ctl *ctl, const char *name, struct weir_err *err)
 	return group;
 }
 
-static enum ctl_exit print(const struct ctl *ctl, json_t *rows, struct weir_err *err)
+/* `group` is given; NULL: `err` says why. */
+static enum ctl_exit print_one(const struct ctl *ctl, json_t *group, struct weir_err *err)
 {
-	int rc = rows_print(ctl->format, columns, WEIR_ARRAY_SIZE(columns), rows, err);
-
-	json_decref(rows);
-	return rc == 0 ? CTL_OK : CTL_FAILED;
+	return api_print(ctl, group != NULL ? json_pack("[o]", group) : NULL, columns,
+			 WEIR_ARRAY_SIZE(columns), err);
 }
 
 enum ctl_exit ctl_group_list(struct ctl *ctl, struct weir_err *err)
 {
-	json_t *rows, *one;
-
-	if (ctl->name != NULL) {
-		one = group_find(ctl, ctl->name, err);
-		rows = one != NULL ? json_pack("[o]", one) : NULL;
-	} else {
-		rows = api_get(ctl, api_target("/v1/vtap-groups/"), err);
-	}
-	return rows != NULL ? print(ctl, rows, err) : api_exit(err);
+	if (ctl->name != NULL)
+		return print_one(ctl, group_find(ctl, ctl->name, err), err);
+	return api_list(ctl, api_target("/v1/vtap-groups/"), columns, WEIR_ARRAY_SIZE(columns),
+			err);
 }
 
 enum ctl_exit ctl_group_create(struct ctl *ctl, struct weir_err *err)
 {
 	struct api_body body = { .json = json_pack("{s:s, s:s*}", "name", ctl->name, "group_id",
 						   ctl->id) };
-	json_t *group = api_ask(ctl, "POST", api_target("/v1/vtap-groups/"), &body, err);
 
-	return group != NULL ? print(ctl, json_pack("[o]", group), err) : api_exit(err);
+	return print_one(ctl, api_ask(ctl, "POST", api_target("/v1/vtap-groups/"), &body, err),
+			 err);
 }
 
+/* `json` is given. */
 static enum ctl_exit change(struct ctl *ctl, const char *method, json_t *json, struct weir_err *err)
 {
-	json_t *group = group_find(ctl, ctl->name, err), *answer = NULL;
-	struct api_body body = { .json = json };
+	json_t *group = group_find(ctl, ctl->name, err);
+	enum ctl_exit code;
 
 	if (group == NULL) {
 		json_decref(json);
 		return api_exit(err);
 	}
-	answer = api_ask(ctl, method,
-			 api_target("/v1/vtap-groups/%s/", agent_text(group, "LCUUID")),
-			 json != NULL ? &body : NULL, err);
+	code = api_change(ctl, method,
+			  api_target("/v1/vtap-groups/%s/", agent_text(group, "LCUUID")), json,
+			  err);
 	json_decref(group);
-	json_decref(answer);
-	return answer != NULL ? CTL_OK : api_exit(err);
+	return code;
 }
 
 enum ctl_exit ctl_group_update(struct ctl *ctl, struct weir_err *err)

@@ -7,7 +7,8 @@
 #include "api.h"
 #include "group.h"
 #include "input.h"
-#include "rows.h"
+
+#include <config.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,19 +56,14 @@ static json_t *configs_of(struct ctl *ctl, const json_t *groups, struct weir_err
 static enum ctl_exit print_list(struct ctl *ctl, const json_t *groups, struct weir_err *err)
 {
 	json_t *rows = configs_of(ctl, groups, err);
-	int rc;
 
-	if (rows == NULL)
-		return api_exit(err);
-	if (ctl->name != NULL && json_array_size(rows) == 0) {
+	if (rows != NULL && ctl->name != NULL && json_array_size(rows) == 0) {
 		json_decref(rows);
 		weir_err_set(err, ENOENT, "%.200s: this group has no configuration: defaults hold",
 			     ctl->name);
 		return CTL_NOT_FOUND;
 	}
-	rc = rows_print(ctl->format, columns, WEIR_ARRAY_SIZE(columns), rows, err);
-	json_decref(rows);
-	return rc == 0 ? CTL_OK : CTL_FAILED;
+	return api_print(ctl, rows, columns, WEIR_ARRAY_SIZE(columns), err);
 }
 
 /* Text as it is, with a line's end. */
@@ -201,30 +197,71 @@ enum ctl_exit ctl_group_config_create(struct ctl *ctl, struct weir_err *err)
 	return code;
 }
 
+/* Where the configuration is of the group that a file names itself. NULL with `err` set. */
+static char *place_named_by(struct ctl *ctl, const char *text, size_t len, struct weir_err *err)
+{
+	char id[256] = "";
+	struct weir_err why = { 0 };
+	json_t *configs, *group;
+	char *place = NULL;
+
+	if (config_names_group(text, len, id, sizeof(id), &why) <= 0) {
+		weir_err_set(err, EINVAL, "%.200s: %s", input_name(ctl),
+			     why.code != 0
+				     ? why.msg
+				     : "names no group: vtap_group_id, or GROUP as an argument");
+		return NULL;
+	}
+	group = group_find(ctl, id, err);
+	if (group == NULL)
+		return NULL;
+	configs = api_get(ctl,
+			  api_target("/v1/vtap-group-configuration/?vtap_group_id=%s",
+				     agent_text(group, "SHORT_UUID")),
+			  err);
+	if (json_array_size(configs) == 0 && err->code == 0)
+		weir_err_set(err, ENOENT,
+			     "%.200s: this group has no configuration yet: agent-group-config "
+			     "create makes one",
+			     id);
+	else if (configs != NULL)
+		place = api_target("/v1/vtap-group-configuration/advanced/%s/",
+				   agent_text(json_array_get(configs, 0), "LCUUID"));
+	json_decref(configs);
+	json_decref(group);
+	return place;
+}
+
 enum ctl_exit ctl_group_config_update(struct ctl *ctl, struct weir_err *err)
 {
 	size_t len;
-	char *text = input_read(ctl, &len, err);
+	char *text = input_read(ctl, &len, err), *place;
 	enum ctl_exit code;
 
 	if (text == NULL)
 		return api_exit(err);
-	code = send_to(ctl, "PUT", text, len, err);
+	if (ctl->name != NULL) {
+		code = send_to(ctl, "PUT", text, len, err);
+	} else {
+		place = place_named_by(ctl, text, len, err);
+		code = err->code == 0 ? send(ctl, "PATCH", place, text, len, err)
+				      : input_exit(ctl, err);
+	}
 	free(text);
 	return code;
 }
 
 enum ctl_exit ctl_group_config_delete(struct ctl *ctl, struct weir_err *err)
 {
-	json_t *group = group_find(ctl, ctl->name, err), *answer;
+	json_t *group = group_find(ctl, ctl->name, err);
+	enum ctl_exit code;
 
 	if (group == NULL)
 		return api_exit(err);
-	answer = api_ask(ctl, "DELETE",
-			 api_target("/v1/agent-group-configuration/%s",
-				    agent_text(group, "LCUUID")),
-			 NULL, err);
+	code = api_change(ctl, "DELETE",
+			  api_target("/v1/agent-group-configuration/%s",
+				     agent_text(group, "LCUUID")),
+			  NULL, err);
 	json_decref(group);
-	json_decref(answer);
-	return answer != NULL ? CTL_OK : api_exit(err);
+	return code;
 }

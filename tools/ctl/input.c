@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "input.h"
 
+#include "agent.h"
+
+#include <config.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,4 +55,30 @@ char *input_read(const struct ctl *ctl, size_t *len, struct weir_err *err)
 	if (!standard)
 		fclose(from);
 	return text;
+}
+
+json_t *input_object(const struct ctl *ctl, struct weir_err *err)
+{
+	struct weir_err why = { 0 };
+	size_t len;
+	char *yaml = input_read(ctl, &len, err), *json;
+	json_t *object;
+
+	if (yaml == NULL)
+		return NULL;
+	json = config_yaml_to_json(yaml, len, &why);
+	free(yaml);
+	object = json != NULL ? json_loads(json, 0, NULL) : NULL;
+	free(json);
+	if (json_is_object(object))
+		return object;
+	json_decref(object);
+	weir_err_set(err, why.code != 0 ? why.code : EINVAL, "%.200s: %s", input_name(ctl),
+		     why.code != 0 ? why.msg : "must be names and values, as its example is");
+	return NULL;
+}
+
+enum ctl_exit input_exit(const struct ctl *ctl, const struct weir_err *err)
+{
+	return ctl->file != NULL && err->code == EINVAL ? CTL_INVALID : agent_exit(err);
 }
