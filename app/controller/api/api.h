@@ -20,6 +20,8 @@ struct api_options {
 	const char *listen;     /* ADDRESS:PORT */
 	const char *cert, *key; /* PEM files: TLS; "" = none */
 	const char *own_ip;     /* CONTROLLER_IP of agents */
+	const char *region;     /* its name, of agents */
+	bool local_root; /* who the kernel says is root needs no token on loopback, also when there are tokens */
 };
 
 /*
