@@ -95,7 +95,7 @@ static struct packed subnets_of(struct inventory *inv, const struct scope *s)
 	struct packed to = { 0 };
 	bool ok = true;
 
-	for (uint32_t id = 1; ok && id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; ok && id <= inv->id_last; id++) {
 		const struct member *m = inv->member[id];
 
 		if (m != NULL && m->reporter != NULL && inventory_scope_has(s, m))
@@ -126,7 +126,7 @@ static struct packed rows_join(struct inventory *inv, const struct scope *s)
 	uint8_t *subnets = all.v;
 	bool ok = subnets != NULL;
 
-	for (uint32_t id = 1; ok && id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; ok && id <= inv->id_last; id++) {
 		struct member *m = inv->member[id];
 
 		if (m == NULL || m->reporter == NULL || !inventory_scope_has(s, m))
@@ -135,7 +135,7 @@ static struct packed rows_join(struct inventory *inv, const struct scope *s)
 		all.n += m->rows[s->trident].n;
 	}
 	all.v = ok ? malloc(all.n + 1) : NULL;
-	for (uint32_t id = 1; all.v != NULL && id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; all.v != NULL && id <= inv->id_last; id++) {
 		const struct member *m = inv->member[id];
 
 		if (m == NULL || m->reporter == NULL || !inventory_scope_has(s, m))
@@ -357,7 +357,7 @@ void inventory_build(struct inventory *inv)
 	}
 	flavours_make(inv);
 	inventory_places_collect(inv);
-	(void)inventory_store_flush(inv);
+	inventory_store_flush(inv);
 	inv->counts.builds++;
 	inv->counts.build_ns_last = weir_clock_mono_ns() - began;
 	tell(inv);

@@ -187,37 +187,24 @@ static int hold(struct cluster *c, const struct snapshot *s)
 
 /* ------------------------------------------------------------------ the database */
 
-static int run(struct weir_db_stmt *s, struct weir_err *err)
+static void head_write(struct site_change *to, const struct cluster *c, uint64_t held)
 {
-	const int rc = weir_db_step(s, err);
-
-	return rc < 0 ? rc : 0;
+	site_change_run(to,
+			"INSERT OR REPLACE INTO inventory_cluster"
+			" (cluster_id, version, held, at_s, error) VALUES (?, ?, ?, ?, ?)",
+			site_text(c->id), site_number((int64_t)c->version),
+			site_number((int64_t)held), site_number((int64_t)c->at_s),
+			site_text(c->error));
 }
 
-static int head_write(struct inventory *inv, const struct cluster *c, uint64_t held,
-		      struct weir_err *err)
+static void kind_write(struct site_change *to, const struct cluster *c,
+		       const struct snapshot_kind *k)
 {
-	struct weir_db_stmt *s = inv->store.cluster_put;
-
-	inventory_store_bind(s, 1, c->id);
-	weir_db_bind_i64(s, 2, (int64_t)c->version);
-	weir_db_bind_i64(s, 3, (int64_t)held);
-	weir_db_bind_i64(s, 4, (int64_t)c->at_s);
-	inventory_store_bind(s, 5, c->error);
-	return run(s, err);
-}
-
-static int kind_write(struct inventory *inv, const struct cluster *c, const struct snapshot_kind *k,
-		      struct weir_err *err)
-{
-	struct weir_db_stmt *s = inv->store.kind_put;
-
-	inventory_store_bind(s, 1, c->id);
-	inventory_store_bind(s, 2, k->type);
-	weir_db_bind_i64(s, 3, k->objects);
-	weir_db_bind_i64(s, 4, (int64_t)k->hash);
-	weir_db_bind_blob(s, 5, k->v, k->n);
-	return run(s, err);
+	site_change_run(to,
+			"INSERT OR REPLACE INTO inventory_objects"
+			" (cluster_id, type, objects, hash, entries) VALUES (?, ?, ?, ?, ?)",
+			site_text(c->id), site_text(k->type), site_number(k->objects),
+			site_number((int64_t)k->hash), site_blob(k->v, k->n));
 }
 
 static bool has_kind(const struct snapshot *s, const char *type)
@@ -236,47 +223,31 @@ static int snapshot_write(struct inventory *inv, const struct cluster *c, const 
 {
 	const struct snapshot_kind *k = s->kinds.items;
 	const struct kind *was = c->kinds.items;
-	int rc = head_write(inv, c, s->version, err);
+	struct site_change to;
 
-	for (size_t i = 0; i < s->kinds.count && rc == 0; i++)
+	site_change_begin(&to, &inv->sql, SITE_LAZY, err);
+	head_write(&to, c, s->version);
+	for (size_t i = 0; i < s->kinds.count; i++)
 		if (!k[i].is_known)
-			rc = kind_write(inv, c, &k[i], err);
-	for (size_t i = 0; i < c->kinds.count && rc == 0; i++) {
-		if (has_kind(s, was[i].type))
-			continue;
-		inventory_store_bind(inv->store.kind_gone, 1, c->id);
-		inventory_store_bind(inv->store.kind_gone, 2, was[i].type);
-		rc = run(inv->store.kind_gone, err);
-	}
-	return rc;
-}
-
-static int commit(struct inventory *inv, const struct cluster *c, const struct snapshot *s,
-		  struct weir_err *err)
-{
-	int rc = weir_db_begin(inv->store.db, err);
-
-	if (rc == 0)
-		rc = snapshot_write(inv, c, s, err);
-	if (rc == 0)
-		rc = weir_db_commit(inv->store.db, err);
-	if (rc != 0)
-		weir_db_rollback(inv->store.db);
-	return rc;
+			kind_write(&to, c, &k[i]);
+	for (size_t i = 0; i < c->kinds.count; i++)
+		if (!has_kind(s, was[i].type))
+			site_change_run(&to,
+					"DELETE FROM inventory_objects"
+					" WHERE cluster_id = ? AND type = ?",
+					site_text(c->id), site_text(was[i].type));
+	return site_change_end(&to);
 }
 
 static int heads_write(struct inventory *inv, struct weir_err *err)
 {
-	int rc = weir_db_begin(inv->store.db, err);
+	struct site_change to;
 
-	for (size_t i = 0; i < inv->clusters.count && rc == 0; i++)
+	site_change_begin(&to, &inv->sql, SITE_LAZY, err);
+	for (size_t i = 0; i < inv->clusters.count; i++)
 		if (cluster_at(inv, i)->is_unsaved)
-			rc = head_write(inv, cluster_at(inv, i), cluster_at(inv, i)->held, err);
-	if (rc == 0)
-		rc = weir_db_commit(inv->store.db, err);
-	if (rc != 0)
-		weir_db_rollback(inv->store.db);
-	return rc;
+			head_write(&to, cluster_at(inv, i), cluster_at(inv, i)->held);
+	return site_change_end(&to);
 }
 
 static void heads_flush(struct inventory *inv)
@@ -309,7 +280,7 @@ static void check_soon(struct inventory *inv)
 static void accept_next(struct inventory *inv, struct cluster *c)
 {
 	struct weir_err err = { 0 };
-	int rc = commit(inv, c, c->next, &err);
+	int rc = snapshot_write(inv, c, c->next, &err);
 
 	if (rc == 0)
 		rc = hold(c, c->next);
@@ -434,14 +405,14 @@ uint64_t inventory_cluster_put(struct inventory *inv, const struct inventory_clu
 
 /* ------------------------------------------------------------------ start, age, end */
 
-static int head_load(struct inventory *inv, struct weir_db_stmt *row)
+static int head_load(void *ctx, struct weir_db_stmt *row)
 {
 	char id[CLUSTER_ID];
 	struct cluster *c;
 
 	if (!inventory_store_text(row, 0, id, sizeof(id)))
 		return 0;
-	c = cluster_add(inv, id);
+	c = cluster_add(ctx, id);
 	if (c == NULL)
 		return -ENOMEM;
 	c->version = (uint64_t)weir_db_i64(row, 1);
@@ -452,14 +423,14 @@ static int head_load(struct inventory *inv, struct weir_db_stmt *row)
 	return 0;
 }
 
-static int kind_load(struct inventory *inv, struct weir_db_stmt *row)
+static int kind_load(void *ctx, struct weir_db_stmt *row)
 {
 	char id[CLUSTER_ID], type[SNAPSHOT_TYPE];
 	struct cluster *c;
 	struct kind *k;
 
 	if (!inventory_store_text(row, 0, id, sizeof(id)) ||
-	    !inventory_store_text(row, 1, type, sizeof(type)) || (c = find(inv, id)) == NULL)
+	    !inventory_store_text(row, 1, type, sizeof(type)) || (c = find(ctx, id)) == NULL)
 		return 0;
 	k = weir_list_add(&c->kinds, sizeof(*k));
 	if (k == NULL)
@@ -492,18 +463,14 @@ int inventory_clusters_load(struct inventory *inv, struct weir_err *err)
 
 static int gone_write(struct inventory *inv, const struct cluster *c, struct weir_err *err)
 {
-	struct weir_db_stmt *both[] = { inv->store.cluster_gone, inv->store.objects_gone };
-	int rc = weir_db_begin(inv->store.db, err);
+	struct site_change to;
 
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(both) && rc == 0; i++) {
-		inventory_store_bind(both[i], 1, c->id);
-		rc = run(both[i], err);
-	}
-	if (rc == 0)
-		rc = weir_db_commit(inv->store.db, err);
-	if (rc != 0)
-		weir_db_rollback(inv->store.db);
-	return rc;
+	site_change_begin(&to, &inv->sql, SITE_LAZY, err);
+	site_change_run(&to, "DELETE FROM inventory_cluster WHERE cluster_id = ?",
+			site_text(c->id));
+	site_change_run(&to, "DELETE FROM inventory_objects WHERE cluster_id = ?",
+			site_text(c->id));
+	return site_change_end(&to);
 }
 
 /* Its domain is no more, or never was and it says nothing. True: so is the cluster. */
@@ -552,8 +519,7 @@ void inventory_clusters_tick(struct inventory *inv)
 
 void inventory_clusters_fini(struct inventory *inv)
 {
-	if (inv->store.db != NULL)
-		heads_flush(inv);
+	heads_flush(inv);
 	if (inv->check != NULL)
 		event_free(inv->check);
 	for (size_t i = 0; i < inv->clusters.count; i++)

@@ -108,10 +108,8 @@ static int members_load(struct inventory *inv, struct weir_err *err)
 static int load(struct inventory *inv, struct weir_err *err)
 {
 	const struct timeval minute = { MINUTE_S, 0 };
-	int rc = inventory_store_open(inv, err);
+	int rc = inventory_store_load(inv, err);
 
-	if (rc == 0)
-		rc = inventory_store_load(inv, err);
 	if (rc == 0)
 		rc = inventory_clusters_load(inv, err);
 	if (rc == 0)
@@ -129,6 +127,7 @@ struct inventory *inventory_open(struct event_base *base, struct site *site, str
 	if (inv != NULL) {
 		inv->base = base;
 		inv->site = site;
+		inv->sql.db = site_db(site);
 		inv->unsaved_last = &inv->unsaved;
 		inv->gather = event_new(base, -1, 0, on_gathered, inv);
 		inv->minute = event_new(base, -1, EV_PERSIST, on_minute, inv);
@@ -148,8 +147,7 @@ void inventory_close(struct inventory *inv)
 {
 	if (inv == NULL)
 		return;
-	if (inv->store.db != NULL)
-		(void)inventory_store_flush(inv);
+	inventory_store_flush(inv);
 	if (inv->gather != NULL)
 		event_free(inv->gather);
 	if (inv->minute != NULL)
@@ -158,7 +156,7 @@ void inventory_close(struct inventory *inv)
 	inventory_members_fini(inv);
 	inventory_reports_fini(inv);
 	inventory_flavours_fini(inv);
-	inventory_store_close(&inv->store);
+	site_sql_fini(&inv->sql);
 	free(inv->places.remote.items);
 	free(inv->places.skip.items);
 	free(inv);
@@ -185,7 +183,7 @@ void inventory_view(struct inventory *inv, const struct site_agent *a, bool trid
 	f = inventory_flavour(inv, a, trident);
 	if (f != NULL && f->bytes == NULL) {
 		inventory_flavour_fill(inv, f);
-		(void)inventory_store_flush(inv);
+		inventory_store_flush(inv);
 	}
 	if (f != NULL && f->bytes != NULL)
 		out->platform = (struct inventory_part){ f->version, f->bytes };

@@ -5,10 +5,11 @@
 
 #include "inventory.h"
 
-#include <weir_db.h>
 #include <weir_lpm.h>
 
 #include <zlib.h>
+
+#include <sql.h>
 
 #define AGENTS_MAX 64000 /* largest id: control plane, 5.1 */
 
@@ -253,35 +254,27 @@ static inline uint32_t inventory_row_id(const struct member *m, const struct row
 
 /* ------------------------------------------------------------------ the database: store.c */
 
-struct store {
-	struct weir_db *db;
-	struct weir_db_stmt *report_put, *report_version, *report_gone, *version_put;
-	struct weir_db_stmt *cluster_put, *cluster_gone, *objects_gone, *kind_put, *kind_gone;
-};
-int inventory_store_open(struct inventory *inv, struct weir_err *err);
-void inventory_store_close(struct store *s);
 int inventory_store_load(struct inventory *inv, struct weir_err *err);
 int inventory_store_rows(struct inventory *inv, const char *sql,
-			 int (*each)(struct inventory *inv, struct weir_db_stmt *row),
-			 struct weir_err *err);
+			 int (*each)(void *ctx, struct weir_db_stmt *row), struct weir_err *err);
 bool inventory_store_text(struct weir_db_stmt *row, int i, char *to,
 			  size_t size); /* false: longer */
-void inventory_store_bind(struct weir_db_stmt *s, int i, const char *text);
-/* Reports that wait and versions, in one transaction. -errno: they wait on; said in the log. */
-int inventory_store_flush(struct inventory *inv);
+/* Reports that wait and versions, in one transaction. What cannot be written waits on, and is said in the log. */
+void inventory_store_flush(struct inventory *inv);
 
 struct inventory {
 	struct event_base *base;
 	struct site *site;
 	struct event *gather, *minute;
-	struct store store;
+	struct site_sql sql;
 	void (*changed)(void *ctx, const struct site_agent *a);
 	void *changed_ctx;
 
 	void *reporters;                          /* tsearch(3), by key */
 	struct reporter *unsaved, **unsaved_last; /* in the order they came */
 	struct member *member[AGENTS_MAX + 1];    /* [id] */
-	uint32_t members, hosts_domain;
+	uint32_t members, id_last;                /* how many, and the largest id of any */
+	uint32_t hosts_domain;                    /* id; 0 = there is none */
 	uint32_t strangers, reporters_n;
 	size_t strangers_bytes;
 	uint32_t rows, addresses;

@@ -34,6 +34,7 @@ int inventory_member_add(struct inventory *inv, const struct site_agent *a)
 		m->id = a->id;
 		inv->member[a->id] = m;
 		inv->members++;
+		inv->id_last = (uint32_t)weir_max_u64(inv->id_last, a->id);
 	}
 	inventory_reports_link(inv, m, a);
 	return 0;
@@ -54,7 +55,7 @@ void inventory_member_remove(struct inventory *inv, const struct site_agent *a)
 
 void inventory_members_fini(struct inventory *inv)
 {
-	for (uint32_t id = 1; id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; id <= inv->id_last; id++) {
 		if (inv->member[id] == NULL)
 			continue;
 		inventory_member_forget(inv->member[id]);
@@ -91,7 +92,7 @@ void inventory_members_refresh(struct inventory *inv)
 	while (inv->hosts_domain == 0 && (d = site_domain_next(inv->site, d)) != NULL)
 		if (d->type == DOMAIN_AGENT_SYNC)
 			inv->hosts_domain = d->id;
-	for (uint32_t id = 1; id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; id <= inv->id_last; id++) {
 		const struct site_agent *a = inv->member[id] != NULL ? site_agent_of(inv->site, id)
 								     : NULL;
 

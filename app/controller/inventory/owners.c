@@ -36,7 +36,7 @@ static bool is_others(const struct weir_table *t, uint64_t key, uint32_t id)
 
 static void fill(struct owners *o, const struct inventory *inv)
 {
-	for (uint32_t id = 1; id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; id <= inv->id_last; id++) {
 		const struct member *m = inv->member[id];
 
 		if (m == NULL)
@@ -86,7 +86,7 @@ static uint32_t taken(const struct report *r)
 
 static void apply(const struct owners *o, struct inventory *inv)
 {
-	for (uint32_t id = 1; id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; id <= inv->id_last; id++) {
 		struct member *m = inv->member[id];
 		uint64_t rows, local;
 

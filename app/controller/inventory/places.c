@@ -95,7 +95,7 @@ static uint64_t types_hash(const struct site *site)
 static void wanted(const struct inventory *inv, bool *dedicated, bool *hypervisors)
 {
 	*dedicated = *hypervisors = false;
-	for (uint32_t id = 1; id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; id <= inv->id_last; id++) {
 		const struct member *m = inv->member[id];
 
 		if (m == NULL)
@@ -113,7 +113,7 @@ void inventory_places_collect(struct inventory *inv)
 
 	p->remote.count = p->skip.count = 0;
 	wanted(inv, &dedicated, &hypervisors);
-	for (uint32_t id = 1; (dedicated || hypervisors) && ok && id <= AGENTS_MAX; id++) {
+	for (uint32_t id = 1; (dedicated || hypervisors) && ok && id <= inv->id_last; id++) {
 		const struct member *m = inv->member[id];
 
 		if (m == NULL || m->reporter == NULL)

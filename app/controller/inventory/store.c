@@ -1,67 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is kept: reports as they came, with their slots, and versions. Texts are bound as bytes, so they are bytes. */
+/*
+ * What is kept: reports as they came, with their slots, and versions. Not on the disk at once: what the machine takes with
+ * it when it loses power is reported anew.
+ */
 #include "inventory_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-/* ------------------------------------------------------------------ statements */
-
-static const struct {
-	size_t offset;
-	const char *sql;
-} statements[] = {
-#define STATEMENT(name, text) { offsetof(struct store, name), text },
-	STATEMENT(report_put,
-		  "INSERT OR REPLACE INTO inventory_report"
-		  " (ctrl_ip, ctrl_mac, version, platform, slots) VALUES (?, ?, ?, ?, ?)")
-		STATEMENT(
-			report_version,
-			"UPDATE inventory_report SET version = ?3"
-			" WHERE ctrl_ip = ?1 AND ctrl_mac = ?2") STATEMENT(report_gone,
-									   "DELETE FROM inventory_report WHERE ctrl_ip = ? AND ctrl_mac = ?")
-			STATEMENT(version_put, "INSERT INTO inventory_version (hash, version) VALUES (?, ?)") STATEMENT(
-				cluster_put,
-				"INSERT OR REPLACE INTO inventory_cluster"
-				" (cluster_id, version, held, at_s, error) VALUES (?, ?, ?, ?, ?)")
-				STATEMENT(cluster_gone,
-					  "DELETE FROM inventory_cluster WHERE cluster_id = ?")
-					STATEMENT(
-						objects_gone,
-						"DELETE FROM inventory_objects WHERE cluster_id = ?")
-						STATEMENT(
-							kind_put,
-							"INSERT OR REPLACE INTO inventory_objects"
-							" (cluster_id, type, objects, hash, entries) VALUES (?, ?, ?, ?, ?)")
-							STATEMENT(
-								kind_gone,
-								"DELETE FROM inventory_objects WHERE cluster_id = ? AND type = ?")
-#undef STATEMENT
-};
-
-static struct weir_db_stmt **statement(struct store *s, size_t i)
-{
-	return (struct weir_db_stmt **)((uint8_t *)s + statements[i].offset);
-}
-
-int inventory_store_open(struct inventory *inv, struct weir_err *err)
-{
-	struct store *s = &inv->store;
-
-	s->db = site_db(inv->site);
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(statements); i++) {
-		*statement(s, i) = weir_db_prepare(s->db, statements[i].sql, err);
-		if (*statement(s, i) == NULL)
-			return -EIO;
-	}
-	return 0;
-}
-
-void inventory_store_close(struct store *s)
-{
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(statements); i++)
-		weir_db_finish(*statement(s, i));
-}
 
 /* ------------------------------------------------------------------ loading */
 
@@ -78,7 +23,7 @@ bool inventory_store_text(struct weir_db_stmt *row, int i, char *to, size_t size
 	return true;
 }
 
-static int report_load(struct inventory *inv, struct weir_db_stmt *row)
+static int report_load(void *ctx, struct weir_db_stmt *row)
 {
 	struct reporter_key key;
 	const uint8_t *platform;
@@ -97,15 +42,16 @@ static int report_load(struct inventory *inv, struct weir_db_stmt *row)
 	if (n > 0)
 		memcpy(slots, p, n);
 	platform = weir_db_blob(row, 3, &n_platform);
-	rc = inventory_reports_add(inv, &key, (uint64_t)weir_db_i64(row, 2),
+	rc = inventory_reports_add(ctx, &key, (uint64_t)weir_db_i64(row, 2),
 				   platform != NULL ? platform : (const uint8_t *)"", n_platform,
 				   slots, n / sizeof(*slots));
 	free(slots);
 	return rc;
 }
 
-static int version_load(struct inventory *inv, struct weir_db_stmt *row)
+static int version_load(void *ctx, struct weir_db_stmt *row)
 {
+	struct inventory *inv = ctx;
 	struct known *k = weir_list_add(&inv->known, sizeof(*k));
 
 	if (k == NULL)
@@ -116,21 +62,11 @@ static int version_load(struct inventory *inv, struct weir_db_stmt *row)
 }
 
 int inventory_store_rows(struct inventory *inv, const char *sql,
-			 int (*each)(struct inventory *inv, struct weir_db_stmt *row),
-			 struct weir_err *err)
+			 int (*each)(void *ctx, struct weir_db_stmt *row), struct weir_err *err)
 {
-	struct weir_db_stmt *rows = weir_db_prepare(inv->store.db, sql, err);
-	int rc;
+	const int rc = site_rows(&inv->sql, sql, NULL, 0, each, inv, err);
 
-	if (rows == NULL)
-		return -EIO;
-	do {
-		rc = weir_db_step(rows, err);
-		if (rc == 1 && each(inv, rows) != 0)
-			rc = weir_err_set(err, ENOMEM, "inventory: out of memory");
-	} while (rc == 1);
-	weir_db_finish(rows);
-	return rc;
+	return rc == -ENOMEM ? weir_err_set(err, ENOMEM, "inventory: out of memory") : rc;
 }
 
 int inventory_store_load(struct inventory *inv, struct weir_err *err)
@@ -148,85 +84,65 @@ int inventory_store_load(struct inventory *inv, struct weir_err *err)
 
 /* ------------------------------------------------------------------ writing */
 
-void inventory_store_bind(struct weir_db_stmt *s, int i, const char *text)
+static void report_put(struct site_change *c, const struct reporter *r)
 {
-	weir_db_bind_blob(s, i, text, strlen(text));
-}
+	uint64_t *slots = inventory_report_slots(&r->report);
 
-static int run(struct weir_db_stmt *s, struct weir_err *err)
-{
-	const int rc = weir_db_step(s, err);
-
-	return rc < 0 ? rc : 0;
-}
-
-static int report_write(struct inventory *inv, const struct reporter *r, struct weir_err *err)
-{
-	struct weir_db_stmt *s = r->is_gone         ? inv->store.report_gone
-				 : r->bytes != NULL ? inv->store.report_put
-						    : inv->store.report_version;
-	uint64_t *slots = NULL;
-	int rc;
-
-	inventory_store_bind(s, 1, r->key.ip);
-	inventory_store_bind(s, 2, r->key.mac);
-	if (!r->is_gone)
-		weir_db_bind_i64(s, 3, (int64_t)r->version);
-	if (!r->is_gone && r->bytes != NULL) {
-		slots = inventory_report_slots(&r->report);
-		if (slots == NULL)
-			return weir_err_set(err, ENOMEM, "inventory: out of memory");
-		weir_db_bind_blob(s, 4, r->bytes, r->n);
-		weir_db_bind_blob(s, 5, slots, r->report.rows * sizeof(*slots));
-	}
-	rc = run(s, err);
+	if (slots == NULL && c->rc == 0)
+		c->rc = weir_err_set(c->err, ENOMEM, "inventory: out of memory");
+	site_change_run(c,
+			"INSERT OR REPLACE INTO inventory_report"
+			" (ctrl_ip, ctrl_mac, version, platform, slots) VALUES (?, ?, ?, ?, ?)",
+			site_text(r->key.ip), site_text(r->key.mac),
+			site_number((int64_t)r->version), site_blob(r->bytes, r->n),
+			site_blob(slots, r->report.rows * sizeof(*slots)));
 	free(slots);
-	return rc;
 }
 
-static int versions_write(struct inventory *inv, struct weir_err *err)
+static void report_write(struct site_change *c, const struct reporter *r)
+{
+	if (r->is_gone)
+		site_change_run(c,
+				"DELETE FROM inventory_report WHERE ctrl_ip = ? AND ctrl_mac = ?",
+				site_text(r->key.ip), site_text(r->key.mac));
+	else if (r->bytes != NULL)
+		report_put(c, r);
+	else
+		site_change_run(c,
+				"UPDATE inventory_report SET version = ?"
+				" WHERE ctrl_ip = ? AND ctrl_mac = ?",
+				site_number((int64_t)r->version), site_text(r->key.ip),
+				site_text(r->key.mac));
+}
+
+static void versions_write(struct site_change *c, const struct inventory *inv)
 {
 	const struct known *k = inv->known.items;
-	struct weir_db_stmt *s = inv->store.version_put;
-	int rc = weir_db_exec(inv->store.db, "DELETE FROM inventory_version", err);
 
-	for (size_t i = 0; i < inv->known.count && rc == 0; i++) {
-		weir_db_bind_i64(s, 1, (int64_t)k[i].hash);
-		weir_db_bind_i64(s, 2, (int64_t)k[i].version);
-		rc = run(s, err);
-	}
-	return rc;
+	site_change_run(c, "DELETE FROM inventory_version WHERE 0 = ?", site_number(0));
+	for (size_t i = 0; i < inv->known.count; i++)
+		site_change_run(c, "INSERT INTO inventory_version (hash, version) VALUES (?, ?)",
+				site_number((int64_t)k[i].hash),
+				site_number((int64_t)k[i].version));
 }
 
-static int write_all(struct inventory *inv, struct weir_err *err)
-{
-	int rc = weir_db_begin(inv->store.db, err);
-
-	for (const struct reporter *r = inv->unsaved; r != NULL && rc == 0; r = r->unsaved_next)
-		rc = report_write(inv, r, err);
-	if (rc == 0 && inv->versions_unsaved)
-		rc = versions_write(inv, err);
-	if (rc == 0)
-		rc = weir_db_commit(inv->store.db, err);
-	if (rc != 0)
-		weir_db_rollback(inv->store.db);
-	return rc;
-}
-
-int inventory_store_flush(struct inventory *inv)
+void inventory_store_flush(struct inventory *inv)
 {
 	struct weir_err err = { 0 };
-	int rc;
+	struct site_change c;
 
 	if (inv->unsaved == NULL && !inv->versions_unsaved)
-		return 0;
-	rc = write_all(inv, &err);
-	if (rc != 0) {
+		return;
+	site_change_begin(&c, &inv->sql, SITE_LAZY, &err);
+	for (const struct reporter *r = inv->unsaved; r != NULL; r = r->unsaved_next)
+		report_write(&c, r);
+	if (inv->versions_unsaved)
+		versions_write(&c, inv);
+	if (site_change_end(&c) != 0) {
 		weir_log(WEIR_LOG_ERR, "inventory is not written, and will be later: %s", err.msg);
-		return rc;
+		return;
 	}
 	while (inv->unsaved != NULL)
 		inventory_reports_saved(inv);
 	inv->versions_unsaved = false;
-	return 0;
 }

@@ -49,15 +49,15 @@ static const char site_1[] =
 
 /* What agents and clusters report: the room inventory. */
 static const char inventory_1[] =
-	"CREATE TABLE inventory_report (ctrl_ip BLOB NOT NULL, ctrl_mac BLOB NOT NULL,"
+	"CREATE TABLE inventory_report (ctrl_ip TEXT NOT NULL, ctrl_mac TEXT NOT NULL,"
 	" version INTEGER NOT NULL, platform BLOB NOT NULL, slots BLOB NOT NULL,"
 	" PRIMARY KEY (ctrl_ip, ctrl_mac));"
 	"CREATE TABLE inventory_version (hash INTEGER PRIMARY KEY,"
 	" version INTEGER NOT NULL);"
-	"CREATE TABLE inventory_cluster (cluster_id BLOB PRIMARY KEY,"
+	"CREATE TABLE inventory_cluster (cluster_id TEXT PRIMARY KEY,"
 	" version INTEGER NOT NULL, held INTEGER NOT NULL, at_s INTEGER NOT NULL,"
-	" error BLOB NOT NULL);"
-	"CREATE TABLE inventory_objects (cluster_id BLOB NOT NULL, type BLOB NOT NULL,"
+	" error TEXT NOT NULL);"
+	"CREATE TABLE inventory_objects (cluster_id TEXT NOT NULL, type TEXT NOT NULL,"
 	" objects INTEGER NOT NULL, hash INTEGER NOT NULL, entries BLOB NOT NULL,"
 	" PRIMARY KEY (cluster_id, type));";
 

@@ -38,7 +38,9 @@ void site_sql_fini(struct site_sql *sql)
 static void bind(struct weir_db_stmt *stmt, const struct site_value *v, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		if (v[i].text != NULL)
+		if (v[i].is_blob)
+			weir_db_bind_blob(stmt, (int)i + 1, v[i].text, v[i].n);
+		else if (v[i].text != NULL)
 			weir_db_bind_text(stmt, (int)i + 1, v[i].text, v[i].n);
 		else
 			weir_db_bind_i64(stmt, (int)i + 1, v[i].number);

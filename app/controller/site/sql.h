@@ -17,6 +17,7 @@ struct site_actor;
 struct site_value {
 	const char *text; /* NULL: the number */
 	size_t n;
+	bool is_blob; /* else UTF-8 */
 	int64_t number;
 };
 
@@ -28,6 +29,11 @@ static inline struct site_value site_number(int64_t v)
 static inline struct site_value site_bytes(const char *p, size_t n)
 {
 	return (struct site_value){ .text = p, .n = n };
+}
+
+static inline struct site_value site_blob(const void *p, size_t n)
+{
+	return (struct site_value){ .text = p, .n = n, .is_blob = true };
 }
 
 static inline struct site_value site_text(const char *text)
