@@ -257,7 +257,7 @@ static void on_sync_end(struct weir_rpc_call *call, int status, const char *why,
 	(void)call;
 	s->asks = false;
 	if (status == WEIR_RPC_OK) {
-		later(s->sync, l->interval_s);
+		later(s->sync, l->measures ? l->interval_s : l->interval_s * random_part());
 		if (l->push && s->push == NULL)
 			push_open(s);
 		if (l->interfaces > 0 && !event_pending(s->report, EV_TIMEOUT, NULL))

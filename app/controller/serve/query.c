@@ -110,27 +110,31 @@ void serve_query_closed(struct weir_rpc_stream *st, bool cancelled)
 		destroy(serve_of(st), q);
 }
 
-/* "HOST:PORT", "[::1]:123" */
+/* "HOST", "HOST:PORT", "[::1]:123", "::1" */
 static int split(const char *name, char host[256], const char **port)
 {
 	const char *colon = strrchr(name, ':');
-	size_t n = colon != NULL ? (size_t)(colon - name) : 0;
+	size_t n;
 
+	if (colon != NULL && (strchr(name, ':') == colon || (colon > name && colon[-1] == ']')))
+		*port = colon + 1;
+	else
+		colon = name + strlen(name);
+	n = (size_t)(colon - name);
 	if (n > 2 && name[0] == '[' && name[n - 1] == ']') {
 		name++;
 		n -= 2;
 	}
-	if (n == 0 || n > 255 || colon[1] == '\0')
+	if (n == 0 || n > 255)
 		return -EINVAL;
 	memcpy(host, name, n);
 	host[n] = '\0';
-	*port = colon + 1;
 	return 0;
 }
 
 int serve_query_start(struct serve *s, struct weir_err *err)
 {
-	const char *name = s->o.ntp_server, *port;
+	const char *name = s->o.ntp_server, *port = "123";
 	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
 	struct addrinfo *found = NULL;
 	char host[256];
@@ -139,7 +143,7 @@ int serve_query_start(struct serve *s, struct weir_err *err)
 	if (s->o.ntp)
 		return 0;
 	if (name == NULL || split(name, host, &port) < 0)
-		return weir_err_set(err, EINVAL, "time server \"%s\": say HOST:PORT",
+		return weir_err_set(err, EINVAL, "time server \"%s\": say HOST or HOST:PORT",
 				    name != NULL ? name : "");
 	rc = getaddrinfo(host, port, &hints, &found);
 	if (rc != 0)

@@ -9,50 +9,60 @@
 
 static bool no_such_number(struct weir_rpc_stream *st, uint32_t id, const char *ip)
 {
+	struct serve_peer peer;
 	char why[160];
 
-	snprintf(why, sizeof(why), "agent number %u is not that of %s", id,
+	serve_peer(st, &peer);
+	snprintf(why, sizeof(why), "agent number %u is not that of %.64s", id,
 		 ip != NULL ? ip : "nobody");
-	serve_refuse(st, ip, why);
+	weir_log(WEIR_LOG_WARN, "report refused: %s (it comes from %s)", why, peer.name);
+	serve_refuse(st, why);
 	return false;
 }
 
-/* The agent of these, if it may report: NULL. */
-static const struct site_agent *reporter(struct weir_rpc_stream *st, const char *ip,
-					 const char *mac)
+/* Is it `a` that calls, and may it report? */
+static bool is_caller(struct weir_rpc_stream *st, const struct site_agent *a)
 {
-	struct site *site = serve_of(st)->o.site;
-	const struct site_agent *a = ip != NULL ? site_agent_at(site, ip, mac) : NULL;
 	struct serve_peer peer;
 
-	if (a == NULL)
-		return NULL;
 	serve_peer(st, &peer);
-	return site_agent_calls(site, a->ctrl_ip, a->ctrl_mac, peer.name, peer.certified);
+	return site_agent_calls(serve_of(st)->o.site, a->ctrl_ip, a->ctrl_mac, peer.name,
+				peer.certified) == a;
 }
 
+/* The agent that it says it is; NULL: none that is registered. */
+static const struct site_agent *named(struct site *site, const struct serve_genesis *g)
+{
+	const struct site_agent *a;
+
+	if (g->whole || g->agent_id == 0)
+		return site_agent_at(site, g->g.ctrl_ip, g->g.ctrl_mac);
+	a = site_agent_of(site, g->agent_id);
+	return a != NULL && strcmp(a->ctrl_ip, g->g.ctrl_ip) == 0 ? a : NULL;
+}
+
+/* Who is not registered yet is heard: it is what is known of it when it registers. */
 bool serve_genesis(struct weir_rpc_stream *st, struct serve_genesis *g, uint64_t *version)
 {
 	struct serve *s = serve_of(st);
-	const struct site_agent *a = NULL;
+	const struct site_agent *a;
 
-	*version = 0;
-	if (!g->whole || g->g.ctrl_mac != NULL)
-		a = reporter(st, g->g.ctrl_ip, g->g.ctrl_mac);
-	if (a == NULL && (g->agent_id != 0 || (g->whole && g->g.ctrl_mac == NULL) ||
-			  (g->g.ctrl_ip != NULL &&
-			   site_agent_at(s->o.site, g->g.ctrl_ip, g->g.ctrl_mac) != NULL))) {
-		s->n.refused++; /* version 0 has it sent again */
+	*version = 0; /* not taken: it comes again */
+	if (g->g.ctrl_ip == NULL || (g->whole && g->g.ctrl_mac == NULL)) {
+		s->n.refused++;
 		return true;
 	}
-	if (a == NULL) { /* not registered yet: it is kept for a while */
-		*version = inventory_genesis_put(s->o.inventory, &g->g);
-		return true;
-	}
-	if (g->agent_id != 0 && g->agent_id != a->id)
+	a = named(s->o.site, g);
+	if (g->agent_id != 0 && (a == NULL || g->agent_id != a->id))
 		return no_such_number(st, g->agent_id, g->g.ctrl_ip);
-	g->g.ctrl_ip = a->ctrl_ip;
-	g->g.ctrl_mac = a->ctrl_mac;
+	if (a != NULL && !is_caller(st, a)) {
+		s->n.refused++;
+		return true;
+	}
+	if (a != NULL) {
+		g->g.ctrl_ip = a->ctrl_ip;
+		g->g.ctrl_mac = a->ctrl_mac;
+	}
 	*version = inventory_genesis_put(s->o.inventory, &g->g);
 	return true;
 }
@@ -65,10 +75,9 @@ bool serve_cluster(struct weir_rpc_stream *st, const struct inventory_cluster *c
 
 	if (c->agent_id != 0) {
 		a = site_agent_of(s->o.site, c->agent_id);
-		if (a != NULL)
-			a = reporter(st, a->ctrl_ip, a->ctrl_mac);
-		if (a == NULL || (c->source_ip != NULL && c->source_ip[0] != '\0' &&
-				  strcmp(c->source_ip, a->ctrl_ip) != 0))
+		if (a == NULL || !is_caller(st, a) ||
+		    (c->source_ip != NULL && c->source_ip[0] != '\0' &&
+		     strcmp(c->source_ip, a->ctrl_ip) != 0))
 			return no_such_number(st, c->agent_id, c->source_ip);
 	}
 	*version = inventory_cluster_put(s->o.inventory, c);

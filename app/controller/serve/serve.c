@@ -33,11 +33,9 @@ void serve_peer(struct weir_rpc_stream *st, struct serve_peer *to)
 		address_of(name, to->name, sizeof(to->name));
 }
 
-void serve_refuse(struct weir_rpc_stream *st, const char *who, const char *why)
+void serve_refuse(struct weir_rpc_stream *st, const char *why)
 {
 	serve_of(st)->n.refused++;
-	weir_log_about(WEIR_LOG_WARN, "agent", who != NULL ? who : "without an address",
-		       "refused: %s", why);
 	weir_rpc_stream_finish(st, WEIR_RPC_PERMISSION_DENIED, why);
 }
 

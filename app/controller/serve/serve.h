@@ -5,10 +5,9 @@
 #ifndef SERVE_H
 #define SERVE_H
 
-#include <weir_rpc.h>
-
 #include <inventory.h>
 #include <site.h>
+#include <weir_rpc.h>
 
 struct serve;
 

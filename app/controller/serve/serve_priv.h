@@ -48,8 +48,8 @@ struct serve_peer {
 };
 void serve_peer(struct weir_rpc_stream *st, struct serve_peer *to);
 
-/* End the call with PERMISSION_DENIED, in the log and counted. `who`: its address, as it says. */
-void serve_refuse(struct weir_rpc_stream *st, const char *who, const char *why);
+/* End the call with PERMISSION_DENIED, counted. */
+void serve_refuse(struct weir_rpc_stream *st, const char *why);
 
 /* ---- Sync and Push ---- */
 

@@ -21,7 +21,7 @@ bool serve_seen(struct weir_rpc_stream *st, struct serve_hello *h, bool push,
 	}
 	if (seen->verdict != SITE_REFUSED)
 		return true;
-	serve_refuse(st, h->site.ctrl_ip, seen->why);
+	serve_refuse(st, seen->why); /* the site has said it in the log */
 	return false;
 }
 
