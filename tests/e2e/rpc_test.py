@@ -10,8 +10,8 @@ import subprocess
 import threading
 import unittest
 
-import rpc_messages
 import weir
+from rpc_codec import DIALECTS, METHODS, UNARY, varint
 
 try:
     import grpc
@@ -22,54 +22,6 @@ PEER = os.path.join(weir.BUILD, 'tests/e2e/rpc_peer')
 
 
 # ---- messages ----
-
-class Field:
-    def __init__(self, text):
-        number, self.name, kind = text.split(' ', 2)
-        self.number = int(number)
-        kind, self.has_default, default = kind.partition('=')
-        self.repeated = kind.startswith('*')
-        self.kind = kind.lstrip('*')
-        self.max = int(self.kind[1:]) if self.kind[0] == 'e' and self.kind[1:].isdigit() else None
-        self.default = default
-
-
-def tables(*texts):
-    """-> {message: [Field]}."""
-    out = {}
-    for line in '\n'.join(texts).splitlines():
-        if line and not line.startswith(' '):
-            fields = out[line] = []
-        elif line:
-            fields += [Field(f.strip()) for f in line.strip().rstrip(';').split('; ')]
-    return out
-
-
-DIALECTS = {'trident': tables(rpc_messages.BOTH, rpc_messages.TRIDENT), 'agent': tables(rpc_messages.BOTH, rpc_messages.AGENT)}
-METHODS = {
-    'Sync': ('SyncRequest', 'SyncResponse'),
-    'Push': ('SyncRequest', 'SyncResponse'),
-    'Upgrade': ('UpgradeRequest', 'UpgradeResponse'),
-    'Query': ('NtpRequest', 'NtpResponse'),
-    'GenesisSync': ('GenesisSyncRequest', 'GenesisSyncResponse'),
-    'KubernetesAPISync': ('KubernetesAPISyncRequest', 'KubernetesAPISyncResponse'),
-    'GetKubernetesClusterID': ('KubernetesClusterIDRequest', 'KubernetesClusterIDResponse'),
-    'GPIDSync': ('GPIDSyncRequest', 'GPIDSyncResponse'),
-    'Plugin': ('PluginRequest', 'PluginResponse'),
-    'RemoteExecute': ('RemoteExecResponse', 'RemoteExecRequest'),
-}
-UNARY = [m for m in METHODS if m not in ('Push', 'Upgrade', 'Plugin', 'RemoteExecute')]
-
-
-def varint(n):
-    n &= (1 << 64) - 1
-    out = bytearray()
-    while n > 0x7f:
-        out.append(n & 0x7f | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
 
 def value(field, n):
     """What a filled field holds, by the rule of rpc_peer.c."""
