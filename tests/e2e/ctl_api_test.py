@@ -260,6 +260,17 @@ class Refusals(ApiCase):
         self.ctl('agent-group-config', 'create', '-f', self.file('g.yaml', b'tap_mode: 7\n'), code=weir.INVALID)
         self.assertIn('tap_mode: 7', self.err)
 
+    def test_each_mistake_of_a_file_has_its_place(self):
+        answer = json.dumps({'OPT_STATUS': 'INVALID_POST_DATA', 'DESCRIPTION': '1:1: a\n2:3: b', 'DATA': None, 'errors': [
+            {'level': 'error', 'line': 2, 'column': 3, 'message': 'tap_mode: 7 is none\x1b'}, {'level': 'warning', 'line': 5, 'column': 1,
+             'message': 'old'}, {'level': 'error', 'line': 1, 'column': 1, 'message': 'mtu: 1'}], 'mistakes': 2}).encode()
+        self.canned({('POST', '/v1/vtap-group-configuration/advanced/'): (400, answer)})
+        path = self.file('g.yaml', b'x')
+        self.ctl('agent-group-config', 'create', '-f', path, code=weir.INVALID)
+        lines = self.err.splitlines()
+        self.assertEqual([line.split(' ')[0] for line in lines], [f'{path}:1:1:', f'{path}:2:3:', f'{path}:5:1:'])
+        self.assertIn('tap_mode: 7 is none?', lines[1])
+
     def test_nobody_there_is_6_with_what_to_do(self):
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))

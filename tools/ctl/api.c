@@ -3,6 +3,9 @@
 
 #include "agent.h"
 #include "api_open.h"
+#include "input.h"
+
+#include <weir_conf.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -36,18 +39,6 @@ static void put_escaped(FILE *to, const char *text)
 			fprintf(to, "%%%02X", (unsigned char)*text);
 }
 
-static void put_target(FILE *to, const char *fmt, va_list ap)
-{
-	for (; *fmt != '\0'; fmt++) {
-		if (fmt[0] != '%')
-			putc(*fmt, to);
-		else if (*++fmt == 's')
-			put_escaped(to, va_arg(ap, const char *));
-		else
-			fprintf(to, "%u", va_arg(ap, unsigned int));
-	}
-}
-
 char *api_target(const char *fmt, ...)
 {
 	char *target = NULL;
@@ -58,7 +49,14 @@ char *api_target(const char *fmt, ...)
 	if (to == NULL)
 		return NULL;
 	va_start(ap, fmt);
-	put_target(to, fmt, ap);
+	for (const char *p = fmt; *p != '\0'; p++) {
+		if (*p != '%')
+			putc(*p, to);
+		else if (*++p == 's')
+			put_escaped(to, va_arg(ap, const char *));
+		else
+			fprintf(to, "%u", va_arg(ap, unsigned int));
+	}
 	va_end(ap);
 	if (fclose(to) == 0)
 		return target;
@@ -80,55 +78,90 @@ static const struct {
 
 static int code_of(int http, const char *status)
 {
-	if (http == 401 || http == 403)
-		return EPERM;
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(statuses); i++)
 		if (strcmp(statuses[i].status, status) == 0)
 			return statuses[i].code;
-	return http == 404 ? ENOENT : http == 400 ? EINVAL : EIO;
+	switch (http) {
+	case 400:
+		return EINVAL;
+	case 401:
+	case 403:
+		return EPERM;
+	case 404:
+		return ENOENT;
+	default:
+		return EIO;
+	}
+}
+
+/* Each mistake of what was sent, with its place. False: the answer names none. */
+static bool mistakes_print(const struct ctl *ctl, const json_t *answer)
+{
+	static struct weir_err_list errs; /* large */
+	const json_t *mistake;
+	char words[ROWS_TEXT_MAX];
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "errors"), i, mistake) {
+		rows_copy(words, sizeof(words), agent_text(mistake, "message"));
+		weir_err_list_add(&errs, strcmp(agent_text(mistake, "level"), "warning") == 0,
+				  ctl->file != NULL ? input_name(ctl) : "configuration",
+				  (uint32_t)agent_u64(mistake, "line"),
+				  (uint32_t)agent_u64(mistake, "column"), "%s", words);
+	}
+	weir_err_list_print(&errs, stderr);
+	return errs.mistakes > 0;
 }
 
 /* The controller says no, or what it cannot do. */
-static int refusal_set(const json_t *answer, int http, struct weir_err *err)
+static void refusal_set(const struct ctl *ctl, const json_t *answer, int http, struct weir_err *err)
 {
 	const char *status = agent_text(answer, "OPT_STATUS");
 	const char *words = agent_text(answer, "DESCRIPTION");
 	char text[sizeof(err->msg)];
 
+	if (words[0] == '\0')
+		words = agent_text(answer, "detail"); /* RFC 9457 */
 	rows_copy(text, sizeof(text), words[0] != '\0' ? words : status);
-	return weir_err_set(err, code_of(http, status), "%s", text);
+	if (mistakes_print(ctl, answer))
+		text[0] = '\0'; /* all is said */
+	weir_err_set(err, code_of(http, status), "%s", text);
 }
 
-static int not_json_set(const struct weir_http_client_reply *reply, const char *target,
-			struct weir_err *err)
+static void not_json_set(const struct weir_http_client_reply *reply, const char *target,
+			 struct weir_err *err)
 {
-	return weir_err_set(err, reply->status == 404 ? EPROTO : EIO,
-			    "%.200s: the answer (status %d) is none of a controller's API: "
-			    "--api-port PORT names its port",
-			    target, reply->status);
+	weir_err_set(
+		err, reply->status == 404 ? EPROTO : EIO,
+		"%.200s: the answer (status %d) is none of a controller's API: --api-port PORT "
+		"names its port",
+		target, reply->status);
 }
 
 static bool is_good(const json_t *answer, int http)
 {
 	const char *status = agent_text(answer, "OPT_STATUS");
 
-	return http == 200 && (status[0] == '\0' || strcmp(status, "SUCCESS") == 0);
+	return http >= 200 && http < 300 && (status[0] == '\0' || strcmp(status, "SUCCESS") == 0);
 }
 
-/* NULL with `err` set. */
-static json_t *data_of(const struct weir_http_client_reply *reply, const char *target,
-		       struct weir_err *err)
+/* Of weir's own routes the whole answer, of DeepFlow's what is in the envelope. NULL with `err` set. */
+static json_t *data_of(const struct ctl *ctl, const struct weir_http_client_reply *reply,
+		       const char *target, struct weir_err *err)
 {
-	json_t *answer = json_loadb(reply->body, reply->len, 0, NULL);
-	json_t *data = NULL;
+	json_t *answer = json_loadb(reply->body, reply->len, 0, NULL), *data;
+	const bool own = strncmp(target, "/api/", 5) == 0;
 
-	if (!json_is_object(answer))
+	if (answer == NULL || !(json_is_object(answer) || (own && json_is_array(answer))))
 		not_json_set(reply, target, err);
 	else if (!is_good(answer, reply->status))
-		refusal_set(answer, reply->status, err);
-	else
+		refusal_set(ctl, answer, reply->status, err);
+	if (err->code != 0 || own) {
+		data = err->code == 0 ? json_incref(answer) : NULL;
+	} else {
 		data = json_object_get(answer, "DATA");
-	data = err->code != 0 ? NULL : data != NULL ? json_incref(data) : json_null();
+		data = data != NULL ? json_incref(data) : json_null();
+	}
 	json_decref(answer);
 	return data;
 }
@@ -174,7 +207,7 @@ json_t *api_ask(struct ctl *ctl, const char *method, char *target, const struct 
 		request.n_parts = body->n_parts;
 	}
 	if (ask(ctl, &request, &reply, err) == 0)
-		data = data_of(&reply, target, err);
+		data = data_of(ctl, &reply, target, err);
 	free(reply.body);
 	free(json);
 	free(target);
@@ -221,7 +254,7 @@ int api_fetch(struct ctl *ctl, const char *method, char *target, FILE *to, struc
 	int rc = ask(ctl, &request, &reply, err);
 
 	if (rc == 0 && reply.status != 200) {
-		json_decref(data_of(&reply, target, err));
+		json_decref(data_of(ctl, &reply, target, err));
 		rc = -err->code;
 	}
 	free(reply.body);

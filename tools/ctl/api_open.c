@@ -108,7 +108,7 @@ static int token_of(const struct ctl *ctl, char *token, struct weir_err *err)
 			return weir_err_set(err, EINVAL, "WEIR_TOKEN: is not a token");
 	if (strlen(given) >= TOKEN_ROOM)
 		return weir_err_set(err, EINVAL, "WEIR_TOKEN: is longer than a token");
-	strcpy(token, given);
+	memcpy(token, given, strlen(given) + 1);
 	return 0;
 }
 

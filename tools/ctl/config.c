@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weirctl config plan, explain, show; reload. What a setting is comes from the tables, its value from the agent. */
 #include "agent.h"
+#include "input.h"
 #include "rows.h"
 
 #include <weir_conf.h>
@@ -92,12 +93,23 @@ static const struct rows_column plan_columns[] = {
 	{ "LINE", "line", ROWS_NUMBER, true, NULL },
 };
 
-/* 0, or -EINVAL after all mistakes were said. */
-static int plan_read(const struct ctl *ctl, struct weir_group_conf *conf)
+/* 0, or an error after all mistakes were said, or with `err` set. */
+static int plan_read(const struct ctl *ctl, struct weir_group_conf *conf, struct weir_err *err)
 {
 	static struct weir_err_list errs; /* large */
-	int rc = weir_group_conf_load(ctl->file, conf, &errs);
+	char *text;
+	size_t len;
+	int rc;
 
+	if (strcmp(ctl->file, "-") == 0) {
+		text = input_read(ctl, &len, err);
+		if (text == NULL)
+			return -err->code;
+		rc = weir_group_conf_parse(text, len, input_name(ctl), conf, &errs);
+		free(text);
+	} else {
+		rc = weir_group_conf_load(ctl->file, conf, &errs);
+	}
 	weir_err_list_print(&errs, stderr);
 	return rc;
 }
@@ -172,7 +184,7 @@ static enum ctl_exit plan_check(const struct ctl *ctl, const struct weir_group_c
 		char words[ROWS_TEXT_MAX];
 
 		rows_copy(words, sizeof(words), agent_text(mistake, "message"));
-		weir_err_list_add(&errs, false, ctl->file,
+		weir_err_list_add(&errs, false, input_name(ctl),
 				  agent_u64(mistake, "line") > 0
 					  ? line_of(conf, agent_u64(mistake, "line"))
 					  : 0,
@@ -239,7 +251,7 @@ enum ctl_exit ctl_config_plan(struct ctl *ctl, struct weir_err *err)
 		weir_err_set(err, EINVAL, "config plan: -f FILE says what would be planned");
 		return CTL_USAGE;
 	}
-	if (plan_read(ctl, &conf) != 0)
+	if (plan_read(ctl, &conf, err) != 0)
 		return CTL_INVALID;
 	code = plan_check(ctl, &conf, err);
 	answer = code == CTL_OK ? config_ask(ctl, err) : NULL;

@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 		goto out;
 	code = command->run(&ctl, &err);
 out:
-	if (err.code != 0)
+	if (err.code != 0 && err.msg[0] != '\0') /* else all was said already */
 		ctl_complain(&err);
 	filter_fini(&ctl.filter);
 	api_close(&ctl);

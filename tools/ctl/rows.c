@@ -25,7 +25,7 @@ void rows_copy(char *to, size_t room, const char *text)
 	for (; n + 1 < room && *text != '\0'; n++) {
 		size_t control = control_len(text);
 
-		to[n] = control > 0 ? '?' : *text;
+		to[n] = (char)(control > 0 ? '?' : *text);
 		text += control > 0 ? control : 1;
 	}
 	to[n] = '\0';
