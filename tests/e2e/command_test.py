@@ -2,21 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the programs answer to right and wrong command lines."""
 import json
+import os
 
 import weir
 
-COMMANDS = ['replay', 'bench', 'check']
+COMMANDS = {weir.AGENT: ['replay', 'bench', 'check', 'run', 'doctor'], weir.CONTROLLER: ['run', 'check', 'restore']}
 
 
 class CommandLine(weir.Case):
     def test_help_is_on_standard_output_for_every_command(self):
-        for command in [[]] + [[c] for c in COMMANDS]:
-            p = weir.run(weir.AGENT, *command, '--help')
-            self.assertEqual((p.returncode, p.stderr), (weir.OK, ''), command)
-            self.assertIn('usage: weir-agent', p.stdout)
+        for program, commands in COMMANDS.items():
+            for command in [[]] + [[c] for c in commands]:
+                p = weir.run(program, *command, '--help')
+                self.assertEqual((p.returncode, p.stderr), (weir.OK, ''), command)
+                self.assertIn('usage: ' + ' '.join([os.path.basename(program), *command]), p.stdout)
 
-    def test_both_programs_tell_their_version(self):
-        for program, name in ((weir.AGENT, 'weir-agent'), (weir.CTL, 'weirctl')):
+    def test_every_program_tells_its_version(self):
+        for program, name in ((weir.AGENT, 'weir-agent'), (weir.CONTROLLER, 'weir-controller'), (weir.CTL, 'weirctl')):
             p = weir.run(program, '--version')
             self.assertEqual(p.returncode, weir.OK)
             self.assertRegex(p.stdout, rf'^{name} \d+\.\d+\.\d+\n$')
@@ -28,21 +30,22 @@ class CommandLine(weir.Case):
             self.assertIn(word, p.stdout)
 
     def test_an_unknown_option_is_named_and_exits_2(self):
-        for command in COMMANDS:
-            p = weir.run(weir.AGENT, command, '--no-such-option')
-            self.assertEqual(p.returncode, weir.USAGE, command)
-            self.assertIn(f'weir-agent {command}: unrecognized option', p.stderr)
-            self.assertIn('--no-such-option', p.stderr)
-            self.assertEqual(p.stdout, '')
+        for program, commands in COMMANDS.items():
+            for command in commands:
+                p = weir.run(program, command, '--no-such-option')
+                self.assertEqual(p.returncode, weir.USAGE, command)
+                self.assertIn(f'{os.path.basename(program)} {command}: unrecognized option', p.stderr)
+                self.assertIn('--no-such-option', p.stderr)
+                self.assertEqual(p.stdout, '')
 
     def test_an_unknown_command_exits_2(self):
-        for program in (weir.AGENT, weir.CTL):
+        for program in (*COMMANDS, weir.CTL):
             p = weir.run(program, 'no-such-command')
             self.assertEqual(p.returncode, weir.USAGE)
             self.assertIn('no-such-command', p.stderr)
 
     def test_a_command_without_what_it_needs_exits_2(self):
-        for command in ([weir.AGENT], [weir.AGENT, 'replay'], [weir.CTL], [weir.CTL, 'flow']):
+        for command in ([weir.AGENT], [weir.AGENT, 'replay'], [weir.CONTROLLER], [weir.CONTROLLER, 'restore'], [weir.CTL], [weir.CTL, 'flow']):
             self.assertEqual(weir.run(*command).returncode, weir.USAGE, command)
 
     def test_standard_output_that_cannot_be_written_is_a_failure(self):

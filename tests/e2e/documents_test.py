@@ -8,7 +8,7 @@ import re
 import weir
 
 # What the tables hold, read without the programs: rows of C tables and of .def files.
-AGENT_OPTION = re.compile(r'= \{ "([a-z-]+)", (?:0|\'.\'),')
+PROGRAM_OPTION = re.compile(r'= \{ "([a-z-]+)", (?:0|\'.\'),')
 CTL_OPTION = re.compile(r'\{ (?:0|\'.\'), "([a-z-]+)",')
 NAMED = {
     'tools/doc/counters.md': (('lib/stats/outcomes.def', r'^WEIR_OUTCOME\(\w+, (\w+),'),
@@ -44,8 +44,12 @@ class Documents(weir.Case):
             self.assertRegex(text, rf'\n\.B (?:-., )?--{option}[ \n]')
 
     def test_the_manual_of_the_agent_has_every_option(self):
-        options = [o for c in ('replay', 'bench', 'check', 'doctor/doctor') for o in AGENT_OPTION.findall(source(f'app/agent/{c}.c'))]
+        options = [o for c in ('replay', 'bench', 'check', 'doctor/doctor') for o in PROGRAM_OPTION.findall(source(f'app/agent/{c}.c'))]
         self.man_page('weir-agent', options, ('replay', 'bench', 'check', 'doctor'))
+
+    def test_the_manual_of_the_controller_has_every_option(self):
+        options = [o for f in ('run', 'commands') for o in PROGRAM_OPTION.findall(source(f'app/controller/{f}.c'))]
+        self.man_page('weir-controller', options, ('run', 'check', 'restore'))
 
     def test_the_manual_of_weirctl_has_every_option(self):
         options = CTL_OPTION.findall(source('tools/ctl/options.c'))

@@ -13,6 +13,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 BUILD = os.environ.get('WEIR_BUILD', os.path.join(SOURCE, 'build'))
 AGENT = os.path.join(BUILD, 'app/agent/weir-agent')
 CTL = os.path.join(BUILD, 'tools/ctl/weirctl')
+CONTROLLER = os.path.join(BUILD, 'app/controller/weir-controller')
 TRAFFIC = os.path.join(BUILD, 'tools/dev/traffic')
 DATA = os.path.join(SOURCE, 'tests/data')
 CAPTURES = os.path.join(os.path.dirname(SOURCE), 'shared/pcaps')
