@@ -223,8 +223,6 @@ static int serve_begin(struct controller *c, struct weir_err *err)
 		.n_listens = listens_fill(c, &files, listens),
 		.calls_max = conf->grpc.calls_max,
 		.peer_calls_max = conf->grpc.peer_calls_max,
-		.own_ip = c->own_ip,
-		.ntp = conf->ntp.server[0] == '\0',
 		.ntp_server = conf->ntp.server,
 	};
 

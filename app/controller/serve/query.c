@@ -95,10 +95,14 @@ void serve_query(struct weir_rpc_stream *st, const uint8_t *packet, size_t n, se
 	struct serve *s = serve_of(st);
 	uint8_t own[SERVE_NTP_BYTES];
 
-	if (s->o.ntp && serve_ntp_answer(packet, n, weir_clock_wall_ns(), own))
+	if (s->ntp_len > 0) {
+		if (!relay(s, st, packet, n, answer))
+			answer(st, NULL, 0);
+	} else if (serve_ntp_answer(packet, n, weir_clock_wall_ns(), own)) {
 		answer(st, own, sizeof(own));
-	else if (s->o.ntp || !relay(s, st, packet, n, answer))
+	} else {
 		answer(st, NULL, 0);
+	}
 }
 
 void serve_query_closed(struct weir_rpc_stream *st, bool cancelled)
@@ -140,11 +144,10 @@ int serve_query_start(struct serve *s, struct weir_err *err)
 	char host[256];
 	int rc;
 
-	if (s->o.ntp)
+	if (name[0] == '\0')
 		return 0;
-	if (name == NULL || split(name, host, &port) < 0)
-		return weir_err_set(err, EINVAL, "time server \"%s\": say HOST or HOST:PORT",
-				    name != NULL ? name : "");
+	if (split(name, host, &port) < 0)
+		return weir_err_set(err, EINVAL, "time server \"%s\": say HOST or HOST:PORT", name);
 	rc = getaddrinfo(host, port, &hints, &found);
 	if (rc != 0)
 		return weir_err_set(err, EINVAL, "time server %s: %s", name, gai_strerror(rc));

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CALLS_MAX 40000 /* 10,000 agents have a Push open each, and more */
-
 /* gRPC's name of an address, "ipv4:10.0.0.1:40000" or "ipv6:%5B::1%5D:40000", without what is not the address. */
 static void address_of(const char *name, char *to, size_t size)
 {
@@ -47,8 +45,8 @@ static int listen_at(struct serve *s, struct weir_err *err)
 		.methods = s->methods,
 		.n_methods = WEIR_ARRAY_SIZE(s->methods),
 		.user = s,
-		.calls_max = s->o.calls_max != 0 ? s->o.calls_max : CALLS_MAX,
-		.peer_calls_max = s->o.peer_calls_max != 0 ? s->o.peer_calls_max : CALLS_MAX,
+		.calls_max = s->o.calls_max,
+		.peer_calls_max = s->o.peer_calls_max,
 	};
 
 	memcpy(s->methods, serve_methods_agent, sizeof(serve_methods_agent));

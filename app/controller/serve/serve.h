@@ -17,10 +17,10 @@ struct serve_options {
 	struct inventory *inventory;
 	const struct weir_rpc_listen *listens; /* copied by the server */
 	unsigned int n_listens;
-	unsigned int calls_max, peer_calls_max; /* 0 = 40000 */
-	const char *own_ip; /* what agents are told this controller is; "" = nothing */
-	bool ntp; /* Query is answered by this machine's clock; else relayed to `ntp_server` */
-	const char *ntp_server; /* "HOST:PORT"; may be NULL with `ntp` */
+	unsigned int calls_max,
+		peer_calls_max; /* an agent has a Push open, and now and then a call */
+	const char *
+		ntp_server; /* "HOST" or "HOST:PORT" that answers Query; "" = this machine's clock */
 };
 
 struct serve *serve_start(const struct serve_options *o, struct weir_err *err);

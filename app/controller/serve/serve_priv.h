@@ -31,7 +31,7 @@ struct serve {
 	struct serve_queries queries;
 	unsigned int n_queries;
 	struct sockaddr_storage ntp; /* the time server that is asked */
-	socklen_t ntp_len;
+	socklen_t ntp_len;           /* 0 = none */
 	struct serve_counts n;
 };
 
