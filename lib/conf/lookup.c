@@ -43,62 +43,71 @@ static const char *tree_of(const struct weir_conf_old *name)
 	return name->is_static ? OLD_TREE : "";
 }
 
-/* How much of `path` the name is: whole, a section that holds the name, or something else. */
-enum fit { FIT_NOT, FIT_SECTION, FIT_WHOLE };
-
-static enum fit fit(const struct weir_conf_old *name, const char *path)
+/* Is `path` a section that holds the name? */
+static bool is_section(const struct weir_conf_old *name, const char *path)
 {
-	const size_t tree = strlen(tree_of(name));
-	size_t len = strlen(path), common;
+	const size_t tree = strlen(tree_of(name)), len = strlen(path);
 
-	common = len < tree ? len : tree;
-	if (name->len == 0 || strncmp(path, tree_of(name), common) != 0)
-		return FIT_NOT;
 	if (len < tree)
-		return len == tree - 1 ? FIT_SECTION : FIT_NOT;
-	path += tree;
-	len -= tree;
-	if (len > name->len || strncmp(path, name->text, len) != 0)
-		return FIT_NOT;
-	if (len == name->len)
-		return FIT_WHOLE;
-	return name->text[len] == '.' ? FIT_SECTION : FIT_NOT;
+		return len == tree - 1 && strncmp(path, OLD_TREE, len) == 0;
+	return strncmp(path, tree_of(name), tree) == 0 && len - tree < name->len &&
+	       strncmp(path + tree, name->text, len - tree) == 0 && name->text[len - tree] == '.';
 }
 
-/* The best fit of all names of a row. */
-static enum fit row_fit(const struct weir_conf_row *row, const char *path,
-			struct weir_conf_twist *twist)
+/* Is `word` the row's older name, below static_config or not? Most rows do not hold it at all. */
+static bool is_old(const struct weir_conf_row *row, bool is_static, const char *word, size_t len,
+		   struct weir_conf_twist *twist)
 {
-	struct weir_conf_old name = new_name(row);
 	const char *names = row->old;
-	enum fit best = FIT_NOT;
+	struct weir_conf_old name;
 
-	do {
-		enum fit f = fit(&name, path);
-
-		if (f > best) {
-			best = f;
+	if (strstr(names, word) == NULL)
+		return false;
+	while (weir_conf_old_next(&names, &name)) {
+		if (name.is_static == is_static && name.len == len &&
+		    strncmp(name.text, word, len) == 0) {
 			*twist = name.twist;
+			return true;
 		}
-	} while (best != FIT_WHOLE && weir_conf_old_next(&names, &name));
-	return best;
+	}
+	return false;
 }
 
+/* Newer names have sections; older ones only below static_config. */
 const struct weir_conf_row *weir_conf_row_at(const struct weir_conf_table *table, const char *path,
 					     struct weir_conf_twist *twist)
 {
-	for (uint32_t i = 0; i < table->n; i++)
-		if (row_fit(&table->rows[i], path, twist) == FIT_WHOLE)
-			return &table->rows[i];
+	const bool is_static = strncmp(path, OLD_TREE, strlen(OLD_TREE)) == 0;
+	const char *word = path + (is_static ? strlen(OLD_TREE) : 0);
+	const bool newer = !is_static && strchr(path, '.') != NULL;
+	const size_t len = strlen(word);
+
+	*twist = (struct weir_conf_twist){ .scale = 1 };
+	for (uint32_t i = 0; i < table->n && len > 0; i++) {
+		const struct weir_conf_row *row = &table->rows[i];
+
+		if (newer ? strcmp(row->path, path) == 0 : is_old(row, is_static, word, len, twist))
+			return row;
+	}
 	return NULL;
+}
+
+static bool has_section(const struct weir_conf_row *row, const char *path)
+{
+	struct weir_conf_old name = new_name(row);
+	const char *names = row->old;
+
+	do
+		if (is_section(&name, path))
+			return true;
+	while (weir_conf_old_next(&names, &name));
+	return false;
 }
 
 bool weir_conf_is_section(const struct weir_conf_table *table, const char *path)
 {
-	struct weir_conf_twist twist;
-
 	for (uint32_t i = 0; i < table->n; i++)
-		if (row_fit(&table->rows[i], path, &twist) == FIT_SECTION)
+		if (has_section(&table->rows[i], path))
 			return true;
 	return false;
 }
