@@ -390,7 +390,7 @@ int site_cluster_of(struct site *s, const char *ca_md5, const char *name, char i
 		return weir_err_set(err, EINVAL,
 				    "the md5 of the cluster's CA must be 32 lower-case hex digits");
 	site_sha256_hex(sha, ca_md5);
-	strcpy(id, "d-");
+	memcpy(id, "d-", sizeof("d-"));
 	for (unsigned int i = 0; i < 10; i++) {
 		char four[5] = { 0 };
 

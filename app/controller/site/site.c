@@ -172,7 +172,7 @@ static struct site *site_alloc(const struct site_options *o)
 	TAILQ_INIT(&s->tokens);
 	TAILQ_INIT(&s->images);
 	s->agents_max = s->o.agents_max;
-	s->agents = calloc(AGENT_ID_MAX + 1, sizeof(*s->agents));
+	s->agents = calloc(AGENT_ID_MAX + 1, sizeof(void *));
 	if (s->agents != NULL && paths_make(s, o->dir) == 0 && config_copy(s, o->config) == 0 &&
 	    events_make(s) == 0)
 		return s;

@@ -77,6 +77,11 @@ void site_change_run_values(struct site_change *c, const char *text, const struc
 	while (c->rc == 1);
 }
 
+static struct site_value text_or_none(const char *text)
+{
+	return text != NULL ? site_text(text) : site_bytes("", 0);
+}
+
 void site_change_note(struct site_change *c, const struct site_actor *by, const char *what,
 		      const char *object, json_t *detail)
 {
@@ -86,8 +91,7 @@ void site_change_note(struct site_change *c, const struct site_actor *by, const 
 		c,
 		"INSERT INTO audit (at_s, who, origin, what, object, detail) VALUES (?, ?, ?, ?, ?, ?)",
 		site_number((int64_t)(weir_clock_wall_ns() / WEIR_NS_PER_S)), site_text(by->name),
-		site_text(by->from != NULL ? by->from : ""), site_text(what), site_text(object),
-		site_text(text != NULL ? text : ""));
+		text_or_none(by->from), site_text(what), site_text(object), text_or_none(text));
 	free(text);
 	json_decref(detail);
 }

@@ -82,7 +82,7 @@ static bool alphanumerics(const char *p, size_t least, size_t most)
 {
 	size_t n = 0;
 
-	while (isalnum((unsigned char)p[n]) && n <= most)
+	while (n <= most && isalnum((unsigned char)p[n]))
 		n++;
 	return p[n] == '\0' && n >= least && n <= most;
 }

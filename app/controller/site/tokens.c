@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 #define TOKENS_MAX     1000
-#define SECRET_LETTERS 43 /* of 62: 256 bits */
-#define USED_GRAIN_S   60 /* written back no more often than that */
+#define PREFIX         "weir-" /* so that one is known where it should not be */
+#define SECRET_LETTERS 43      /* of 62: 256 bits */
+#define USED_GRAIN_S   60      /* written back no more often than that */
 
 const struct site_token *site_token_next(const struct site *s, const struct site_token *after)
 {
@@ -130,8 +131,8 @@ int site_token_create(struct site *s, const struct site_actor *by, const char *n
 		return weir_err_set(err, ENOMEM, "no memory for a token");
 	t->pub = (struct site_token){ t->name, role, site_now_s(), expires_s, 0 };
 	site_text_clean(t->name, sizeof(t->name), name);
-	strcpy(secret, "weir-");
-	site_random_text(secret + 5, SECRET_LETTERS);
+	memcpy(secret, PREFIX, sizeof(PREFIX));
+	site_random_text(secret + strlen(PREFIX), SECRET_LETTERS);
 	site_sha256_hex(t->sha256, secret);
 	site_change_begin(&c, &s->sql, SITE_DURABLE, err);
 	site_change_run(&c,
