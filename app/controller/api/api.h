@@ -18,10 +18,10 @@ struct api_options {
 	struct inventory *inventory;
 	struct serve *serve;
 	const char *listen;     /* ADDRESS:PORT */
-	const char *cert, *key; /* PEM files: TLS; "" = none */
-	const char *own_ip;     /* CONTROLLER_IP of agents */
-	const char *region;     /* its name, of agents */
-	bool local_root; /* who the kernel says is root needs no token on loopback, also when there are tokens */
+	const char *cert, *key; /* PEM files: TLS; NULL or "" = none */
+	const char *own_ip;     /* CONTROLLER_IP of agents; "" = 127.0.0.1 */
+	const char *region;     /* its name; NULL = "default" */
+	bool local_root; /* root and our own user need no token on loopback, also when there are tokens */
 };
 
 /*
