@@ -50,7 +50,8 @@ static void own_settings(struct weir_sync *s, const struct weir_group_conf *c)
 	s->ntp_on = c->global.ntp.enabled;
 	s->min_drift_ns = c->global.ntp.min_drift;
 	s->max_drift_ns = c->global.ntp.max_drift;
-	s->proxy_in_config = weir_group_conf_from(c, &own->proxy_controller_ip) == WEIR_CONF_FILE;
+	s->proxy_in_config = weir_group_conf_from(c, &own->proxy_controller_ip) == WEIR_CONF_FILE &&
+			     own->proxy_controller_ip[0] != '\0';
 	weir_sync_copy(s->proxy, sizeof(s->proxy), own->proxy_controller_ip);
 	s->proxy_port = own->proxy_controller_port;
 	buffer_configured(s, own->grpc_buffer_size);

@@ -459,6 +459,13 @@ class SyncTest(unittest.TestCase):
         n = len(server.calls('Sync'))
         c.until(lambda v: len(server.calls('Sync')) > n)
 
+    def test_an_empty_proxy_is_none(self):
+        config = Agent.group(1000, f'  communication: {{proxy_controller_ip: "", proxy_controller_port: {free_port()}}}\n')
+        server = self.v7(lambda f: Agent.response(config=config))
+        c = self.client(server.port)
+        v = c.until(lambda v: int(v['syncs']) > 3)
+        self.assertEqual((v['server'], v['proxy'], v['failures']), (f'127.0.0.1:{server.port}', '0', '0'))
+
     def test_a_host_name_is_looked_up(self):
         server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
         c = self.client(server.port, addresses=('localhost',))
