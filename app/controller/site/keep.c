@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define DIRTY_BATCH  200 /* rows of agents a transaction */
+#define DIRTY_BATCH  100 /* rows of agents a transaction */
 #define DELETE_BATCH 100
 #define JUDGE_ROUND  4  /* seconds for all of them */
 #define SYNCED_ROUND 60 /* seconds */
@@ -130,7 +130,7 @@ static void put_dirty(struct site *s, struct batch *b, struct weir_err *err)
 		if (b->dirty == DIRTY_BATCH)
 			break;
 		batch_begin(s, b, err);
-		site_agent_put(&b->c, &a->pub);
+		site_agent_rewrite(&b->c, &a->pub);
 		b->dirty++;
 	}
 }

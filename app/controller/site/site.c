@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "journal.h"
 #include "lock.h"
 #include "schema.h"
 #include "site_priv.h"
@@ -11,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUSY_MS 200 /* the loop waits no longer for who else writes */
+#define BUSY_MS       200  /* the loop waits no longer for who else writes */
+#define JOURNAL_PAGES 1000 /* as SQLite has it */
 
 struct grave {
 	void *p;
@@ -61,9 +63,13 @@ static void on_turn(evutil_socket_t fd, short what, void *ctx)
 
 static void on_tick(evutil_socket_t fd, short what, void *ctx)
 {
+	struct site *s = ctx;
+
 	(void)fd;
 	(void)what;
-	site_keep(ctx);
+	site_keep(s);
+	if (weir_db_journal_pages(s->sql.db) > JOURNAL_PAGES)
+		site_journal_move(s->journal);
 }
 
 /* ------------------------------------------------------------------ who watches */
@@ -187,7 +193,7 @@ static int database_open(struct site *s, struct weir_err *err)
 		.path = path,
 		.schema = &site_schema,
 		.setup = "PRAGMA synchronous = FULL",
-		.flags = WEIR_DB_CREATE | WEIR_DB_WAL,
+		.flags = WEIR_DB_CREATE | WEIR_DB_WAL | WEIR_DB_KEEP,
 		.busy_ms = BUSY_MS,
 	};
 
@@ -198,7 +204,8 @@ static int database_open(struct site *s, struct weir_err *err)
 		return -err->code;
 	if (chmod(path, 0600) != 0 || (mkdir(s->image_dir, 0700) != 0 && errno != EEXIST))
 		return weir_err_set(err, errno, "%s: %s", s->dir, strerror(errno));
-	return 0;
+	s->journal = site_journal_start(path, err);
+	return s->journal != NULL ? 0 : -err->code;
 }
 
 /* A file that can only be read is noticed now, not at the first change. */
@@ -271,6 +278,7 @@ void site_close(struct site *s)
 	if (s == NULL)
 		return;
 	last_words(s);
+	site_journal_stop(s->journal);
 	site_sql_fini(&s->sql);
 	weir_db_close(s->sql.db);
 	site_agents_free(s);

@@ -23,6 +23,7 @@
 #define WATCHER_S      600 /* who watched a cluster and has not called for so long does no more (4.8) */
 
 struct event;
+struct site_journal;
 
 /* A version that somebody has in force. Its texts stand behind it. */
 struct config {
@@ -100,6 +101,7 @@ struct site {
 	char *dir, *image_dir, *config_texts;
 	int lock;
 	struct site_sql sql;
+	struct site_journal *journal;
 	struct event *tick, *turn;
 	struct site_watch watches[WATCHES_MAX];
 	unsigned int n_watches;
@@ -187,6 +189,7 @@ void site_revoked_free(struct site *s);
 
 /* The row of an agent, as it is to be. */
 void site_agent_put(struct site_change *c, const struct site_agent *a);
+void site_agent_rewrite(struct site_change *c, const struct site_agent *a); /* one that is there */
 void site_agent_erase(struct site_change *c, uint32_t id);
 /* Out of memory's tables, told and buried. Its row is gone. */
 void site_agent_drop(struct site *s, struct agent *a);
