@@ -24,6 +24,30 @@ struct config_places {
 };
 struct config_places config_places_of(const struct config_source *s);
 
+#define CONFIG_PLACES "global.communication" /* the section they are in */
+
+/* Those of its keys that the text does not have. */
+struct config_site_key {
+	const char *path;
+	char *value; /* as YAML */
+	bool there;  /* the key is, without a value */
+};
+struct config_site_keys {
+	struct config_site_key v[4];
+	unsigned int n;
+	bool failed; /* no memory */
+};
+void config_site_keys_find(struct config_site_keys *keys, const struct config_source *s);
+void config_site_keys_free(struct config_site_keys *keys);
+/* NULL: it is none of them. */
+const struct config_site_key *config_site_key_of(const struct config_site_keys *keys,
+						 const char *path);
+
+/*
+ * The text with them. NULL: it cannot be changed so (or no memory), which is seen by reading the result back. free().
+ */
+char *config_in_place(const struct config_source *s, const struct config_site_keys *keys);
+
 /* Both: NULL without memory; free(). */
 char *config_user_text(const struct config_source *s);
 uint8_t *config_trident_pack(const struct config_source *s, size_t *n);

@@ -3,35 +3,27 @@
 
 #include <stdlib.h>
 
-static bool add(struct nest *nest, const char *path, size_t path_len, char *value, char *comment)
-{
-	struct nest_item *more = realloc(nest->v, (nest->n + 1) * sizeof(*more));
-	char *copy = strndup(path, path_len);
-
-	if (more != NULL)
-		nest->v = more;
-	if (more == NULL || copy == NULL || value == NULL) {
-		nest->failed = true;
-		free(copy);
-		free(value);
-		return false;
-	}
-	more[nest->n++] = (struct nest_item){ copy, value, comment };
-	return true;
-}
-
 void nest_add(struct nest *nest, const char *path, size_t path_len, char *value)
 {
-	add(nest, path, path_len, value, NULL);
+	nest_add_example(nest, path, path_len, value, NULL);
 }
 
 void nest_add_example(struct nest *nest, const char *path, size_t path_len, char *value,
 		      char *comment)
 {
-	if (comment == NULL)
-		nest->failed = true;
-	if (!add(nest, path, path_len, value, comment))
-		free(comment);
+	struct nest_item *more = realloc(nest->v, (nest->n + 1) * sizeof(*more));
+	const struct nest_item item = { strndup(path, path_len), value, comment };
+
+	if (more != NULL)
+		nest->v = more;
+	if (more != NULL && item.path != NULL && value != NULL) {
+		more[nest->n++] = item;
+		return;
+	}
+	nest->failed = true;
+	free(item.path);
+	free(value);
+	free(comment);
 }
 
 /* Is `path` in the section that is the first `len` bytes of `of`? */
