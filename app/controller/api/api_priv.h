@@ -111,6 +111,10 @@ const struct site_domain *api_domain(struct call *c, const char *name);
 bool api_wants(const struct weir_http_request *rq, const char *name,
 	       const char *value); /* the query has no such name, or this value of it */
 
+/* upload.c */
+void api_upload_take(void *ctx, struct weir_http_request *rq, const char *bytes, size_t n);
+void api_upload_over(void *ctx, struct weir_http_request *rq);
+
 /* Those that serve: named by the table. */
 #define API_ROUTE(method, path, family, role, fn, body_max, upload, help) void fn(struct call *c);
 #include "routes.def"

@@ -233,3 +233,46 @@ void api_deepflow_vtap_delete(struct call *c)
 	api_out_close(&c->out, '}');
 	api_end(c);
 }
+
+static bool has_mode(struct call *c, const char *lcuuid, int64_t mode)
+{
+	const struct site_agent *a = api_agent(c, lcuuid);
+
+	if (a == NULL)
+		return false;
+	if (site_agent_config(a)->capture_mode == mode)
+		return true;
+	api_fail(c, EINVAL,
+		 "agent %s: its capture mode is that of its group, %s: set "
+		 "inputs.cbpf.common.capture_mode there, or move the agent",
+		 a->name, a->group->name);
+	return false;
+}
+
+/* A mode of its own is nothing an agent has here: what is not so already is refused. */
+void api_deepflow_tap_mode(struct call *c)
+{
+	const json_t *body = api_body(c), *lcuuids, *one;
+	int64_t mode = -1;
+	size_t i;
+
+	if (body == NULL || api_body_number(c, body, "TAP_MODE", &mode) < 0)
+		return;
+	lcuuids = json_object_get(body, "VTAP_LCUUIDS");
+	json_array_foreach((json_t *)(uintptr_t)lcuuids, i, one)
+		if (!has_mode(c, json_is_string(one) ? json_string_value(one) : "", mode))
+			return;
+	api_done(c);
+}
+
+/* There is one controller, and records go where a configuration says. */
+void api_deepflow_rebalance(struct call *c)
+{
+	api_begin(c);
+	api_out_open(&c->out, NULL, '{');
+	api_out_number(&c->out, "TOTAL_SWITCH_VTAP_NUM", 0);
+	api_out_open(&c->out, "DETAILS", '[');
+	api_out_close(&c->out, ']');
+	api_out_close(&c->out, '}');
+	api_end(c);
+}

@@ -26,8 +26,8 @@ int api_routes_make(struct api *a)
 			.path = row->path,
 			.serve = api_serve,
 			.body_max = row->body_max,
-			.take = NULL,
-			.over = NULL,
+			.take = row->upload ? api_upload_take : NULL,
+			.over = row->upload ? api_upload_over : NULL,
 			.row = row,
 		};
 	}
