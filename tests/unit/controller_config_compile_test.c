@@ -362,6 +362,35 @@ static void test_mistakes_are_said_where_they_stand(void)
 	refused("a: &a [x, x]\nb: [*a, *a]\n", "an alias is not allowed");
 }
 
+static bool warned(const char *text, const char *of)
+{
+	struct config_compiled *c = compiled(text, &nowhere);
+	bool found = false;
+
+	for (uint32_t i = 0; i < errs.n; i++)
+		found |= errs.items[i].warning && strstr(errs.items[i].msg, of) != NULL;
+	config_compiled_free(c);
+	return found;
+}
+
+static void test_what_only_weirs_agents_take_is_warned_of(void)
+{
+	static const char *const none[] = { "^eth\\d+$", "(?i:eth|ens)[(?=]", "\\(?=a", "a(?:b)+" };
+	static const char *const odd[] = { "^(?!lo)", "(e)th\\1", "(?<=a)b", "(?>a)" };
+	char text[100];
+
+	for (size_t i = 0; i < 2 * WEIR_ARRAY_SIZE(none); i++) {
+		const bool is_odd = i >= WEIR_ARRAY_SIZE(none);
+
+		snprintf(text, sizeof(text), "tap_interface_regex: '%s'\n",
+			 is_odd ? odd[i - WEIR_ARRAY_SIZE(none)] : none[i]);
+		CU_ASSERT_EQUAL(warned(text, "DeepFlow's agents know no"), is_odd);
+	}
+	CU_ASSERT(warned("static_config: {server-ports: [1-5000]}\n",
+			 "DeepFlow's agents know no ranges"));
+	CU_ASSERT_FALSE(warned("static_config: {server-ports: [1-4000]}\n", "DeepFlow's"));
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -386,6 +415,8 @@ int main(void)
 		{ "what is sent is equal where the hashes are",
 		  test_what_is_sent_is_equal_where_the_hashes_are },
 		{ "mistakes are said where they stand", test_mistakes_are_said_where_they_stand },
+		{ "what only weir's agents take is warned of",
+		  test_what_only_weirs_agents_take_is_warned_of },
 		CU_TEST_INFO_NULL,
 	};
 

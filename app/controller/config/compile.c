@@ -92,6 +92,7 @@ struct config_compiled *config_compile(const char *text, size_t len, const char 
 	}
 	if (rc == 0) {
 		facts(c);
+		config_deepflow_warn(&c->conf, name, errs);
 		return c;
 	}
 	if (rc == -EINVAL && err.code != 0)

@@ -52,6 +52,10 @@ char *config_in_place(const struct config_source *s, const struct config_site_ke
 char *config_user_text(const struct config_source *s);
 uint8_t *config_trident_pack(const struct config_source *s, size_t *n);
 
+/* Warnings of what DeepFlow's agents would refuse. */
+void config_deepflow_warn(const struct weir_group_conf *conf, const char *name,
+			  struct weir_err_list *errs);
+
 /* Names below lists of ANY rows, as the newer tree and the older have them: pairs for tree_print(). */
 extern const char *const config_names_newer[], *const config_names_older[];
 

@@ -106,6 +106,13 @@ static unsigned int ports_count(const uint8_t *bits)
 	return n;
 }
 
+bool form_ports_are_ranges(const void *field)
+{
+	const uint8_t *bits = *(const uint8_t *const *)field;
+
+	return bits != NULL && ports_count(bits) > PORTS_MAX;
+}
+
 /* NULL: no memory. */
 static char *ports_text(const struct weir_conf_row *row, const void *field)
 {
@@ -115,7 +122,7 @@ static char *ports_text(const struct weir_conf_row *row, const void *field)
 	size_t n;
 	FILE *out;
 
-	if (bits == NULL || ports_count(bits) > PORTS_MAX)
+	if (bits == NULL || form_ports_are_ranges(field))
 		return weir_conf_value_text(row, field);
 	out = open_memstream(&text, &n);
 	if (out == NULL)

@@ -17,6 +17,9 @@ char *form_text(const struct weir_conf_row *row, const struct weir_conf_old *old
 /* Does what stands in a text for the newer name have that form already? Not of ANY. */
 bool form_is_right(const struct weir_conf_row *row, const struct tree_node *value);
 
+/* So many ports are written as ranges, which DeepFlow's agents do not read. `field`: of a PORTS row. */
+bool form_ports_are_ranges(const void *field);
+
 /* A number as an older name counts it: 200 for 200000 by max_collect_pps; durations in seconds, rounded up. */
 uint64_t form_number(const struct weir_conf_row *row, const struct weir_conf_twist *twist,
 		     const void *field);
