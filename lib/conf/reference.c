@@ -164,9 +164,13 @@ static void sample_row(const struct weir_conf_row *row, const void *conf, const 
 	unsigned int depth = depth_of(row->path);
 
 	indent(form, depth, out);
-	fprintf(out, "# %s (", row->help);
-	kind_print(row, out);
-	fputs(")\n", out);
+	fprintf(out, "# %s", row->help);
+	if (row->type != WEIR_CONF_ANY) {
+		fputs(" (", out);
+		kind_print(row, out);
+		fputc(')', out);
+	}
+	fputc('\n', out);
 	indent(form, depth, out);
 	fprintf(out, "%s%s%s", row->flags & WEIR_CONF_USED ? "" : "#", strrchr(row->path, '.') + 1,
 		form->is);
@@ -187,7 +191,7 @@ static void sample(const struct weir_conf_table *table, const void *conf, const 
 	for (uint32_t i = 0; i < table->n; i++) {
 		const struct weir_conf_row *row = &table->rows[i];
 
-		if (row->type == WEIR_CONF_ANY || is_item(row))
+		if (row->path[0] == '\0' || is_item(row))
 			continue;
 		sections(form, before, row->path, out);
 		sample_row(row, conf, form, out);

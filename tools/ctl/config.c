@@ -281,22 +281,32 @@ static const struct rows_column explain_columns[] = {
 	{ "SINCE", "since_us", ROWS_TIME, false, NULL },
 };
 
+/* Its row in the first table that has it; else what was meant, in the first that knows. */
 static const struct weir_conf_row *row_named(const char *name, const char **table,
 					     struct weir_err *err)
 {
-	char meant[192], box_meant[192];
-	const struct weir_conf_row *row = weir_conf_row_named(&weir_group_table, name, meant,
-							      sizeof(meant));
+	const struct {
+		const char *name;
+		const struct weir_conf_table *rows;
+	} tables[] = {
+		{ "group", &weir_group_table },
+		{ "box", &weir_box_table },
+		{ "controller", &weir_controller_table },
+	};
+	char meant[192], first[192] = "";
 
-	*table = "group";
-	if (row != NULL)
-		return row;
-	*table = "box";
-	row = weir_conf_row_named(&weir_box_table, name, box_meant, sizeof(box_meant));
-	if (row == NULL)
-		weir_err_set(err, ENOENT, "%.60s: is not a setting%s", name,
-			     meant[0] != '\0' ? meant : box_meant);
-	return row;
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(tables); i++) {
+		const struct weir_conf_row *row = weir_conf_row_named(tables[i].rows, name, meant,
+								      sizeof(meant));
+
+		*table = tables[i].name;
+		if (row != NULL)
+			return row;
+		if (first[0] == '\0')
+			memcpy(first, meant, sizeof(first));
+	}
+	weir_err_set(err, ENOENT, "%.60s: is not a setting%s", name, first);
+	return NULL;
 }
 
 /* Of a box's setting: taps are opened again, and what is made at start stays as it was. */
@@ -304,6 +314,8 @@ static const char *effect_of(const struct weir_conf_row *row, const char *table)
 {
 	if (strcmp(table, "box") == 0 && row->cls == WEIR_CONF_REBUILD)
 		return "at the agent's next start";
+	if (strcmp(table, "controller") == 0)
+		return "at the controller's next start";
 	return weir_conf_effect_text(row);
 }
 

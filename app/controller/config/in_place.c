@@ -44,7 +44,7 @@ static void setting(struct edit *e, const struct weir_conf_row *row, const struc
 		replace(e, n, key->value);
 	} else if (row->type == WEIR_CONF_ANY) {
 		if (tree_is_null(n))
-			replace(e, n, row->dflt[0] != '\0' ? row->dflt : "{}");
+			replace(e, n, row->dflt);
 	} else if (!form_is_right(row, n)) {
 		value = form_text(row, NULL, (const char *)e->s->conf + row->offset);
 		if (value != NULL)
