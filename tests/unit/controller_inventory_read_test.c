@@ -135,6 +135,78 @@ static void test_what_is_said_twice_counts_once(void)
 	inventory_report_free(&r);
 }
 
+/* Printed by iproute2 6.1 on a host with a bridge, a veth to a pod and a point-to-point link. */
+static const char shown_by_ip[] =
+	"1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000\n"
+	"    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n"
+	"    inet 127.0.0.1/8 scope host lo\n"
+	"       valid_lft forever preferred_lft forever\n"
+	"    inet6 ::1/128 scope host \n"
+	"       valid_lft forever preferred_lft forever\n"
+	"2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc mq state UP group default qlen 1000\n"
+	"    link/ether 52:54:00:12:34:56 brd ff:ff:ff:ff:ff:ff\n"
+	"    inet 192.168.7.4/24 brd 192.168.7.255 scope global dynamic eth0\n"
+	"       valid_lft 3012sec preferred_lft 3012sec\n"
+	"    inet6 fd00:7::4/64 scope global \n"
+	"       valid_lft forever preferred_lft forever\n"
+	"    inet6 fe80::5054:ff:fe12:3456/64 scope link \n"
+	"       valid_lft forever preferred_lft forever\n"
+	"5: veth12@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue master br0 state UP\n"
+	"    link/ether 0a:00:00:00:00:05 brd ff:ff:ff:ff:ff:ff link-netnsid 0\n"
+	"6: ppp0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1400 qdisc fq_codel state UNKNOWN\n"
+	"    link/ppp \n"
+	"    inet 10.64.64.64 peer 10.112.112.112/32 scope global ppp0\n"
+	"       valid_lft forever preferred_lft forever\n";
+
+static void test_interfaces_that_ip_has_printed_are_rows(void)
+{
+	struct wire w = { .n = 0 };
+	struct report r;
+
+	wire_text(&w, 30, "default");
+	wire_text(&w, 31, shown_by_ip);
+	CU_ASSERT_EQUAL_FATAL(read_as(&w, NULL, &r, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(r.rows, 3);
+	CU_ASSERT_EQUAL(r.row[0].mac, 0x525400123456);
+	CU_ASSERT_EQUAL_FATAL(r.row[0].count, 2);
+	CU_ASSERT_EQUAL(weir_be32(r.address[0].ip.b), 0xc0a80704);
+	CU_ASSERT_EQUAL(r.address[0].len, 24);
+	CU_ASSERT_EQUAL(r.address[1].len, 64);
+	CU_ASSERT_EQUAL(r.row[1].mac, 0x0a0000000005);
+	CU_ASSERT_EQUAL(r.row[1].count, 0);
+	CU_ASSERT_EQUAL(r.row[2].mac, 0);
+	CU_ASSERT_EQUAL_FATAL(r.row[2].count, 1);
+	CU_ASSERT_EQUAL(weir_be32(r.address[2].ip.b), 0x0a404040);
+	CU_ASSERT_EQUAL(r.address[2].len, 32);
+	inventory_report_free(&r);
+}
+
+static void test_text_that_ip_has_not_printed_is_passed_over(void)
+{
+	static const char *const none[] = {
+		"",
+		"\n\n\n",
+		"2",
+		"2:",
+		"2: ",
+		"x: eth0: <UP>\n link/ether 02:00:00:00:00:01\n",
+		"link/ether 02:00:00:00:00:01\n",
+		"99999999999: eth0: <UP>\n link/ether 02:00:00:00:00:01",
+		"2: eth0: <UP>\n link/ether 02:00:00:00:00\n inet 10.0.0.999/24\n inet\n inet6 -1",
+	};
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(none); i++) {
+		struct wire w = { .n = 0 };
+		struct report r;
+
+		wire_text(&w, 30, "default");
+		wire_text(&w, 31, none[i]);
+		CU_ASSERT_EQUAL_FATAL(read_as(&w, NULL, &r, NULL), 0);
+		CU_ASSERT_EQUAL(r.rows, 0);
+		inventory_report_free(&r);
+	}
+}
+
 static void refused(const struct wire *w, int code, const char *says)
 {
 	struct weir_err err = { 0 };
@@ -208,7 +280,15 @@ static void test_what_is_no_message_is_refused(void)
 	refused(&w, EBADMSG, "cannot be decoded");
 }
 
-/* `n` interfaces of `bytes` each. */
+static void test_texts_and_namespaces_that_are_no_pairs_are_refused(void)
+{
+	struct wire w = { .n = 0 };
+
+	wire_text(&w, 31, shown_by_ip);
+	refused(&w, EINVAL, "texts of 1 namespaces, names of 0");
+}
+
+/* As bytes; free(). */
 static uint8_t *many(size_t n, size_t *size)
 {
 	uint8_t *v = malloc(n * 64);
@@ -226,7 +306,7 @@ static uint8_t *many(size_t n, size_t *size)
 	return v;
 }
 
-static void test_too_many_interfaces_are_refused_with_their_number(void)
+static void test_too_many_interfaces_are_refused(void)
 {
 	struct weir_err err = { 0 };
 	struct report r;
@@ -234,7 +314,7 @@ static void test_too_many_interfaces_are_refused_with_their_number(void)
 	uint8_t *v = many(8193, &n);
 
 	CU_ASSERT_EQUAL(inventory_report_read(v, n, NULL, 0, &r, &err), -E2BIG);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "8193 interfaces: at most 8192"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "more than 8192 interfaces of one reporter"));
 	free(v);
 	v = many(8192, &n);
 	CU_ASSERT_EQUAL(inventory_report_read(v, n, NULL, 0, &r, &err), 0);
@@ -277,20 +357,25 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		{ "an interface is a row with its addresses",
 		  test_an_interface_is_a_row_with_its_addresses },
-		{ "public addresses are a WAN row without a MAC",
+		{ "public addresses are a wan row without a mac",
 		  test_public_addresses_are_a_wan_row_without_a_mac },
-		{ "what is no machine's is left out", test_what_is_no_machines_is_left_out },
+		{ "what is no machines is left out", test_what_is_no_machines_is_left_out },
 		{ "an interface keeps its slot while others come and go",
 		  test_an_interface_keeps_its_slot_while_others_come_and_go },
 		{ "what is said twice counts once", test_what_is_said_twice_counts_once },
+		{ "interfaces that ip has printed are rows",
+		  test_interfaces_that_ip_has_printed_are_rows },
+		{ "text that ip has not printed is passed over",
+		  test_text_that_ip_has_not_printed_is_passed_over },
 		{ "texts that are no addresses are refused by name",
 		  test_texts_that_are_no_addresses_are_refused_by_name },
-		{ "a MAC of more than 48 bits is refused by name",
+		{ "a mac of more than 48 bits is refused by name",
 		  test_a_mac_of_more_than_48_bits_is_refused_by_name },
 		{ "a text that is too long is refused", test_a_text_that_is_too_long_is_refused },
 		{ "what is no message is refused", test_what_is_no_message_is_refused },
-		{ "too many interfaces are refused with their number",
-		  test_too_many_interfaces_are_refused_with_their_number },
+		{ "texts and namespaces that are no pairs are refused",
+		  test_texts_and_namespaces_that_are_no_pairs_are_refused },
+		{ "too many interfaces are refused", test_too_many_interfaces_are_refused },
 		{ "ten megabytes are refused", test_ten_megabytes_are_refused },
 		{ "millions of empty interfaces are refused within a budget",
 		  test_millions_of_empty_interfaces_are_refused_within_a_budget },

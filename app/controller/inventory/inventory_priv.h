@@ -13,7 +13,7 @@
 
 #define AGENTS_MAX 64000 /* largest id: control plane, 5.1 */
 
-/* ------------------------------------------------------------------ reports: read.c, text.c */
+/* ------------------------------------------------------------------ reports: read.c, ip_text.c */
 
 #define REPORT_BYTES_MAX      (4U << 20)
 #define REPORT_INTERFACES_MAX 8192
@@ -54,6 +54,18 @@ uint64_t *inventory_report_slots(const struct report *r);
 void inventory_report_free(struct report *r);
 
 uint64_t inventory_hash(uint64_t h, const void *bytes, size_t n);
+
+/* An interface of `ip address show`. */
+struct inventory_nic {
+	uint32_t index;
+	char name[64];
+	uint64_t mac;          /* 0: none */
+	char address[128][51]; /* "10.0.0.1/24" */
+	unsigned int addresses;
+};
+/* Each of them, until `each` does not return 0: that is returned. Pure. */
+int inventory_ip_text_each(const char *text,
+			   int (*each)(void *ctx, const struct inventory_nic *nic), void *ctx);
 
 /* ------------------------------------------------------------------ who reports: reports.c */
 

@@ -17,6 +17,8 @@
 /* A report being read. */
 struct reading {
 	struct weir_list rows, addresses;
+	const char *netns; /* of the text that is being read */
+	size_t interfaces;
 	struct weir_err *err;
 };
 
@@ -200,15 +202,45 @@ static int interface_check(struct reading *rd, const Agent__InterfaceInfo *m)
 	return interface_add(rd, m);
 }
 
+static int interface_take(struct reading *rd, const Agent__InterfaceInfo *m)
+{
+	if (rd->interfaces++ >= REPORT_INTERFACES_MAX)
+		return weir_err_set(rd->err, E2BIG, "more than %d interfaces of one reporter",
+				    REPORT_INTERFACES_MAX);
+	return interface_check(rd, m);
+}
+
+/* From the text of a host's own: they have no index of a tap, but one of their own. */
+static int nic_take(void *ctx, const struct inventory_nic *nic)
+{
+	struct reading *rd = ctx;
+	Agent__InterfaceInfo m = AGENT__INTERFACE_INFO__INIT;
+	char *ip[WEIR_ARRAY_SIZE(nic->address)];
+
+	for (unsigned int i = 0; i < nic->addresses; i++)
+		ip[i] = (char *)(uintptr_t)nic->address[i];
+	m.mac = nic->mac;
+	m.name = (char *)(uintptr_t)nic->name;
+	m.netns = (char *)(uintptr_t)rd->netns;
+	m.tap_index = nic->index;
+	m.n_ip = nic->addresses;
+	m.ip = ip;
+	return interface_take(rd, &m);
+}
+
 static int interfaces_add(struct reading *rd, const Agent__GenesisPlatformData *m)
 {
 	int rc = 0;
 
-	if (m->n_interfaces > REPORT_INTERFACES_MAX)
-		return weir_err_set(rd->err, E2BIG, "%zu interfaces: at most %d of one reporter",
-				    m->n_interfaces, REPORT_INTERFACES_MAX);
+	if (m->n_raw_ip_addrs != m->n_raw_ip_netns)
+		return weir_err_set(rd->err, EINVAL, "texts of %zu namespaces, names of %zu",
+				    m->n_raw_ip_addrs, m->n_raw_ip_netns);
 	for (size_t i = 0; i < m->n_interfaces && rc == 0; i++)
-		rc = interface_check(rd, m->interfaces[i]);
+		rc = interface_take(rd, m->interfaces[i]);
+	for (size_t i = 0; i < m->n_raw_ip_addrs && rc == 0; i++) {
+		rd->netns = m->raw_ip_netns[i];
+		rc = inventory_ip_text_each(m->raw_ip_addrs[i], nic_take, rd);
+	}
 	return rc;
 }
 
