@@ -99,7 +99,7 @@ struct member {
 	/* as the site had it at the last build */
 	uint32_t type, vpc, cluster, domain;
 	bool captures; /* its own traffic: the MACs it reports are its to see */
-	uint64_t mac;  /* it is known by; 0 = none that is one */
+	uint64_t mac;  /* it is known by; 0: it calls from the controller's own machine */
 	struct address ip;
 	bool has_ip;
 	/* what is made of it */
@@ -257,7 +257,7 @@ extern const struct dialect inventory_agent, inventory_trident;
 
 struct inventory_bytes *inventory_bytes_new(size_t n); /* `v` follows it, to be filled */
 void inventory_mac_text(uint64_t mac, char text[18]);
-uint64_t inventory_mac_of(const char *text); /* 0: it is none */
+bool inventory_mac_parse(const char *text, uint64_t *mac); /* false: it is none */
 void inventory_ip_text(const struct address *a, char text[46]);
 static inline uint32_t inventory_row_id(const struct member *m, const struct row *r)
 {

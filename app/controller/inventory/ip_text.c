@@ -60,8 +60,8 @@ static void nic_add(struct inventory_nic *nic, const struct line *l)
 	const bool is_peer = strcmp(l->word[2], "peer") == 0; /* the length is the other one's */
 	struct weir_prefix p;
 
-	if (strcmp(l->word[0], "link/ether") == 0)
-		nic->mac = inventory_mac_of(l->word[1]);
+	if (strcmp(l->word[0], "link/ether") == 0 && !inventory_mac_parse(l->word[1], &nic->mac))
+		nic->mac = 0;
 	if (strcmp(l->word[0], "inet") != 0 && strcmp(l->word[0], "inet6") != 0)
 		return;
 	if (nic->addresses < WEIR_ARRAY_SIZE(nic->address) && weir_prefix_parse(l->word[1], &p) &&

@@ -78,7 +78,8 @@ static void refresh(const struct inventory *inv, struct member *m, const struct 
 	m->cluster = a->pod_cluster;
 	m->domain = inventory_domain_of(inv, a);
 	m->captures = a->state == SITE_NORMAL && a->enabled && !inventory_is_dedicated(a->type);
-	m->mac = inventory_mac_of(a->ctrl_mac);
+	if (!inventory_mac_parse(a->ctrl_mac, &m->mac))
+		m->mac = 0;
 	m->has_ip = weir_prefix_parse(a->ctrl_ip, &ip);
 	if (m->has_ip)
 		m->ip = (struct address){ .ip = ip.ip, .is_ipv6 = ip.is_ipv6 };

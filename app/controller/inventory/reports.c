@@ -288,16 +288,18 @@ static int key_of(const struct inventory *inv, const struct inventory_genesis *g
 	const char *mac = g->ctrl_mac != NULL ? g->ctrl_mac : "";
 	const struct site_agent *a;
 	struct weir_prefix ip;
+	uint64_t number = 0;
 	struct address as;
 
 	if (g->ctrl_ip == NULL || !weir_prefix_parse(g->ctrl_ip, &ip) ||
-	    strchr(g->ctrl_ip, '/') != NULL || (mac[0] != '\0' && inventory_mac_of(mac) == 0))
+	    strchr(g->ctrl_ip, '/') != NULL ||
+	    (mac[0] != '\0' && !inventory_mac_parse(mac, &number)))
 		return weir_err_set(err, EINVAL, "this is no ctrl_ip, or no ctrl_mac");
 	as = (struct address){ .ip = ip.ip, .is_ipv6 = ip.is_ipv6 };
 	inventory_ip_text(&as, key->ip);
 	key->mac[0] = '\0';
 	if (mac[0] != '\0')
-		inventory_mac_text(inventory_mac_of(mac), key->mac);
+		inventory_mac_text(number, key->mac);
 	a = site_agent_at(inv->site, key->ip, key->mac[0] != '\0' ? key->mac : NULL);
 	if (a == NULL)
 		return 0;

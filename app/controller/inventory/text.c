@@ -18,7 +18,7 @@ void inventory_mac_text(uint64_t mac, char text[18])
 		 (unsigned int)(mac & 255));
 }
 
-uint64_t inventory_mac_of(const char *text)
+bool inventory_mac_parse(const char *text, uint64_t *mac)
 {
 	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
 	uint64_t v = 0;
@@ -27,9 +27,10 @@ uint64_t inventory_mac_of(const char *text)
 		const char *d = text[i] != '\0' ? strchr(digits, text[i]) : NULL;
 
 		if (i % 3 == 2 ? text[i] != ':' : d == NULL)
-			return 0;
+			return false;
 		if (d != NULL)
 			v = v << 4 | (uint64_t)((d - digits) % 16);
 	}
-	return text[17] == '\0' ? v : 0;
+	*mac = v;
+	return text[17] == '\0';
 }
