@@ -339,9 +339,8 @@ uint64_t inventory_genesis_put(struct inventory *inv, const struct inventory_gen
 	if (put(inv, g, &version, &err) == 0)
 		return version;
 	inv->counts.genesis_refused++;
-	weir_log(WEIR_LOG_WARN, "report of interfaces from %.45s %.17s is not taken: %s",
-		 g->ctrl_ip != NULL ? g->ctrl_ip : "nowhere",
-		 g->ctrl_mac != NULL ? g->ctrl_mac : "", err.msg);
+	weir_log_about(WEIR_LOG_WARN, "agent", g->ctrl_ip != NULL ? g->ctrl_ip : "without ctrl_ip",
+		       "its report of interfaces is not taken: %s", err.msg);
 	return 0;
 }
 
