@@ -40,9 +40,14 @@ struct cluster {
 	bool is_unsaved;
 };
 
+/* What the list of them is of. */
+struct place {
+	struct cluster *cluster;
+};
+
 static struct cluster *cluster_at(const struct inventory *inv, size_t i)
 {
-	return ((struct cluster **)inv->clusters.items)[i];
+	return ((struct place *)inv->clusters.items)[i].cluster;
 }
 
 static struct cluster *find(const struct inventory *inv, const char *id)
@@ -63,13 +68,13 @@ static void cluster_free(struct cluster *c)
 static struct cluster *cluster_add(struct inventory *inv, const char *id)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
-	struct cluster **to = c != NULL ? weir_list_add(&inv->clusters, sizeof(*to)) : NULL;
+	struct place *to = c != NULL ? weir_list_add(&inv->clusters, sizeof(*to)) : NULL;
 
 	if (to == NULL) {
 		free(c);
 		return NULL;
 	}
-	*to = c;
+	to->cluster = c;
 	snprintf(c->id, sizeof(c->id), "%s", id);
 	c->has_domain = site_domain_named(inv->site, id) != NULL;
 	return c;
@@ -90,7 +95,7 @@ static uint64_t bytes_of(const struct cluster *c)
 static int room_check(const struct inventory *inv, const struct snapshot *next,
 		      struct weir_err *err)
 {
-	uint64_t waiting = next->bytes, total = next->bytes;
+	uint64_t waiting = 0, total = 0;
 
 	for (size_t i = 0; i < inv->clusters.count; i++) {
 		const struct cluster *c = cluster_at(inv, i);
@@ -98,13 +103,12 @@ static int room_check(const struct inventory *inv, const struct snapshot *next,
 		waiting += c->next != NULL ? c->next->bytes : 0;
 		total += bytes_of(c);
 	}
-	if (waiting > WAITING_MAX || total > TOTAL_MAX)
+	if (waiting + next->bytes > WAITING_MAX || total + next->bytes > TOTAL_MAX)
 		return weir_err_set(
 			err, ENOSPC,
 			"%llu MiB of snapshots are kept and %llu MiB wait: that is all there "
 			"is room for",
-			(unsigned long long)(total - next->bytes) >> 20,
-			(unsigned long long)(waiting - next->bytes) >> 20);
+			(unsigned long long)total >> 20, (unsigned long long)waiting >> 20);
 	return 0;
 }
 
@@ -476,7 +480,8 @@ static int gone_write(struct inventory *inv, const struct cluster *c, struct wei
 /* Its domain is no more, or never was and it says nothing. True: so is the cluster. */
 static bool remove_old(struct inventory *inv, size_t i, uint64_t now)
 {
-	struct cluster *c = cluster_at(inv, i), **all = inv->clusters.items;
+	struct cluster *c = cluster_at(inv, i);
+	struct place *all = inv->clusters.items;
 	const bool has_domain = site_domain_named(inv->site, c->id) != NULL;
 	const bool is_gone = !has_domain && (c->has_domain || now > c->at_s + AGE_S);
 	struct weir_err err = { 0 };

@@ -251,7 +251,7 @@ struct dialect {
 	struct packed (*subnets)(const struct subnet *s, size_t n);
 	/* Fields of SyncResponse. NULL: no memory. */
 	struct inventory_bytes *(*platform)(struct packed rows);
-	struct inventory_bytes *(*places)(const struct places *p);
+	struct inventory_bytes *(*places)(struct places p);
 };
 extern const struct dialect inventory_agent, inventory_trident;
 
@@ -297,7 +297,7 @@ struct inventory {
 	bool versions_unsaved;
 	struct shared_places places;
 
-	struct weir_list clusters; /* struct cluster * */
+	struct weir_list clusters; /* struct place of clusters.c */
 	struct event *check;
 	struct inventory_counts counts;
 };

@@ -164,7 +164,7 @@ static struct inventory_bytes *make(const struct inventory *inv, const struct me
 			p.skip = inv->places.skip.items;
 			p.n_skip = inv->places.skip.count;
 		}
-		b = d->places(&p);
+		b = d->places(p);
 	}
 	free(local.items);
 	return b;

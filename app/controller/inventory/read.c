@@ -33,7 +33,8 @@ uint64_t inventory_hash(uint64_t h, const void *bytes, size_t n)
 		h = weir_mix(h ^ word, PRIME) + n;
 	}
 	word = 0;
-	memcpy(&word, p, n);
+	if (n > 0)
+		memcpy(&word, p, n);
 	return weir_mix(h ^ word, PRIME);
 }
 

@@ -260,7 +260,7 @@ static bool types_init(struct types *t, const struct site *site)
 	return true;
 }
 
-static struct inventory_bytes *places(const struct places *p)
+static struct inventory_bytes *places(struct places p)
 {
 	T(SyncResponse) m = SYNC_RESPONSE_INIT;
 	struct inventory_bytes *b = NULL;
@@ -268,14 +268,14 @@ static struct inventory_bytes *places(const struct places *p)
 	struct skips skips = { 0 };
 	struct types types = { 0 };
 
-	if (segment_init(&local, p->agent_id, p->local, p->n_local) &&
-	    segment_init(&remote, p->agent_id, p->remote, p->n_remote) &&
-	    skips_init(&skips, p->skip, p->n_skip) && types_init(&types, p->types_of)) {
-		m.n_local_segments = p->n_local > 0;
+	if (segment_init(&local, p.agent_id, p.local, p.n_local) &&
+	    segment_init(&remote, p.agent_id, p.remote, p.n_remote) &&
+	    skips_init(&skips, p.skip, p.n_skip) && types_init(&types, p.types_of)) {
+		m.n_local_segments = p.n_local > 0;
 		m.local_segments = local.list;
-		m.n_remote_segments = p->n_remote > 0;
+		m.n_remote_segments = p.n_remote > 0;
 		m.remote_segments = remote.list;
-		m.n_skip_interface = p->n_skip;
+		m.n_skip_interface = p.n_skip;
 		m.skip_interface = skips.list;
 		m.N_TAP_TYPES = types.n;
 		m.TAP_TYPES = types.list;
