@@ -107,10 +107,13 @@ static void join(struct inventory *inv, struct reporter *r, struct member *m)
 	inventory_dirty(inv);
 }
 
-static bool key_make(struct reporter_key *key, const char *ip, const char *mac)
+static void key_of_agent(struct reporter_key *key, const struct site_agent *a)
 {
-	return (size_t)snprintf(key->ip, sizeof(key->ip), "%s", ip) < sizeof(key->ip) &&
-	       (size_t)snprintf(key->mac, sizeof(key->mac), "%s", mac) < sizeof(key->mac);
+	static_assert(sizeof(key->ip) == sizeof(a->ctrl_ip) &&
+			      sizeof(key->mac) == sizeof(a->ctrl_mac),
+		      "a key is an agent's");
+	memcpy(key->ip, a->ctrl_ip, sizeof(key->ip));
+	memcpy(key->mac, a->ctrl_mac, sizeof(key->mac));
 }
 
 void inventory_reports_link(struct inventory *inv, struct member *m, const struct site_agent *a)
@@ -118,8 +121,7 @@ void inventory_reports_link(struct inventory *inv, struct member *m, const struc
 	struct reporter_key key;
 	struct reporter *r;
 
-	if (!key_make(&key, a->ctrl_ip, a->ctrl_mac))
-		return;
+	key_of_agent(&key, a);
 	if (m->reporter != NULL && strcmp(m->reporter->key.ip, key.ip) == 0 &&
 	    (m->reporter->key.mac[0] == '\0' || strcmp(m->reporter->key.mac, key.mac) == 0))
 		return;
@@ -301,10 +303,8 @@ static int key_of(const struct inventory *inv, const struct inventory_genesis *g
 	if (mac[0] != '\0')
 		inventory_mac_text(number, key->mac);
 	a = site_agent_at(inv->site, key->ip, key->mac[0] != '\0' ? key->mac : NULL);
-	if (a == NULL)
-		return 0;
-	memcpy(key->ip, a->ctrl_ip, sizeof(key->ip));
-	memcpy(key->mac, a->ctrl_mac, sizeof(key->mac));
+	if (a != NULL)
+		key_of_agent(key, a);
 	return 0;
 }
 
