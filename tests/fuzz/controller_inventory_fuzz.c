@@ -5,7 +5,6 @@
  * so many of data each.
  */
 #include <inventory_priv.h>
-
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,9 +68,9 @@ static void snapshot(const uint8_t *data, size_t size)
 		const size_t n = weir_min_u64(weir_be16(data), size - 2);
 		const bool is_pod = (data[0] & 0x80) != 0;
 
-		entries[c.n_entries++] = (struct inventory_cluster_entry){
-			is_pod ? "*v1.Pod" : "*v1.Node", data + 2, n
-		};
+		entries[c.n_entries++] = (struct inventory_cluster_entry){ is_pod ? "*v1.Pod"
+										  : "*v1.Node",
+									   data + 2, n };
 		data += 2 + n;
 		size -= 2 + n;
 	}
