@@ -246,6 +246,38 @@ class Trouble(Case):
         api.must('POST', '/v1/vtap-groups/', {'name': 'g'})
         self.assertEqual(set(api.groups()), {'default', 'g'})
 
+    def test_a_backup_of_a_running_controller_brings_its_state_back(self):
+        self.run_controller()
+        api = self.api()
+        api.must('POST', '/v1/vtap-groups/', {'name': 'before'})
+        api.connection.request('POST', '/api/v1/backup')
+        reply = api.connection.getresponse()
+        self.assertEqual(reply.status, 200)
+        backup = self.file('backup.sqlite', reply.read())
+        api.must('POST', '/v1/vtap-groups/', {'name': 'after'})
+        restore = [site_live.CONTROLLER, 'restore', '--state', self.state]
+        self.assertIn('another controller', weir.run(*restore, '--force', backup).stderr)
+        self.assertEqual(self.controller.stop(), 0)
+        self.assertIn('--force', weir.run(*restore, backup).stderr)
+        self.assertIn('not the state of a weir controller', weir.run(*restore, '--force', self.foreign()).stderr)
+        with open(backup, 'rb') as f:
+            cut = self.file('cut', f.read()[:-5000])
+        self.assertEqual(weir.run(*restore, '--force', cut).returncode, weir.FAILED)
+        p = weir.run(*restore, '--force', backup)
+        self.assertEqual(p.returncode, weir.OK, p.stderr)
+        self.run_controller()
+        self.assertEqual(set(self.api().groups()), {'default', 'before'})
+        aside = [p for p in pathlib.Path(self.state).glob(f'{FILE}.before-*')]
+        self.assertEqual(len(aside), 1)
+        with contextlib.closing(sqlite3.connect(aside[0])) as db:
+            self.assertEqual(db.execute('SELECT name FROM agent_group WHERE id > 2').fetchall(), [('after',)])
+
+    def foreign(self):
+        path = os.path.join(self.dir, 'foreign.sqlite')
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.executescript('CREATE TABLE t (a)')
+        return path
+
     def test_on_a_full_disk_changes_are_refused_whole_and_taken_when_there_is_room(self):
         os.mkdir(self.state)
         made = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2m', 'weir-e2e', self.state], capture_output=True, text=True)

@@ -145,6 +145,12 @@ static void test_the_id_of_a_cluster_comes_from_its_ca_and_is_always_the_same(vo
 	CU_ASSERT_STRING_NOT_EQUAL(id, again);
 	CU_ASSERT_EQUAL(site_cluster_of(site, "short", NULL, again, &site_err), -EINVAL);
 	CU_ASSERT_EQUAL(site_cluster_of(site, NULL, NULL, again, &site_err), -EINVAL);
+	site_options.approve = true; /* then it only names it */
+	site_again();
+	CU_ASSERT_EQUAL(site_cluster_of(site, "900150983cd24fb0d6963f7d28e17f72", NULL, again,
+					&site_err),
+			0);
+	CU_ASSERT_PTR_NULL(site_domain_named(site, again));
 	site_end();
 }
 

@@ -266,7 +266,10 @@ const struct site_agent *site_agent_calls(const struct site *s, const char *ip, 
 
 void site_agent_session(struct site *s, const struct site_agent *a, void *session);
 
-/* The id of a cluster whose CA has this md5 (32 hex digits), its domain made where there is none. 0, -EINVAL. */
+/*
+ * The id of a cluster whose CA has this md5 (32 hex digits); its domain is made where there is none, unless the site asks
+ * for approval: then with the first agent that has it. 0, -EINVAL.
+ */
 int site_cluster_of(struct site *s, const char *ca_md5, const char *name, char id[13],
 		    struct weir_err *err);
 
