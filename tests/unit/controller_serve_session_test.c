@@ -73,6 +73,19 @@ static void test_an_answer_without_a_table_may_be_on_its_way_for_seconds(void)
 	CU_ASSERT_FALSE(serve_session_is_settled(&se));
 }
 
+static void test_for_a_second_an_answer_is_on_its_way_unless_the_agent_says_it_came(void)
+{
+	begin();
+	CU_ASSERT_FALSE(serve_session_is_answered_now(&se));
+	sync(7, 8);
+	CU_ASSERT_TRUE(serve_session_is_answered_now(&se));
+	push(8);
+	CU_ASSERT_FALSE(serve_session_is_answered_now(&se));
+	sync(8, 8);
+	later(WEIR_NS_PER_S);
+	CU_ASSERT_FALSE(serve_session_is_answered_now(&se));
+}
+
 static void test_a_sync_takes_away_the_trust_in_what_was_pushed(void)
 {
 	struct push p = { .trusted = true };
@@ -102,6 +115,8 @@ int main(void)
 		  test_who_was_sent_a_table_is_settled_when_it_says_that_it_holds_it },
 		{ "an answer without a table may be on its way for seconds",
 		  test_an_answer_without_a_table_may_be_on_its_way_for_seconds },
+		{ "for a second an answer is on its way, unless the agent says it came",
+		  test_for_a_second_an_answer_is_on_its_way_unless_the_agent_says_it_came },
 		{ "a Sync takes away the trust in what was pushed",
 		  test_a_sync_takes_away_the_trust_in_what_was_pushed },
 		{ "a partial answer settles nothing", test_a_partial_answer_settles_nothing },

@@ -68,7 +68,8 @@ static double quantile(const struct times *t, double part)
 
 static void print_times(const char *name, struct times *t)
 {
-	qsort(t->v.items, t->v.count, sizeof(uint64_t), compare);
+	if (t->v.count > 0)
+		qsort(t->v.items, t->v.count, sizeof(uint64_t), compare);
 	printf("\"%s\": {\"n\": %zu, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"max_ms\": %.2f}, ", name,
 	       t->v.count, quantile(t, 0.5), quantile(t, 0.99), quantile(t, 1));
 }

@@ -14,27 +14,33 @@
 #define AT_ONCE    256 /* streams a turn of the loop: Syncs are answered between */
 #define PUSHES_MAX 4   /* of one agent: a connection that broke unheard is noticed later */
 
-static const struct timeval soon = { 0, 0 };
+static const struct timeval soon = { 0, 0 }, hold = { SERVE_HOLD_MS / 1000, 0 };
+
+static void unlist(struct push *p)
+{
+	if (p->list != NULL)
+		TAILQ_REMOVE(p->list, p, list_entry);
+	p->list = NULL;
+}
+
+static void list(struct push *p, struct serve_pushes *to, struct event *ev,
+		 const struct timeval *when)
+{
+	unlist(p);
+	if (TAILQ_EMPTY(to))
+		event_add(ev, when);
+	p->list = to;
+	TAILQ_INSERT_TAIL(to, p, list_entry);
+}
 
 static void touch(struct serve *s, struct push *p)
 {
 	if (p->busy) {
 		s->n.pushes_skipped += !p->again;
 		p->again = true;
+	} else if (p->list != &s->dirty) {
+		list(p, &s->dirty, s->flush, &soon);
 	}
-	if (p->busy || p->dirty)
-		return;
-	if (TAILQ_EMPTY(&s->dirty))
-		event_add(s->flush, &soon);
-	p->dirty = true;
-	TAILQ_INSERT_TAIL(&s->dirty, p, dirty_entry);
-}
-
-static void untouch(struct serve *s, struct push *p)
-{
-	if (p->dirty)
-		TAILQ_REMOVE(&s->dirty, p, dirty_entry);
-	p->dirty = false;
 }
 
 /* ---- one message ---- */
@@ -71,6 +77,20 @@ static const struct serve_versions *held(const struct push *p)
 	return p->session != NULL ? &p->session->held : &none;
 }
 
+/*
+ * While an answer to its Sync may be on its way the agent is not told of other tables: that answer could come behind them,
+ * and say the version before without the bytes. Version 0 leaves what it holds.
+ */
+static void hold_back(struct serve *s, struct push *p, struct serve_answer *a)
+{
+	if (p->session == NULL || !a->tables || a->versions.platform == held(p)->platform ||
+	    !serve_session_is_answered_now(p->session))
+		return;
+	a->versions.platform = 0;
+	a->platform = NULL;
+	list(p, &s->held, s->unhold, &hold);
+}
+
 /* Larger than what the agent takes: it is told to ask, and its Sync tells it to take more. */
 static void fit(struct serve *s, const struct push *p, struct serve_answer *a,
 		struct serve_parts *parts)
@@ -94,6 +114,8 @@ static void send_now(struct serve *s, struct push *p, bool first)
 	if (!whose(s, p, &f))
 		return;
 	serve_answer_make(s, &f, held(p), &a);
+	if (!first)
+		hold_back(s, p, &a);
 	hash = serve_answer_hash(&a);
 	if (!first && hash == p->sent)
 		return;
@@ -105,7 +127,7 @@ static void send_now(struct serve *s, struct push *p, bool first)
 		p->busy = true;
 		p->sent = hash;
 		s->n.pushes_sent++;
-		if (p->session != NULL && !a.failed) {
+		if (p->session != NULL && !a.failed && a.versions.platform != 0) {
 			p->trusted = p->trusted || serve_session_is_settled(p->session);
 			p->pushed = a.versions;
 		}
@@ -121,11 +143,24 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (int i = 0; i < AT_ONCE && (p = TAILQ_FIRST(&s->dirty)) != NULL; i++) {
-		untouch(s, p);
+		unlist(p);
 		send_now(s, p, false);
 	}
 	if (!TAILQ_EMPTY(&s->dirty))
 		event_add(s->flush, &soon);
+}
+
+static void on_unhold(evutil_socket_t fd, short what, void *arg)
+{
+	struct serve *s = arg;
+	struct push *p;
+
+	(void)fd;
+	(void)what;
+	while ((p = TAILQ_FIRST(&s->held)) != NULL) {
+		unlist(p);
+		touch(s, p);
+	}
 }
 
 /* ---- a stream ---- */
@@ -141,7 +176,7 @@ static void leave(struct serve *s, struct push *p)
 	if (p->over)
 		return;
 	p->over = true;
-	untouch(s, p);
+	unlist(p);
 	TAILQ_REMOVE(list_of(s, p), p, entry);
 	if (p->session != NULL)
 		p->session->n_pushes--;
@@ -278,8 +313,10 @@ int serve_push_start(struct serve *s)
 {
 	TAILQ_INIT(&s->nobodys);
 	TAILQ_INIT(&s->dirty);
+	TAILQ_INIT(&s->held);
 	s->flush = evtimer_new(s->o.base, on_flush, s);
-	return s->flush != NULL ? 0 : -ENOMEM;
+	s->unhold = evtimer_new(s->o.base, on_unhold, s);
+	return s->flush != NULL && s->unhold != NULL ? 0 : -ENOMEM;
 }
 
 void serve_push_watch(struct serve *s)
@@ -300,4 +337,5 @@ void serve_push_stop(struct serve *s)
 		site_agent_session(s->o.site, a, NULL);
 	}
 	event_free(s->flush);
+	event_free(s->unhold);
 }

@@ -28,6 +28,8 @@ struct serve {
 	struct serve_pushes nobodys; /* of who is no agent: watchers of Kubernetes */
 	struct serve_pushes dirty;   /* something has changed for them */
 	struct event *flush;         /* they are looked at */
+	struct serve_pushes held;    /* it is too soon for a table of theirs */
+	struct event *unhold;        /* it is not any more */
 	struct serve_queries queries;
 	unsigned int n_queries;
 	struct sockaddr_storage ntp; /* the time server that is asked */
@@ -139,13 +141,17 @@ void serve_session_synced(struct serve_session *se, const struct serve_hello *h,
 			  const struct serve_answer *a);
 /* A Push is opened. */
 void serve_session_pushes(struct serve_session *se, const struct serve_hello *h, bool watch);
+/* An answer to its Sync may be on its way just now. */
+#define SERVE_HOLD_MS 1000
+bool serve_session_is_answered_now(const struct serve_session *se);
 /* No answer on its way brings back an older table: what is pushed now stays. */
 bool serve_session_is_settled(const struct serve_session *se);
 
 /* push.c */
 struct push {
 	TAILQ_ENTRY(push) entry; /* of its session, or of nobody's */
-	TAILQ_ENTRY(push) dirty_entry;
+	TAILQ_ENTRY(push) list_entry;
+	struct serve_pushes *list; /* `dirty` or `held` of serve; NULL: neither */
 	struct weir_rpc_stream *st;
 	struct serve_session *session; /* NULL: of who is no agent */
 	bool trident;

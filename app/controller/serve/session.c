@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known of an agent between its calls, above all which tables it holds: one that is told a version it has not,
- * without the bytes, drops its table (control plane, 1.6). Answers to Sync and Push come on two ways, and may overtake
- * each other. So what was pushed counts as held only if no older answer can arrive behind it.
+ * without the bytes, drops its table (control plane, 1.6). Answers to Sync and Push come on two ways, and overtake each
+ * other where an agent is busy. So for a second after a Sync no table is pushed, and what was pushed counts as held only
+ * if no older answer can arrive behind it.
  */
 #include "serve_priv.h"
 
@@ -55,4 +56,10 @@ bool serve_session_is_settled(const struct serve_session *se)
 {
 	return se->held.platform != 0 && se->held.platform == se->answered &&
 	       (se->arrived || weir_clock_mono_ns() - se->answered_ns > ARRIVES_WITHIN);
+}
+
+bool serve_session_is_answered_now(const struct serve_session *se)
+{
+	return se->answered_ns != 0 && !se->arrived &&
+	       weir_clock_mono_ns() - se->answered_ns < SERVE_HOLD_MS * WEIR_NS_PER_MS;
 }
