@@ -26,9 +26,9 @@ class SyncAgentCase(live.LiveCase):
     def v7(self, sync):
         return self.controller(('agent', 'trident'), lambda d, f, c: sync(f) if d == 'agent' else Trident.response(FAILED))
 
-    def start(self, env=None, more=''):
+    def start(self, env=None, more='', address='127.0.0.1'):
         state = os.path.join(self.dir, 'state')
-        conf = self.conf(TAP, f'controller = {{ address = "127.0.0.1"; port = {PORT}; }};{more}')
+        conf = self.conf(TAP, f'controller = {{ address = "{address}"; port = {PORT}; }};{more}')
         command = self.machine({'/proc/loadavg': b'0.01 0.01 0.01 1/100 1\n'})  # the group has a breaker of load
         names = [f'{name}={value}' for name, value in {'STATE_DIRECTORY': state, **(env or {})}.items()]
         return self.agent(conf, command=(*command, 'env', *names))
