@@ -249,6 +249,7 @@ class Refusals(ApiCase):
 
     def test_the_controllers_words_and_the_exit_code(self):
         for http, status, code in ((400, 'INVALID_PARAMETERS', weir.USAGE), (403, 'FAIL', weir.REFUSED), (401, 'FAIL', weir.REFUSED),
+                                   (400, 'INVALID_POST_DATA', weir.INVALID),
                                    (400, 'RESOURCE_ALREADY_EXIST', weir.FAILED), (404, 'RESOURCE_NOT_FOUND', weir.NOT_FOUND),
                                    (500, 'SERVER_ERROR', weir.FAILED), (200, 'FAIL', weir.FAILED)):
             self.canned({('POST', '/v1/vtap-groups/'): (http, envelope(None, status, 'the group a\nis wrong: do it right'))})

@@ -174,6 +174,24 @@ class DeepFlowCtl(site_live.SiteCase):
         socket.inet_aton(controller['IP'])
         self.assertEqual(self.exchange('GET', '/v1/health/')[0], 200)
 
+    def test_an_image_and_an_agent_that_is_to_become_it(self):
+        agent = self.register()
+        boundary = 'a1b2c3d4e5f6'
+        parts = {'NAME': 'deepflow-agent', 'ARCH': 'x86_64', 'BRANCH': 'v6.6', 'REV_COUNT': '12300', 'COMMIT_ID': 'feedbeef', 'OS': 'Linux',
+                 'K8S_IMAGE': ''}
+        body = ''.join(f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in parts.items())
+        body += (f'--{boundary}\r\nContent-Disposition: form-data; name="IMAGE"; filename="deepflow-agent"\r\n'
+                 'Content-Type: application/octet-stream\r\n\r\nELF of course\r\n' + f'--{boundary}--\r\n')
+        self.ask('POST', '/v1/vtap-repo/', body.encode(), f'multipart/form-data; boundary={boundary}')
+        image, = self.ask('GET', '/v1/vtap-repo/')
+        self.has('NAME ARCH OS BRANCH REV_COUNT UPDATED_AT COMMIT_ID K8S_IMAGE'.split(), image)
+        self.ask('PATCH', f'/v1/upgrade/vtap/{agent["LCUUID"]}/', {'image_name': 'deepflow-agent'})
+        self.assertEqual(self.ask('GET', '/v1/vtaps/')[0]['UPGRADE_PACKAGE'], 'deepflow-agent')
+        self.ask('PATCH', f'/v1/cancel-upgrade/vtap/{agent["LCUUID"]}/', {})
+        self.assertEqual(self.ask('GET', '/v1/vtaps/')[0]['EXPECTED_REVISION'], '')
+        self.ask('DELETE', '/v1/vtap-repo/', {'image_name': 'deepflow-agent'})
+        self.assertEqual(self.ask('GET', '/v1/vtap-repo/'), [])
+
     def test_names_of_any_kind_are_stored_and_found_literally(self):
         for name in ('it\'s "quoted"', 'a/b', '../..', '<b>bold</b>', "'; drop table vtap_group; --", 'a&b=c?d#e%41 f+g', 'two\nlines', 'ü 汉字'):
             group = self.group(name)

@@ -89,3 +89,27 @@ enum ctl_exit ctl_agent_approve(struct ctl *ctl, struct weir_err *err)
 {
 	return change(ctl, "PATCH", json_pack("{s:i}", "STATE", AGENT_NORMAL), err);
 }
+
+enum ctl_exit ctl_agent_revoke(struct ctl *ctl, struct weir_err *err)
+{
+	return api_change(ctl, "POST", api_target("/api/v1/agents/%s/revoke", ctl->name), NULL,
+			  err);
+}
+
+/* --- who is refused --- */
+
+static const struct rows_column revoked_columns[] = {
+	{ "WHO", "who", ROWS_TEXT, false, NULL },
+	{ "SINCE", "at", ROWS_TEXT, false, "" },
+};
+
+enum ctl_exit ctl_revoked_list(struct ctl *ctl, struct weir_err *err)
+{
+	return api_list(ctl, api_target("/api/v1/revoked"), revoked_columns,
+			WEIR_ARRAY_SIZE(revoked_columns), err);
+}
+
+enum ctl_exit ctl_revoked_delete(struct ctl *ctl, struct weir_err *err)
+{
+	return api_change(ctl, "DELETE", api_target("/api/v1/revoked/%s", ctl->name), NULL, err);
+}

@@ -14,6 +14,8 @@
 enum ctl_exit api_exit(const struct weir_err *err)
 {
 	switch (err->code) {
+	case EBADMSG: /* what was sent */
+		return CTL_INVALID;
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 	case EADDRNOTAVAIL:
@@ -71,7 +73,7 @@ static const struct {
 	int code;
 } statuses[] = {
 	{ "INVALID_PARAMETERS", EINVAL },
-	{ "INVALID_POST_DATA", EINVAL },
+	{ "INVALID_POST_DATA", EBADMSG },
 	{ "RESOURCE_ALREADY_EXIST", EEXIST },
 	{ "RESOURCE_NOT_FOUND", ENOENT },
 };
@@ -124,8 +126,9 @@ static void refusal_set(const struct ctl *ctl, const json_t *answer, int http, s
 		words = agent_text(answer, "detail"); /* RFC 9457 */
 	rows_copy(text, sizeof(text), words[0] != '\0' ? words : status);
 	if (mistakes_print(ctl, answer))
-		text[0] = '\0'; /* all is said */
-	weir_err_set(err, code_of(http, status), "%s", text);
+		weir_err_set(err, EBADMSG, "%s", ""); /* all is said */
+	else
+		weir_err_set(err, code_of(http, status), "%s", text);
 }
 
 static void not_json_set(const struct weir_http_client_reply *reply, const char *target,

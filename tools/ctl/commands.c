@@ -18,6 +18,10 @@ static const char agent_delete_text[] =
 	"An agent that goes on to run is there again with its next call, in the group that its\n"
 	"vtap-group-id-request names: to move it, stop it first.\n";
 
+static const char revoke_text[] =
+	"It is refused by its certificate, where it has one, else by its address and MAC. weirctl revoked\n"
+	"delete lets it in again.\n";
+
 static const char upgrade_text[] =
 	"For DeepFlow's agents: weir's own come in packages, and do not replace themselves.\n";
 
@@ -26,6 +30,16 @@ static const char group_text[] = "GROUP is a group's name or its id (g-...).\n";
 static const char config_create_text[] =
 	"GROUP is a group's name or its id (g-...); without it the file names it: vtap_group_id. Without\n"
 	"a file the configuration is an empty one, which a later create replaces.\n";
+
+static const char network_type_text[] =
+	"The file is a list: - {type: 7, vlan: 100}. type is 1 to 255, vlan 0 to 4096.\n";
+
+static const char token_text[] =
+	"While there is no token, root and the controller's own user may change things from its machine,\n"
+	"and nobody else. The first token ends that: make one of role admin.\n";
+
+static const char backup_text[] =
+	"It is taken while the controller runs. weir-controller restore puts it back, while it does not.\n";
 
 const struct command ctl_commands[] = {
 	{ "flow", "list", NULL, FOR_FLOW | FOR_LIST, ctl_flow_list, "flow records, one a line",
@@ -56,9 +70,10 @@ const struct command ctl_commands[] = {
 	{ "config", "show", NULL, FOR_AGENT | FOR_SHOW, ctl_config_show,
 	  "the group configuration in force: values, who gave them, since when", NULL,
 	  "weirctl config show --effective\n" },
-	{ "config", "plan", NULL, FOR_AGENT | FOR_INPUT, ctl_config_plan,
+	{ "config", "plan", NULL, FOR_AGENT | FOR_INPUT | FOR_GROUP | FOR_SITE, ctl_config_plan,
 	  "what a group configuration would change, and what that does", NULL,
-	  "weirctl config plan -f group.yaml\n" },
+	  "weirctl config plan -f group.yaml\n"
+	  "weirctl config plan --group macvlan -f group.yaml\n" },
 	{ "config", "explain", "KEY", FOR_AGENT, ctl_config_explain,
 	  "all about a setting; its value, too, where an agent runs", explain_text,
 	  "weirctl config explain tap_mode\n" },
@@ -78,11 +93,18 @@ const struct command ctl_commands[] = {
 	  "weirctl agent delete node1-V3\n" },
 	{ "agent", "approve", "NAME", FOR_SITE, ctl_agent_approve,
 	  "let an agent in that waits (PENDING)", NULL, "weirctl agent approve node1-V3\n" },
+	{ "agent", "revoke", "NAME", FOR_SITE, ctl_agent_revoke,
+	  "delete an agent, and refuse it from now on", revoke_text,
+	  "weirctl agent revoke node1-V3\n" },
 	{ "agent", "update", NULL, FOR_SITE | FOR_INPUT, ctl_agent_update,
 	  "move an agent to a group, or switch it on or off", NULL,
 	  "weirctl agent update -f agent.yaml\n" },
 	{ "agent", "update-example", NULL, FOR_SITE, ctl_agent_update_example,
 	  "a file for agent update", NULL, "weirctl agent update-example >agent.yaml\n" },
+	{ "revoked", "list", NULL, FOR_SITE, ctl_revoked_list, "who is refused as an agent", NULL,
+	  "weirctl revoked list\n" },
+	{ "revoked", "delete", "WHO", FOR_SITE, ctl_revoked_delete, "refuse it no longer", NULL,
+	  "weirctl revoked delete 192.0.2.7-52:54:00:12:34:56\n" },
 	{ "agent-upgrade", "list", NULL, FOR_SITE, ctl_upgrade_list,
 	  "agents that are to become another version", NULL, "weirctl agent-upgrade list\n" },
 	{ "agent-upgrade", "cancel", "AGENT", FOR_SITE, ctl_upgrade_cancel,
@@ -118,6 +140,19 @@ const struct command ctl_commands[] = {
 	  "weirctl agent-group-config update macvlan -f group.yaml\n"
 	  "weirctl agent-group-config update macvlan -f group.yaml --canary 2 --comment 'mirror mode'\n"
 	  "weirctl agent-group-config update -f macvlan-agent-group-config.yaml\n" },
+	{ "agent-group-config", "history", "GROUP", FOR_SITE, ctl_group_config_history,
+	  "its versions, newest first", group_text,
+	  "weirctl agent-group-config history macvlan\n" },
+	{ "agent-group-config", "rollback", "GROUP [VERSION]", FOR_SITE, ctl_group_config_rollback,
+	  "the text of an earlier version (the one before) becomes a new one", group_text,
+	  "weirctl agent-group-config rollback macvlan\n"
+	  "weirctl agent-group-config rollback macvlan 1\n" },
+	{ "agent-group-config", "promote", "GROUP", FOR_SITE, ctl_group_config_promote,
+	  "what --canary put in force on some agents, on all", group_text,
+	  "weirctl agent-group-config promote macvlan\n" },
+	{ "agent-group-config", "abort", "GROUP", FOR_SITE, ctl_group_config_abort,
+	  "what --canary put in force on some agents, on none", group_text,
+	  "weirctl agent-group-config abort macvlan\n" },
 	{ "agent-group-config", "delete", "GROUP", FOR_SITE, ctl_group_config_delete,
 	  "defaults hold for the group again", group_text,
 	  "weirctl agent-group-config delete macvlan\n" },
@@ -142,9 +177,34 @@ const struct command ctl_commands[] = {
 	  "weirctl repo agent create --arch x86_64 --image deepflow-agent\n" },
 	{ "repo", "agent delete", "IMAGE", FOR_SITE, ctl_repo_delete,
 	  "an image is not needed any more", NULL, "weirctl repo agent delete deepflow-agent\n" },
+	{ "vpc", "list", NULL, FOR_SITE, ctl_vpc_list, "networks that addresses are of", NULL,
+	  "weirctl vpc list\n" },
+	{ "vpc", "create", "NAME", FOR_SITE, ctl_vpc_create, "a new one", NULL,
+	  "weirctl vpc create tenant-a\n" },
+	{ "vpc", "delete", "NAME", FOR_SITE, ctl_vpc_delete, "one that nothing is of any more",
+	  NULL, "weirctl vpc delete tenant-a\n" },
+	{ "network-type", "list", NULL, FOR_SITE, ctl_network_type_list,
+	  "which VLAN of a mirror is which network", NULL, "weirctl network-type list\n" },
+	{ "network-type", "set", NULL, FOR_SITE | FOR_INPUT, ctl_network_type_set,
+	  "all of them, of a file", network_type_text,
+	  "weirctl network-type set -f networks.yaml\n" },
+	{ "token", "list", NULL, FOR_SITE, ctl_token_list, "who may ask a controller, and for what",
+	  NULL, "weirctl token list\n" },
+	{ "token", "create", "NAME", FOR_SITE | FOR_TOKEN, ctl_token_create,
+	  "a new one: its secret is shown this once", token_text,
+	  "weirctl token create grafana\n"
+	  "weirctl token create deploy --role operate --expires 90d\n" },
+	{ "token", "delete", "NAME", FOR_SITE, ctl_token_delete, "it counts no more", NULL,
+	  "weirctl token delete grafana\n" },
+	{ "audit", "list", NULL, FOR_SITE | FOR_LIMIT, ctl_audit_list,
+	  "who changed what, newest first", NULL, "weirctl audit list --limit 20\n" },
+	{ "controller", "status", NULL, FOR_SITE, ctl_controller_status, "how a controller does",
+	  NULL, "weirctl controller status\n" },
+	{ "backup", NULL, "FILE", FOR_SITE, ctl_backup, "all that a controller knows, in one file",
+	  backup_text, "weirctl backup controller.backup\n" },
 	{ "completion", "bash", NULL, 0, ctl_completion_bash,
 	  "a script that completes command lines of weirctl", NULL,
-	  "weirctl completion bash >/etc/bash_completion.d/weirctl\n" },
+	  "source <(weirctl completion bash)\n" },
 };
 
 const size_t ctl_n_commands = WEIR_ARRAY_SIZE(ctl_commands);

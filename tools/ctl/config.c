@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weirctl config plan, explain, show; reload. What a setting is comes from the tables, its value from the agent. */
 #include "agent.h"
+#include "group_plan.h"
 #include "input.h"
 #include "rows.h"
 
@@ -104,7 +105,7 @@ static int plan_read(const struct ctl *ctl, struct weir_group_conf *conf, struct
 	if (strcmp(ctl->file, "-") == 0) {
 		text = input_read(ctl, &len, err);
 		if (text == NULL)
-			return -err->code;
+			return -EIO;
 		rc = weir_group_conf_parse(text, len, input_name(ctl), conf, &errs);
 		free(text);
 	} else {
@@ -251,6 +252,8 @@ enum ctl_exit ctl_config_plan(struct ctl *ctl, struct weir_err *err)
 		weir_err_set(err, EINVAL, "config plan: -f FILE says what would be planned");
 		return CTL_USAGE;
 	}
+	if (ctl->group != NULL)
+		return group_plan(ctl, err);
 	if (plan_read(ctl, &conf, err) != 0)
 		return CTL_INVALID;
 	code = plan_check(ctl, &conf, err);

@@ -42,6 +42,9 @@ enum {
 	FOR_ID = 1 << 13,
 	FOR_UPGRADE = 1 << 14,
 	FOR_REPO = 1 << 15,
+	FOR_TOKEN = 1 << 16,
+	FOR_LIMIT = 1 << 17,
+	FOR_GROUP = 1 << 18,
 	FOR_MANY = 1 << 30, /* not a command: the option may be given more than once */
 };
 
@@ -77,7 +80,9 @@ struct ctl {
 	const char *id, *group;
 	const char *image; /* its name; a file for FOR_REPO */
 	const char *arch, *version_image, *k8s_image;
-	uint32_t canary; /* so many agents first; 0 = all */
+	const char *role;
+	double expires_s; /* 0 = never */
+	uint32_t canary;  /* so many agents first; 0 = all */
 };
 
 #define CTL_STORE "/var/lib/weir/store"
@@ -88,13 +93,17 @@ void ctl_complain(const struct weir_err *err);
 enum ctl_exit ctl_agent_approve(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_agent_delete(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_agent_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_agent_revoke(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_agent_update(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_agent_update_example(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_audit_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_backup(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_capture(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_completion_bash(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_explain(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_plan(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_config_show(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_controller_status(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_domain_create(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_domain_delete(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_domain_example(struct ctl *ctl, struct weir_err *err);
@@ -104,15 +113,21 @@ enum ctl_exit ctl_flow_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_show(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_top(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_flow_watch(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_abort(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_config_create(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_config_delete(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_config_example(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_history(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_config_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_promote(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_group_config_rollback(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_config_update(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_create(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_delete(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_group_update(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_network_type_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_network_type_set(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_drops(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_port_show(struct ctl *ctl, struct weir_err *err);
@@ -121,9 +136,17 @@ enum ctl_exit ctl_reload(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_repo_create(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_repo_delete(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_repo_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_revoked_delete(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_revoked_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_status(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_token_create(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_token_delete(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_token_list(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_upgrade(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_upgrade_cancel(struct ctl *ctl, struct weir_err *err);
 enum ctl_exit ctl_upgrade_list(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_vpc_create(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_vpc_delete(struct ctl *ctl, struct weir_err *err);
+enum ctl_exit ctl_vpc_list(struct ctl *ctl, struct weir_err *err);
 
 #endif

@@ -142,14 +142,6 @@ static char *with_stage(const struct ctl *ctl, char *path)
 	return target;
 }
 
-/* Each mistake with its place in the file, as the controller found it. */
-static enum ctl_exit refused(const struct ctl *ctl, struct weir_err *err)
-{
-	if (ctl->file == NULL || err->code != EINVAL)
-		return api_exit(err);
-	return CTL_INVALID;
-}
-
 static enum ctl_exit send(struct ctl *ctl, const char *method, char *path, const char *text,
 			  size_t len, struct weir_err *err)
 {
@@ -157,7 +149,7 @@ static enum ctl_exit send(struct ctl *ctl, const char *method, char *path, const
 	json_t *answer = api_ask(ctl, method, with_stage(ctl, path), &body, err);
 
 	json_decref(answer);
-	return answer != NULL ? CTL_OK : refused(ctl, err);
+	return answer != NULL ? CTL_OK : api_exit(err);
 }
 
 static enum ctl_exit send_to(struct ctl *ctl, const char *method, const char *text, size_t len,

@@ -57,24 +57,46 @@ char *input_read(const struct ctl *ctl, size_t *len, struct weir_err *err)
 	return text;
 }
 
-json_t *input_object(const struct ctl *ctl, struct weir_err *err)
+/* NULL with `err` set. */
+static json_t *value_read(const struct ctl *ctl, struct weir_err *err)
 {
 	struct weir_err why = { 0 };
 	size_t len;
 	char *yaml = input_read(ctl, &len, err), *json;
-	json_t *object;
+	json_t *value;
 
 	if (yaml == NULL)
 		return NULL;
 	json = config_yaml_to_json(yaml, len, &why);
 	free(yaml);
-	object = json != NULL ? json_loads(json, 0, NULL) : NULL;
+	value = json != NULL ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
 	free(json);
-	if (json_is_object(object))
-		return object;
-	json_decref(object);
-	weir_err_set(err, why.code != 0 ? why.code : EINVAL, "%.200s: %s", input_name(ctl),
-		     why.code != 0 ? why.msg : "must be names and values, as its example is");
+	if (value == NULL)
+		weir_err_set(err, why.code != 0 ? why.code : EINVAL, "%.200s: %s", input_name(ctl),
+			     why.msg);
+	return value;
+}
+
+json_t *input_object(const struct ctl *ctl, struct weir_err *err)
+{
+	json_t *value = value_read(ctl, err);
+
+	if (value == NULL || json_is_object(value))
+		return value;
+	json_decref(value);
+	weir_err_set(err, EINVAL, "%.200s: must be names and values, as its example is",
+		     input_name(ctl));
+	return NULL;
+}
+
+json_t *input_list(const struct ctl *ctl, struct weir_err *err)
+{
+	json_t *value = value_read(ctl, err);
+
+	if (value == NULL || json_is_array(value))
+		return value;
+	json_decref(value);
+	weir_err_set(err, EINVAL, "%.200s: must be a list: - {...}", input_name(ctl));
 	return NULL;
 }
 

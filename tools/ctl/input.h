@@ -17,6 +17,7 @@ const char *input_name(const struct ctl *ctl);
 
 /* --file as an object, its keys as they are; given. NULL with `err` set. */
 json_t *input_object(const struct ctl *ctl, struct weir_err *err);
+json_t *input_list(const struct ctl *ctl, struct weir_err *err); /* likewise, as a list */
 
 /* The exit code where that was NULL: a mistake of the file is one of a configuration. */
 enum ctl_exit input_exit(const struct ctl *ctl, const struct weir_err *err);

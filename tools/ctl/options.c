@@ -166,6 +166,11 @@ static int take_canary(struct ctl *ctl, const char *value, struct weir_err *err)
 	return take_u32(&ctl->canary, "canary", value, UINT32_MAX, err);
 }
 
+static int take_expires(struct ctl *ctl, const char *value, struct weir_err *err)
+{
+	return take_span(&ctl->expires_s, "expires", value, err);
+}
+
 const struct option_row ctl_options[] = {
 	{ 'o', "output", "FORMAT", FOR_ALL, take_output, 0,
 	  "table, wide, json, yaml, jsonl or csv (table)" },
@@ -188,7 +193,8 @@ const struct option_row ctl_options[] = {
 	{ 0, "since", "TIME", FOR_FLOW, take_since, 0,
 	  "not ended before: 15m (ago; s m h d), 2023-11-14 22:13:20, or epoch seconds" },
 	{ 0, "until", "TIME", FOR_FLOW, take_until, 0, "started before; written as --since" },
-	{ 0, "limit", "N", FOR_LIST | FOR_TOP | FOR_WATCH, take_limit, 0, "at most so many rows" },
+	{ 0, "limit", "N", FOR_LIST | FOR_TOP | FOR_WATCH | FOR_LIMIT, take_limit, 0,
+	  "at most so many rows" },
 	{ 0, "sort", "FIELD", FOR_LIST, NULL, AT(sort),
 	  "by this field of flow show; -FIELD: largest first (a store: end_time; files: as they are)" },
 	{ 0, "by", "WHAT", FOR_TOP, NULL, AT(by),
@@ -229,6 +235,12 @@ const struct option_row ctl_options[] = {
 	  "a program that says, with -v, what version it is (the image)" },
 	{ 0, "k8s-image", "NAME", FOR_REPO, NULL, AT(k8s_image),
 	  "the image of containers that agents in Kubernetes become" },
+	{ 0, "role", "ROLE", FOR_TOKEN, NULL, AT(role),
+	  "read, operate (groups, agents, domains) or admin (all) (read)" },
+	{ 0, "expires", "TIME", FOR_TOKEN, take_expires, 0,
+	  "it ends after this time: 90d, 8h (never)" },
+	{ 'g', "group", "GROUP", FOR_GROUP, NULL, AT(group),
+	  "ask a controller: what would change on the agents of this group" },
 	{ 0, "id", "ID", FOR_ID, NULL, AT(id), "g- and ten letters or digits (made up)" },
 	{ 0, "effective", NULL, FOR_SHOW, NULL, AT(effective),
 	  "every setting, not only what was given" },
