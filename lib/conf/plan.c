@@ -13,6 +13,8 @@ const char *weir_conf_effect_text(const struct weir_conf_row *row)
 		[WEIR_CONF_RESTART] = "restart",
 	};
 
+	if (row->flags & WEIR_CONF_CONTROLLER)
+		return "by the controller";
 	return row->flags & WEIR_CONF_USED ? classes[row->cls] : "no effect yet";
 }
 
@@ -32,6 +34,12 @@ static int add(struct weir_conf_plan *plan, const struct weir_conf_row *row, cha
 	if (row->flags & WEIR_CONF_USED)
 		plan->classes |= 1U << row->cls;
 	return 0;
+}
+
+/* The group that a file is for is none of its settings. */
+static bool is_setting(const struct weir_conf_row *row)
+{
+	return row->path[0] != '\0' || !(row->flags & WEIR_CONF_CONTROLLER);
 }
 
 static int compare(struct weir_conf_plan *plan, const struct weir_conf_row *row, char *from,
@@ -55,7 +63,9 @@ int weir_group_conf_plan(struct weir_conf_plan *plan, const struct weir_group_co
 	for (uint32_t i = 0; rc == 0 && i < weir_group_table.n; i++) {
 		const struct weir_conf_row *row = &weir_group_table.rows[i];
 
-		rc = compare(plan, row, weir_group_conf_text(from, i), weir_group_conf_text(to, i));
+		if (is_setting(row))
+			rc = compare(plan, row, weir_group_conf_text(from, i),
+				     weir_group_conf_text(to, i));
 	}
 	if (rc < 0)
 		weir_conf_plan_free(plan);

@@ -268,7 +268,7 @@ bool weir_conf_old_next(const char **names, struct weir_conf_old *name);
 /* What its value may be: "number, 1 to 64", "one of local (0), mirror (1)". NULL without memory; free(). */
 char *weir_conf_allowed_text(const struct weir_conf_row *row);
 
-/* What a change of this row does: "live", "live, ends flows", "reopen", "rebuild", "no effect yet". */
+/* What a change of this row does: "live", "live, ends flows", "reopen", "rebuild", "by the controller", "no effect yet". */
 const char *weir_conf_effect_text(const struct weir_conf_row *row);
 
 /* A row whose value differs. */

@@ -414,8 +414,8 @@ static void test_a_live_key_s_change_ends_no_flow(void)
 /* How many there are of each is for who reads the test's output. */
 static void test_every_key_with_an_effect_is_tried_here_and_none_needs_a_restart(void)
 {
-	static const char *const effects[] = { "live", "live, ends flows", "reopen", "rebuild",
-					       "no effect yet" };
+	static const char *const effects[] = { "live",    "live, ends flows",  "reopen",
+					       "rebuild", "by the controller", "no effect yet" };
 	unsigned int n[WEIR_ARRAY_SIZE(effects)] = { 0 };
 
 	for (uint32_t i = 0; i < weir_group_table.n; i++) {
