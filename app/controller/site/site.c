@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUSY_MS       200  /* the loop waits no longer for who else writes */
-#define JOURNAL_PAGES 1000 /* as SQLite has it */
+#define BUSY_MS 200 /* the loop waits no longer for who else writes */
 
 struct grave {
 	void *p;
@@ -63,13 +62,9 @@ static void on_turn(evutil_socket_t fd, short what, void *ctx)
 
 static void on_tick(evutil_socket_t fd, short what, void *ctx)
 {
-	struct site *s = ctx;
-
 	(void)fd;
 	(void)what;
-	site_keep(s);
-	if (weir_db_journal_pages(s->sql.db) > JOURNAL_PAGES)
-		site_journal_move(s->journal);
+	site_keep(ctx);
 }
 
 /* ------------------------------------------------------------------ who watches */
@@ -192,7 +187,8 @@ static int database_open(struct site *s, struct weir_err *err)
 	const struct weir_db_conf conf = {
 		.path = path,
 		.schema = &site_schema,
-		.setup = "PRAGMA synchronous = FULL",
+		/* After a burst the journal is short again. */
+		.setup = "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216",
 		.flags = WEIR_DB_CREATE | WEIR_DB_WAL | WEIR_DB_KEEP,
 		.busy_ms = BUSY_MS,
 	};
@@ -204,8 +200,8 @@ static int database_open(struct site *s, struct weir_err *err)
 		return -err->code;
 	if (chmod(path, 0600) != 0 || (mkdir(s->image_dir, 0700) != 0 && errno != EEXIST))
 		return weir_err_set(err, errno, "%s: %s", s->dir, strerror(errno));
-	s->journal = site_journal_start(path, err);
-	return s->journal != NULL ? 0 : -err->code;
+	s->sql.journal = site_journal_start(path, err);
+	return s->sql.journal != NULL ? 0 : -err->code;
 }
 
 /* A file that can only be read is noticed now, not at the first change. */
@@ -278,7 +274,7 @@ void site_close(struct site *s)
 	if (s == NULL)
 		return;
 	last_words(s);
-	site_journal_stop(s->journal);
+	site_journal_stop(s->sql.journal);
 	site_sql_fini(&s->sql);
 	weir_db_close(s->sql.db);
 	site_agents_free(s);

@@ -23,7 +23,6 @@
 #define WATCHER_S      600 /* who watched a cluster and has not called for so long does no more (4.8) */
 
 struct event;
-struct site_journal;
 
 /* A version that somebody has in force. Its texts stand behind it. */
 struct config {
@@ -101,7 +100,6 @@ struct site {
 	char *dir, *image_dir, *config_texts;
 	int lock;
 	struct site_sql sql;
-	struct site_journal *journal;
 	struct event *tick, *turn;
 	struct site_watch watches[WATCHES_MAX];
 	unsigned int n_watches;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sql.h"
 
+#include "journal.h"
 #include "schema.h"
 #include "site.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define JOURNAL_PAGES 1000 /* of the journal, then it is moved: as SQLite has it */
 
 /* SQLite takes neither inside a transaction. */
 #define LAZY    "PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 0"
@@ -96,21 +99,26 @@ void site_change_note(struct site_change *c, const struct site_actor *by, const 
 	json_decref(detail);
 }
 
-int site_change_end(struct site_change *c)
+static void take_back(struct site_change *c)
 {
-	if (c->rc == 0)
-		c->rc = weir_db_commit(c->sql->db, c->err);
-	if (c->rc != 0) {
-		weir_db_rollback(c->sql->db);
-		c->sql->errors++;
-	}
+	weir_db_rollback(c->sql->db);
+	c->sql->errors++;
 	if (c->rc == -EBUSY && c->how == SITE_DURABLE) /* nobody will try it again */
 		weir_err_set(c->err, EBUSY,
 			     "nothing was changed: another program has " SITE_FILE
 			     " locked: end what it does, then try again");
-	if (c->how == SITE_LAZY)
-		weir_db_exec(c->sql->db, DURABLE,
-			     NULL); /* cannot fail: nothing is read or written */
+}
+
+int site_change_end(struct site_change *c)
+{
+	if (c->rc == 0)
+		c->rc = weir_db_commit(c->sql->db, c->err);
+	if (c->rc != 0)
+		take_back(c);
+	else if (c->sql->journal != NULL && weir_db_journal_pages(c->sql->db) > JOURNAL_PAGES)
+		site_journal_move(c->sql->journal);
+	if (c->how == SITE_LAZY) /* cannot fail: nothing is read or written */
+		weir_db_exec(c->sql->db, DURABLE, NULL);
 	return c->rc;
 }
 

@@ -12,6 +12,7 @@
 
 struct site;
 struct site_actor;
+struct site_journal;
 
 /* A value of a statement; a text is borrowed for the call. */
 struct site_value {
@@ -45,6 +46,7 @@ static inline struct site_value site_text(const char *text)
 #define SITE_SQL_KEPT 64
 struct site_sql {
 	struct weir_db *db;
+	struct site_journal *journal; /* NULL: SQLite does it */
 	struct {
 		const char *text;
 		struct weir_db_stmt *stmt;
