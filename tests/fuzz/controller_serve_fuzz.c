@@ -78,7 +78,6 @@ bool serve_genesis(struct weir_rpc_stream *st, struct serve_genesis *g, uint64_t
 	text(g->g.ctrl_mac);
 	text(g->g.cluster_id);
 	bytes(g->g.platform, g->g.platform_len);
-	bytes(g->g.processes, g->g.processes_len);
 	*version = g->g.version;
 	return true;
 }

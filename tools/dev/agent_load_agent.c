@@ -307,12 +307,12 @@ struct row {
 	char name[24], address[24], *ip;
 };
 
-/* The part both dialects have under the same numbers. False: no memory. */
-static bool interfaces(const struct sim *s, Agent__GenesisPlatformData *to, uint32_t n)
+/* The part both dialects have under the same numbers. free() what comes back, and the list; NULL: no memory. */
+static struct row *interfaces(const struct sim *s, Agent__GenesisPlatformData *to, uint32_t n)
 {
 	struct row *v = calloc(n, sizeof(*v));
 
-	to->interfaces = calloc(n, sizeof(*to->interfaces));
+	to->interfaces = calloc(n, sizeof(void *));
 	for (uint32_t i = 0; v != NULL && to->interfaces != NULL && i < n; i++) {
 		const uint32_t at = s->number * 4096 + i;
 
@@ -330,7 +330,7 @@ static bool interfaces(const struct sim *s, Agent__GenesisPlatformData *to, uint
 		to->interfaces[i] = &v[i].m;
 		to->n_interfaces++;
 	}
-	return to->n_interfaces == n;
+	return v;
 }
 
 void sim_report(struct sim *s)
@@ -338,6 +338,7 @@ void sim_report(struct sim *s)
 	Agent__GenesisPlatformData d = AGENT__GENESIS_PLATFORM_DATA__INIT;
 	Agent__GenesisSyncRequest agent = AGENT__GENESIS_SYNC_REQUEST__INIT;
 	Agent__AgentId id = AGENT__AGENT_ID__INIT;
+	struct row *rows;
 	char to[64];
 	struct weir_rpc_request rq = {
 		.path = path(s, "GenesisSync", to),
@@ -356,10 +357,9 @@ void sim_report(struct sim *s)
 	agent.source_ip = s->ip;
 	d.raw_hostname = s->host;
 	agent.platform_data = &d;
-	if (interfaces(s, &d, s->load->interfaces + s->more_interfaces))
-		weir_rpc_call_start(s->channel, &rq, s);
-	if (d.n_interfaces > 0)
-		free(d.interfaces[0]); /* all rows */
+	rows = interfaces(s, &d, s->load->interfaces + s->more_interfaces);
+	weir_rpc_call_start(s->channel, &rq, s);
+	free(rows);
 	free(d.interfaces);
 }
 

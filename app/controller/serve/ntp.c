@@ -23,6 +23,8 @@ enum {
 #define FROM_1900_S   UINT64_C(2208988800)
 #define ERA           UINT64_C(4294967296)
 
+static const uint8_t local_clock[] = { 'L', 'O', 'C', 'L' };
+
 static void put64(uint8_t *p, uint64_t v)
 {
 	v = __builtin_bswap64(v);
@@ -51,7 +53,7 @@ bool serve_ntp_answer(const uint8_t *packet, size_t n, uint64_t now_ns,
 	answer[STRATUM] = LOCAL_STRATUM;
 	answer[POLL] = packet[POLL];
 	answer[PRECISION] = MICROSECOND;
-	memcpy(answer + REFERENCE_ID, "LOCL", 4);
+	memcpy(answer + REFERENCE_ID, local_clock, sizeof(local_clock));
 	put64(answer + REFERENCE, now);
 	memcpy(answer + ORIGINATE, packet + TRANSMIT, 8);
 	put64(answer + RECEIVE, now);
