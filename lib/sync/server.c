@@ -258,6 +258,12 @@ static uint32_t controller_port(const struct weir_sync *s)
 							      : s->boot.controller_port;
 }
 
+/* A group's agents, with and without certificates, have one proxy port: the one that those without call. */
+static uint32_t proxy_port(const struct weir_sync *s)
+{
+	return s->proxy_port == s->boot.controller_port ? controller_port(s) : s->proxy_port;
+}
+
 bool weir_sync_server_choose(struct weir_sync *s)
 {
 	char before[sizeof(s->server)], address[WEIR_SYNC_NAME_MAX + 1];
@@ -269,7 +275,7 @@ bool weir_sync_server_choose(struct weir_sync *s)
 	if (s->choice.on == WEIR_SYNC_ON_PROXY) {
 		snprintf(address, sizeof(address), "%s",
 			 s->proxy[0] != '\0' ? s->proxy : s->address[0]);
-		target(address, s->proxy_port, s->server, sizeof(s->server));
+		target(address, proxy_port(s), s->server, sizeof(s->server));
 	} else {
 		snprintf(address, sizeof(address), "%s", s->address[at]);
 		target(address, controller_port(s), s->server, sizeof(s->server));
@@ -298,7 +304,7 @@ uint32_t weir_sync_servers(const struct weir_sync *s,
 		return n;
 	weir_sync_copy(to[n].host, sizeof(to[n].host),
 		       s->proxy[0] != '\0' ? s->proxy : s->address[0]);
-	to[n].port = s->proxy_port;
+	to[n].port = proxy_port(s);
 	return n + (to[n].host[0] != '\0');
 }
 

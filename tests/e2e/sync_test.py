@@ -545,6 +545,14 @@ class SyncTest(unittest.TestCase):
         server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
         self.refused(server, self.certificate('good')[1], 'UNAVAILABLE')
 
+    def test_a_proxy_at_the_usual_port_is_called_at_that_of_tls(self):
+        tls = self.certificate('proxy')
+        config = Agent.group(1000, '  communication: {proxy_controller_ip: 127.0.0.1, proxy_controller_port: 1}\n')  # as tls_client's controller-port
+        server = self.v7(lambda f: Agent.response(config=config), tls=tls)
+        c = self.tls_client(server.port, tls[1])
+        v = c.until(lambda v: v['proxy'] == '1' and int(v['syncs']) > 3)
+        self.assertEqual((v['server'], v['failures']), (f'127.0.0.1:{server.port}', '0'))
+
     def test_a_certificate_that_is_none_is_said(self):
         server = self.v7(lambda f: Agent.response(config=Agent.group(1000)))
         none = os.path.join(self.folder, 'none')
