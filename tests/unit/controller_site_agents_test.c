@@ -198,6 +198,27 @@ static void test_the_address_alone_is_who_it_is_where_the_agent_says_so(void)
 	site_end();
 }
 
+static void test_a_mac_that_was_left_may_be_anothers(void)
+{
+	struct site_caller *c;
+	struct site_seen seen;
+
+	site_begin();
+	c = site_caller(1);
+	c->hello.by_ip = true;
+	site_sync(c);
+	c->hello.ctrl_mac = "02:00:00:00:00:99";
+	site_sync(c);
+	c->hello.ctrl_mac = c->mac; /* at once, before the first one's row has its new one */
+	c->hello.by_ip = false;
+	CU_ASSERT_EQUAL(site_agent_seen(site, &c->hello, false, &seen, &site_err), -EEXIST);
+	site_again();
+	CU_ASSERT_EQUAL(site_sync(c).agent->id, 2);
+	CU_ASSERT_STRING_EQUAL(site_sql_says("SELECT id, ctrl_mac FROM agent ORDER BY id"),
+			       "1|02:00:00:00:00:99\n2|02:00:00:00:00:01\n");
+	site_end();
+}
+
 static void test_another_certificate_under_one_key_is_refused(void)
 {
 	struct site_caller *c;
@@ -484,6 +505,8 @@ int main(void)
 		  test_an_address_and_a_mac_are_the_same_however_they_are_written },
 		{ "the address alone is who it is where the agent says so",
 		  test_the_address_alone_is_who_it_is_where_the_agent_says_so },
+		{ "a MAC that was left may be another's",
+		  test_a_mac_that_was_left_may_be_anothers },
 		{ "another certificate under one key is refused",
 		  test_another_certificate_under_one_key_is_refused },
 		{ "who is revoked stays out until it is taken back",

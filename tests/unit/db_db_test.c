@@ -255,6 +255,32 @@ static void test_what_cannot_be_opened_says_why(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, path));
 }
 
+static void test_a_text_is_what_it_was(void)
+{
+	static const char text[] = "a'b\"c\n\0d";
+	struct weir_err err;
+	struct weir_db *db;
+	struct weir_db_stmt *s;
+	size_t n;
+
+	begin();
+	make(&new);
+	db = open_db(&new, 0, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(db);
+	s = weir_db_prepare(db, "SELECT ?, NULL, 'x'", &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	weir_db_bind_text(s, 1, text, sizeof(text) - 1);
+	CU_ASSERT_EQUAL(weir_db_step(s, &err), 1);
+	CU_ASSERT_EQUAL(memcmp(weir_db_text(s, 0), text, sizeof(text)), 0);
+	weir_db_blob(s, 0, &n);
+	CU_ASSERT_EQUAL(n, sizeof(text) - 1);
+	CU_ASSERT_STRING_EQUAL(weir_db_text(s, 1), "");
+	CU_ASSERT_STRING_EQUAL(weir_db_text(s, 2), "x");
+	weir_db_finish(s);
+	weir_db_close(db);
+	end();
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -271,6 +297,7 @@ int main(void)
 		  test_a_lock_is_waited_for_no_longer_than_asked },
 		{ "reading only reads", test_reading_only_reads },
 		{ "what cannot be opened says why", test_what_cannot_be_opened_says_why },
+		{ "a text is what it was", test_a_text_is_what_it_was },
 		CU_TEST_INFO_NULL,
 	};
 

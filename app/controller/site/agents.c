@@ -250,8 +250,7 @@ void site_agent_put(struct site_change *c, const struct site_agent *a)
 	const struct site_facts *f = &a->facts;
 
 	site_change_run(c,
-			"INSERT OR REPLACE INTO agent (" COLUMNS
-			") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+			"INSERT INTO agent (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 			" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			site_number(a->id), site_text(a->lcuuid), site_text(a->name),
 			site_number(a->group->id), site_number(a->canary), site_number(a->enabled),
@@ -584,7 +583,10 @@ int site_agent_update(struct site *s, const struct site_actor *by, const struct 
 
 	if (rc == 0) {
 		site_change_begin(&c, &s->sql, SITE_DURABLE, err);
-		site_agent_put(&c, &u.to);
+		site_agent_rewrite(&c, &u.to);
+		if (u.name != NULL)
+			site_change_run(&c, "UPDATE agent SET name = ? WHERE id = ?",
+					site_text(u.name), site_number(pub->id));
 		site_change_note(&c, by, verb_of(pub, change), pub->name, detail_of(change));
 		rc = site_change_end(&c);
 	}

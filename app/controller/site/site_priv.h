@@ -185,8 +185,7 @@ void site_revoked_free(struct site *s);
 
 /* ------------------------------------------------------------------ agents */
 
-/* The row of an agent, as it is to be. */
-void site_agent_put(struct site_change *c, const struct site_agent *a);
+void site_agent_put(struct site_change *c, const struct site_agent *a);     /* a new one */
 void site_agent_rewrite(struct site_change *c, const struct site_agent *a); /* one that is there */
 void site_agent_erase(struct site_change *c, uint32_t id);
 /* Out of memory's tables, told and buried. Its row is gone. */
