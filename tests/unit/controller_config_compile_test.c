@@ -389,6 +389,14 @@ static void test_what_only_weirs_agents_take_is_warned_of(void)
 	CU_ASSERT(warned("static_config: {server-ports: [1-5000]}\n",
 			 "DeepFlow's agents know no ranges"));
 	CU_ASSERT_FALSE(warned("static_config: {server-ports: [1-4000]}\n", "DeepFlow's"));
+	CU_ASSERT(warned("max_collect_pps: 0\n", "max_capture_pps: 0 is no limit to weir's"));
+	CU_ASSERT(warned("decap_type: [1, GTP-U]\n", "DeepFlow's agents know 1 to 5 only"));
+	CU_ASSERT(warned("static_config: {trim-tunnel-types: [GTP-U]}\n",
+			 "DeepFlow's agents know VXLAN, ERSPAN and TEB only"));
+	CU_ASSERT_FALSE(warned("decap_type: [1, 2, 3, 4, 5]\n"
+			       "static_config: {trim-tunnel-types: [ERSPAN, VXLAN, TEB]}\n",
+			       "DeepFlow's"));
+	CU_ASSERT_FALSE(warned("", "DeepFlow's"));
 }
 
 int main(void)

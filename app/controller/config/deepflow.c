@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What weir's agents take and DeepFlow's refuse, with the whole configuration: a warning, since a site may have agents of
- * either kind.
+ * What weir's agents take and DeepFlow's refuse, with the whole configuration, or read otherwise: a warning, since a site may
+ * have agents of either kind.
  */
 #include "config_priv.h"
 #include "form.h"
@@ -52,6 +52,47 @@ static void regexes(const struct weir_group_conf *conf, const char *name,
 	}
 }
 
+/* No limit; control plane, 3.2, has no such value. */
+static void zeroes(const struct weir_group_conf *conf, const char *name, struct weir_err_list *errs)
+{
+	for (uint32_t i = 0; i < weir_group_table.n; i++) {
+		const struct weir_conf_row *row = &weir_group_table.rows[i];
+
+		if (row->flags & WEIR_CONF_ZERO && row->type == WEIR_CONF_U32 &&
+		    conf->origin[i].from == WEIR_CONF_FILE &&
+		    *(const uint32_t *)((const char *)conf + row->offset) == 0)
+			weir_err_list_add(
+				errs, true, name, conf->origin[i].line, 0,
+				"%s: 0 is no limit to weir's agents only; DeepFlow's take "
+				"it as the number",
+				row->path);
+	}
+}
+
+/* Control plane, 3.2: tunnels that are followed and trimmed. */
+static void tunnels(const struct weir_group_conf *conf, const char *name,
+		    struct weir_err_list *errs)
+{
+	const typeof(conf->inputs.cbpf.preprocess) *p = &conf->inputs.cbpf.preprocess;
+	const struct {
+		const char *path, *known;
+		const uint64_t *set;
+		uint64_t known_bits;
+	} rows[] = {
+		{ "tunnel_decap_protocols", "1 to 5", &p->tunnel_decap_protocols, 0x3e },
+		{ "tunnel_trim_protocols", "VXLAN, ERSPAN and TEB", &p->tunnel_trim_protocols,
+		  1 << 1 | 1 << 6 | 1 << 7 },
+	};
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(rows); i++)
+		if (*rows[i].set & ~rows[i].known_bits)
+			weir_err_list_add(errs, true, name, weir_group_conf_line(conf, rows[i].set),
+					  0,
+					  "inputs.cbpf.preprocess.%s: DeepFlow's agents know %s "
+					  "only",
+					  rows[i].path, rows[i].known);
+}
+
 static void ports(const struct weir_group_conf *conf, const char *name, struct weir_err_list *errs)
 {
 	for (uint32_t i = 0; i < weir_group_table.n; i++) {
@@ -70,5 +111,7 @@ void config_deepflow_warn(const struct weir_group_conf *conf, const char *name,
 			  struct weir_err_list *errs)
 {
 	regexes(conf, name, errs);
+	zeroes(conf, name, errs);
+	tunnels(conf, name, errs);
 	ports(conf, name, errs);
 }
