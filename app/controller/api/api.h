@@ -10,6 +10,8 @@
 #include <serve.h>
 #include <site.h>
 
+#include <stdio.h>
+
 struct api;
 
 struct api_options {
@@ -31,5 +33,8 @@ struct api_options {
 struct api *api_start(const struct api_options *o, struct weir_err *err);
 void api_stop(struct api *a); /* NULL is fine */
 uint16_t api_port(const struct api *a);
+
+/* The table of routes as an OpenAPI file. Any thread. */
+void api_openapi_print(FILE *to);
 
 #endif

@@ -21,7 +21,7 @@ static bool is_here(const char *host)
 	struct in6_addr address;
 	char name[64];
 
-	if (n >= sizeof(name))
+	if (n >= sizeof(name) || (bracket && host[n + 1] != ']'))
 		return false;
 	memcpy(name, host + bracket, n);
 	name[n] = '\0';

@@ -77,11 +77,8 @@ static void put_path(struct out *o, unsigned int first)
 	api_out_close(o, '}');
 }
 
-void api_own_openapi(struct call *c)
+static void put_table(struct out *o)
 {
-	struct out *o = &c->out;
-
-	api_begin(c);
 	api_out_open(o, NULL, '{');
 	api_out_text(o, "openapi", "3.0.3");
 	api_out_json(o, "info", "{\"title\": \"weir-controller\", \"version\": \"1\"}");
@@ -97,5 +94,22 @@ void api_own_openapi(struct call *c)
 			put_path(o, i);
 	api_out_close(o, '}');
 	api_out_close(o, '}');
+}
+
+void api_own_openapi(struct call *c)
+{
+	api_begin(c);
+	put_table(&c->out);
 	api_end(c);
+}
+
+void api_openapi_print(FILE *to)
+{
+	struct weir_http_text text = { 0 };
+	struct out o = { .to = &text };
+
+	put_table(&o);
+	fwrite(text.bytes, 1, text.len, to);
+	fputc('\n', to);
+	weir_http_text_free(&text);
 }
