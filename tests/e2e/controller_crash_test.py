@@ -16,9 +16,11 @@ import threading
 import time
 import unittest
 
+import controller_live
 import site_live
 import weir
 
+grpc = controller_live.grpc
 KILLS = int(os.environ.get('WEIR_KILLS', 20))
 FILE = 'controller.sqlite'
 
@@ -67,31 +69,39 @@ class Case(site_live.SiteCase):
 
 
 class Model:
-    """What is acknowledged: groups with the text of their configuration, domains; and the audit log of that."""
+    """What is acknowledged: groups with the text of their configuration, domains, agents with their numbers; and the audit
+    log of that."""
 
     def __init__(self):
-        self.groups, self.domains, self.audit, self.made = {}, set(), [], 0
+        self.groups, self.domains, self.agents, self.audit, self.made = {}, set(), {}, [], 0
 
     def copy(self):
         m = Model()
-        m.groups, m.domains, m.audit, m.made = dict(self.groups), set(self.domains), list(self.audit), self.made
+        m.groups, m.domains, m.agents = dict(self.groups), set(self.domains), dict(self.agents)
+        m.audit, m.made = list(self.audit), self.made
         return m
 
     def seen(self):
-        return self.groups, self.domains, self.audit
+        return self.groups, self.domains, self.agents, self.audit
 
     def choose(self, rng):
         """-> a change, any: its kind and what it is of."""
         self.made += 1
         name = f"n{self.made} '\"/<b>"
-        kinds = ['create', 'domain']
+        kinds = ['create', 'domain', 'agent', 'agent']
         if self.groups:
             kinds += ['config'] * 3 + ['delete', 'rename']
         if len(self.domains) > 3:
             kinds += ['domain delete']
+        if len(self.agents) > 3:
+            kinds += ['agent delete']
         kind = rng.choice(kinds)
         if kind in ('create', 'domain'):
             return kind, name, None
+        if kind == 'agent':
+            return kind, f'10.{self.made >> 16 & 255}.{self.made >> 8 & 255}.{self.made & 255}', None
+        if kind == 'agent delete':
+            return kind, rng.choice(sorted(self.agents)), None
         if kind == 'domain delete':
             return kind, rng.choice(sorted(self.domains)), None
         more = f'tap_interface_regex: eth{self.made}\n' if kind == 'config' else name
@@ -115,18 +125,34 @@ class Model:
         elif kind == 'domain':
             m.domains.add(name)
             m.audit.append(('domain create', name))
+        elif kind == 'agent':  # by its call, which is nobody's change: not in the log
+            m.agents[name] = None
+        elif kind == 'agent delete':
+            m.audit.append(('agent delete', f'host-{name}-W{m.agents.pop(name)}'))
         else:
             m.domains.discard(name)
             m.audit.append(('domain delete', name))
         return m
 
 
+def known(model, found):
+    """The number of an agent that was registered and never heard of it."""
+    for name, number in model.agents.items():
+        if number is None and name in found.agents:
+            model.agents[name] = found.agents[name]
+    return model
+
+
+def mac(ip):
+    return '02:00:' + ':'.join(f'{int(n):02x}' for n in ip.split('.'))
+
+
 class Changer(threading.Thread):
     """Makes one change after the other until nobody answers."""
 
-    def __init__(self, api, model, rng):
+    def __init__(self, api, peer, model, rng):
         super().__init__()
-        self.api, self.model, self.rng = api, model, rng
+        self.api, self.peer, self.model, self.rng = api, peer, model, rng
         self.lcuuids = api.groups()
         self.domains = {d['NAME']: d['LCUUID'] for d in api.must('GET', '/v2/domains/')}
         self.pending, self.acknowledged, self.wrong = None, 0, None
@@ -145,6 +171,12 @@ class Changer(threading.Thread):
         elif kind == 'domain':
             reply = self.api.must('POST', '/v1/domains/', {'NAME': name, 'TYPE': 11, 'CONFIG': {}})
             self.domains[name] = reply['LCUUID']
+        elif kind == 'agent':
+            answer = self.peer.sync(ctrl_ip=name, ctrl_mac=mac(name), host=f'host-{name}')
+            self.pending.agents[name] = self.peer.own(answer)['agent_id']
+        elif kind == 'agent delete':
+            vtap = self.api.must('GET', f'/v1/vtaps/?name=host-{name}-W{self.model.agents[name]}')
+            self.api.must('DELETE', f"/v1/vtaps/{vtap[0]['LCUUID']}/")
         else:
             self.api.must('DELETE', f'/v1/domains/{self.domains[name]}/')
 
@@ -156,7 +188,7 @@ class Changer(threading.Thread):
                 self.make(*change)
                 self.model, self.pending = self.pending, None
                 self.acknowledged += 1
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, grpc.RpcError):
             pass  # it was killed
         except Exception as e:  # pylint: disable=broad-except
             self.wrong = e
@@ -174,6 +206,8 @@ class Crash(Case):
             m.groups[name] = texts[0][0] if texts else None
             if texts:
                 self.assertEqual(api.must('GET', f'/v1/agent-group-configuration/{lcuuid}/yaml'), m.groups[name])
+        m.agents = dict(self.rows('SELECT ctrl_ip, id FROM agent'))
+        self.assertEqual({v['CTRL_IP']: v['ID'] for v in api.must('GET', '/v1/vtaps/')}, m.agents)
         m.domains = {d['NAME'] for d in api.must('GET', '/v2/domains/')}
         m.audit = self.rows('SELECT what, object FROM audit ORDER BY id')
         return m
@@ -183,6 +217,8 @@ class Crash(Case):
         self.assertEqual(self.rows('PRAGMA integrity_check'), [('ok',)])
         for sql in ('SELECT * FROM config WHERE agent_group NOT IN (SELECT id FROM agent_group)',
                     'SELECT * FROM agent_group g WHERE versions <> (SELECT count(*) FROM config WHERE agent_group = g.id)',
+                    'SELECT * FROM agent WHERE agent_group NOT IN (SELECT id FROM agent_group)',
+                    'SELECT * FROM agent_synced WHERE agent NOT IN (SELECT id FROM agent)',
                     'SELECT * FROM domain WHERE vpc NOT IN (SELECT id FROM vpc)',
                     'SELECT * FROM vpc WHERE id > 1 AND id NOT IN (SELECT vpc FROM domain)'):
             self.assertEqual(self.rows(sql), [], sql)
@@ -192,17 +228,19 @@ class Crash(Case):
         rng, model, acknowledged, more = random.Random(seed), Model(), 0, 0
         self.run_controller()
         for i in range(KILLS):
-            changer = Changer(self.api(), model, rng)
+            peer = controller_live.Peer(self, None, target=f'127.0.0.1:{self.controller.grpc}')
+            changer = Changer(self.api(), peer, model, rng)
             changer.start()
             time.sleep(rng.uniform(0.005, 0.15))
             self.controller.kill()
             changer.join()
+            peer.channel.close()
             self.assertIsNone(changer.wrong)
             acknowledged += changer.acknowledged
             self.run_controller()
             self.nothing_by_half()
             found = self.found()
-            if changer.pending is not None and found.seen() == changer.pending.seen():
+            if changer.pending is not None and found.seen() == known(changer.pending, found).seen():
                 model, more = changer.pending, more + 1  # it was committed, and killed before it could say so
             else:
                 model = changer.model
