@@ -212,6 +212,8 @@ static const char *platform(uint32_t id, bool trident)
 	return text;
 }
 
+#define HAS(agent, other) (strstr(platform(agent, false), "mac=2000000000" #other) != NULL)
+
 static size_t put_segment(char *to, const char *what, const struct field *m)
 {
 	const uint8_t *p = m->p;
@@ -415,6 +417,61 @@ static void test_changes_in_one_second_have_versions_of_their_own(void)
 	world_end();
 }
 
+static void test_a_version_does_not_come_back_with_another_content(void)
+{
+	uint64_t last;
+
+	world_begin();
+	reporting(3, BARE_METAL);
+	reporting(4, BARE_METAL);
+	for (uint64_t i = 0; i < 3; i++) { /* ahead of the clock */
+		begin();
+		interface(0x0a0000000000 + i, "eth0", NULL);
+		say(3, 8 + i);
+		world_turn();
+	}
+	last = view(3, false).platform.version;
+	agent_remove(3);
+	agent_remove(4); /* nobody has a table any more */
+	world_turn();
+	world_stop();
+	world_start();
+	reporting(5, BARE_METAL);
+	world_turn();
+	CU_ASSERT_TRUE(view(5, false).platform.version > last);
+	world_end();
+}
+
+static void test_what_the_database_does_not_take_is_written_later(void)
+{
+	struct weir_err err = { 0 };
+	struct weir_db *other;
+	char path[sizeof(dir) + 16];
+	uint64_t version;
+
+	world_begin();
+	snprintf(path, sizeof(path), "%s/state", dir);
+	other = weir_db_open(&(struct weir_db_conf){ .path = path,
+						     .schema = &site_schema,
+						     .flags = WEIR_DB_WAL },
+			     &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+	CU_ASSERT_EQUAL_FATAL(weir_db_begin(other, &err), 0); /* somebody else writes */
+	reporting(3, BARE_METAL);
+	world_turn();
+	CU_ASSERT_TRUE(HAS(3, 3)); /* agents do not wait for it */
+	version = view(3, false).platform.version;
+	weir_db_rollback(other);
+	weir_db_close(other);
+	agent_told(3);
+	world_turn();
+	world_stop();
+	world_start();
+	CU_ASSERT_TRUE(HAS(3, 3));
+	CU_ASSERT_EQUAL(view(3, false).platform.version, version);
+	world_end();
+}
+
 static void test_ids_stay_over_changes_and_restarts(void)
 {
 	world_begin();
@@ -594,7 +651,6 @@ static void test_domains_that_a_group_names_restrict_its_agents(void)
 	agent_add(5, DEDICATED);
 	world_config_of[5] = &two;
 	world_turn();
-#define HAS(agent, other) (strstr(platform(agent, false), "mac=2000000000" #other) != NULL)
 	CU_ASSERT_TRUE(HAS(1, 1) && HAS(1, 2) && !HAS(1, 3) && !HAS(1, 4)); /* its own always */
 	CU_ASSERT_TRUE(!HAS(2, 1) && HAS(2, 2) && !HAS(2, 3) && !HAS(2, 4));
 	CU_ASSERT_TRUE(HAS(3, 1) && HAS(3, 2) && HAS(3, 3) && HAS(3, 4)); /* no domains named */
@@ -780,6 +836,10 @@ static void test_trident_does_not_say_its_mac(void)
 	world_turn();
 	CU_ASSERT_TRUE(HAS(3, 4) && !HAS(3, 3));
 	CU_ASSERT_EQUAL(counts().reporters, 1);
+	CU_ASSERT_EQUAL(heartbeat(3, 8), 8); /* it is one with what says its MAC */
+	world_stop();
+	world_start();
+	CU_ASSERT_TRUE(HAS(3, 4));
 	world_end();
 }
 
@@ -836,6 +896,10 @@ int main(void)
 		  test_versions_stay_while_the_content_does_also_over_a_restart },
 		{ "changes in one second have versions of their own",
 		  test_changes_in_one_second_have_versions_of_their_own },
+		{ "a version does not come back with another content",
+		  test_a_version_does_not_come_back_with_another_content },
+		{ "what the database does not take is written later",
+		  test_what_the_database_does_not_take_is_written_later },
 		{ "ids stay over changes and restarts", test_ids_stay_over_changes_and_restarts },
 		{ "who is not registered is kept until it is",
 		  test_who_is_not_registered_is_kept_until_it_is },

@@ -178,14 +178,14 @@ static bool is_in_force(const struct inventory *inv, uint64_t hash)
 	return false;
 }
 
-/* Of contents that nobody has any more. */
+/* Of contents that nobody has any more; but the last one's is kept, as the next has to be another. */
 static void versions_prune(struct inventory *inv)
 {
 	struct known *k = inv->known.items;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < inv->known.count; i++)
-		if (is_in_force(inv, k[i].hash))
+		if (is_in_force(inv, k[i].hash) || k[i].version == inv->version_last)
 			k[kept++] = k[i];
 	if (kept != inv->known.count)
 		inv->versions_unsaved = true;

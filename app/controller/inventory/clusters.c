@@ -162,7 +162,7 @@ static void error_set(struct inventory *inv, struct cluster *c, const char *erro
 static void refused(struct inventory *inv, const char *id, const struct weir_err *err)
 {
 	inv->counts.snapshots_refused++;
-	weir_log(WEIR_LOG_WARN, "snapshot of cluster %.64s is not taken: %s", id, err->msg);
+	weir_log_about(WEIR_LOG_WARN, "cluster", id, "its snapshot is not taken: %s", err->msg);
 }
 
 /* What is held from now on. */
@@ -490,8 +490,8 @@ static bool remove_old(struct inventory *inv, size_t i, uint64_t now)
 	if (!is_gone)
 		return false;
 	if (gone_write(inv, c, &err) != 0) {
-		weir_log(WEIR_LOG_ERR, "cluster %s is not removed, and will be later: %s", c->id,
-			 err.msg);
+		weir_log_about(WEIR_LOG_ERR, "cluster", c->id,
+			       "it is not removed, and will be later: %s", err.msg);
 		return false;
 	}
 	cluster_free(c);

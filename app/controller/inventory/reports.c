@@ -96,17 +96,6 @@ static void forget(struct inventory *inv, struct reporter *r)
 	inventory_dirty(inv);
 }
 
-static void join(struct inventory *inv, struct reporter *r, struct member *m)
-{
-	count(inv, r, -1);
-	r->member = m;
-	m->reporter = r;
-	count(inv, r, 1);
-	if (r->bytes != NULL)
-		unsaved(inv, r);
-	inventory_dirty(inv);
-}
-
 static void key_of_agent(struct reporter_key *key, const struct site_agent *a)
 {
 	static_assert(sizeof(key->ip) == sizeof(a->ctrl_ip) &&
@@ -116,24 +105,53 @@ static void key_of_agent(struct reporter_key *key, const struct site_agent *a)
 	memcpy(key->mac, a->ctrl_mac, sizeof(key->mac));
 }
 
+/* From now on it is known by its MAC, too. False: no memory, and it is gone. */
+static bool rename_to(struct inventory *inv, struct reporter *r, const struct reporter_key *key)
+{
+	if (strcmp(r->key.mac, key->mac) == 0)
+		return true;
+	tdelete(r, &inv->reporters, by_key);
+	r->key = *key;
+	if (tsearch(r, &inv->reporters, by_key) != NULL)
+		return true;
+	count(inv, r, -1);
+	inv->reporters_n--;
+	reporter_free(r);
+	return false;
+}
+
+static void join(struct inventory *inv, struct reporter *r, struct member *m,
+		 const struct reporter_key *key)
+{
+	if (!rename_to(inv, r, key))
+		return;
+	count(inv, r, -1);
+	r->member = m;
+	m->reporter = r;
+	count(inv, r, 1);
+	if (r->bytes != NULL)
+		unsaved(inv, r);
+	inventory_dirty(inv);
+}
+
 void inventory_reports_link(struct inventory *inv, struct member *m, const struct site_agent *a)
 {
-	struct reporter_key key;
+	struct reporter_key key, nameless = { 0 };
 	struct reporter *r;
 
 	key_of_agent(&key, a);
 	if (m->reporter != NULL && strcmp(m->reporter->key.ip, key.ip) == 0 &&
-	    (m->reporter->key.mac[0] == '\0' || strcmp(m->reporter->key.mac, key.mac) == 0))
+	    strcmp(m->reporter->key.mac, key.mac) == 0)
 		return;
 	if (m->reporter != NULL) /* it was another address's: it reports anew */
 		forget(inv, m->reporter);
 	r = find(inv, &key);
 	if (r == NULL) {
-		key.mac[0] = '\0';
-		r = find(inv, &key);
+		memcpy(nameless.ip, key.ip, sizeof(nameless.ip));
+		r = find(inv, &nameless);
 	}
 	if (r != NULL && r->member == NULL)
-		join(inv, r, m);
+		join(inv, r, m, &key);
 }
 
 void inventory_reports_unlink(struct inventory *inv, struct member *m)
@@ -254,7 +272,7 @@ static int first_put(struct inventory *inv, const struct reporter_key *key,
 	struct reporter *r;
 	int rc;
 
-	if (m != NULL && m->reporter != NULL) /* from before it said its MAC */
+	if (m != NULL && m->reporter != NULL) /* it has another key now */
 		forget(inv, m->reporter);
 	r = reporter_new(inv, key, m);
 	if (r == NULL)
