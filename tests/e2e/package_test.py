@@ -134,13 +134,13 @@ class Package(Debian):
         out = self.inside('''dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9; echo '# mine' >>/etc/weir/agent.cfg; touch /var/lib/weir/record
             dpkg -r weir >/dev/null 2>&1 || exit 8; ls /etc/weir /var/lib/weir; ls /usr/sbin/weir* 2>/dev/null; getent passwd weir | cut -d: -f1
             dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 7; tail -n 1 /etc/weir/agent.cfg''')
-        self.assertEqual(out.split('\n'), ['/etc/weir:', 'agent.cfg', '', '/var/lib/weir:', 'record', 'weir', '# mine', ''])
+        self.assertEqual(out.split('\n'), ['/etc/weir:', 'agent.cfg', 'controller.cfg', '', '/var/lib/weir:', 'record', 'weir', '# mine', ''])
 
     def test_the_units_are_right_and_give_the_capabilities_of_the_table(self):
         table = read(os.path.join(weir.SOURCE, 'app/agent/capabilities.def'))
         needed = {'CAP_' + name for name in re.findall(r'^NEEDS\((\w+),', table, re.M)} - {'CAP_SYS_RAWIO'}  # root's only
         out = self.inside('''dpkg -i /mnt/weir.deb >/dev/null 2>&1 || exit 9; cd /usr/lib/systemd/system
-            systemd-analyze verify --man=no weir-agent.service weir-agent@a.service 2>&1; echo "verified $?"
+            systemd-analyze verify --man=no weir-agent.service weir-agent@a.service weir-controller.service 2>&1; echo "verified $?"
             grep -h -e ^AmbientCapabilities -e ^CapabilityBoundingSet weir-agent.service weir-agent@.service
             grep -h ^ExecStart weir-agent.service weir-agent@.service''').splitlines()
         self.assertEqual(out[0], 'verified 0', out)
@@ -243,7 +243,7 @@ class Service(Debian):
         return p.stdout
 
     def journal(self):
-        return self.sh('journalctl -u weir-agent --no-pager', None)
+        return self.sh('journalctl -u weir-agent -u weir-controller --no-pager', None)
 
     def test_it_starts_reloads_and_stops_as_user_weir_with_what_its_ports_need_only(self):
         self.sh('systemctl start weir-agent && systemctl reload weir-agent')
@@ -271,6 +271,18 @@ class Service(Debian):
         self.sh('systemctl start weir-agent && systemctl kill -s KILL weir-agent')
         self.wait(lambda: self.sh('systemctl show -p NRestarts,ActiveState --value weir-agent').split() == ['1', 'active'])
 
+    def test_the_controller_has_no_capability_and_takes_changes_from_root_alone_and_keeps_them(self):
+        self.sh('systemctl start weir-controller && weirctl agent-group create edge')
+        status = self.sh('cat /proc/$(systemctl show -p MainPID --value weir-controller)/status; id -u weir; stat -c %U,%a /var/lib/weir/controller')
+        self.assertEqual(re.findall(r'Cap(?:Eff|Prm|Bnd):\t0+\n', status), re.findall(r'Cap(?:Eff|Prm|Bnd):.*\n', status))
+        self.assertEqual(re.search(r'Uid:\t(\d+)', status)[1], status.split('\n')[-3])
+        self.assertEqual(status.split('\n')[-2], 'weir,700')
+        self.sh('setpriv --reuid nobody --clear-groups weirctl agent-group create other', 5)
+        self.sh('systemctl kill -s KILL weir-controller')
+        self.wait(lambda: self.sh('systemctl show -p NRestarts,ActiveState --value weir-controller').split() == ['1', 'active'])
+        self.assertEqual([row.split()[0] for row in self.sh('weirctl agent-group list').splitlines()], ['default', 'edge'])
+        self.sh('systemctl stop weir-controller; systemctl is-failed weir-controller', 1)
+
     def test_file_capabilities_in_either_order_do_no_harm_to_the_service(self):
         setcap = 'setcap cap_sys_ptrace,cap_net_raw,cap_net_admin,cap_ipc_lock,cap_sys_admin=eip /usr/sbin/weir-agent'
         for order in (f'{setcap} && chown -R weir:weir /usr/sbin/weir-agent', setcap):
@@ -297,8 +309,9 @@ class Install(weir.Case):
     def test_what_meson_installs_is_what_the_package_holds(self):
         must('meson', 'install', '-C', weir.BUILD, '--no-rebuild', '--destdir', self.dir, timeout=300)
         files = {name for _, _, names in os.walk(self.dir) for name in names}
-        for name in ('weir-agent', 'weirctl', 'weir-setup', 'weir-agent.service', 'weir-agent@.service', 'weir-agent.1', 'weirctl.1',
-                     'agent.cfg', 'group.yaml', 'settings.md', 'counters.md', 'fields.md', 'capabilities.md', 'weir.conf'):
+        for name in ('weir-agent', 'weir-controller', 'weirctl', 'weir-setup', 'weir-agent.service', 'weir-agent@.service',
+                     'weir-controller.service', 'weir-agent.1', 'weir-controller.1', 'weirctl.1', 'agent.cfg', 'controller.cfg',
+                     'group.yaml', 'settings.md', 'counters.md', 'fields.md', 'capabilities.md', 'weir.conf'):
             self.assertIn(name, files)
 
 
