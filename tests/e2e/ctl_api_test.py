@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 
 import weir
-from controller_api import ApiCase, envelope
+from controller_api import ApiCase, Canned, envelope
 
 GROUP = {'ID': 2, 'NAME': 'macvlan', 'SHORT_UUID': 'g-QWNDKc3ftQ', 'LCUUID': '1b0f2a54-0000-4000-8000-000000000002',
          'UPDATED_AT': '2026-03-19 09:30:00', 'VTAP_LCUUIDS': []}
@@ -329,6 +330,51 @@ class Tokens(ApiCase):
         self.canned()
         self.ctl('agent-group', 'list', env={'WEIR_TOKEN': 'a\nb: c'}, code=weir.USAGE)
         self.assertNotIn('b: c', self.err)
+
+
+class Tls(ApiCase):
+    def openssl(self, *words):
+        subprocess.run(['openssl', *words], check=True, capture_output=True, cwd=self.dir)
+
+    def server(self, subject):
+        """Its certificate is for `subject`, and signed by ca.pem."""
+        new = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes')
+        self.openssl('req', '-x509', *new, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca', '-days', '2')
+        self.openssl('req', *new, '-keyout', 'own.key', '-out', 'own.csr', '-subj', '/CN=controller')
+        self.file('ext', f'subjectAltName={subject}\n'.encode())
+        self.openssl('x509', '-req', '-in', 'own.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'ext',
+                     '-out', 'own.pem')
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(self.dir, 'own.pem'), os.path.join(self.dir, 'own.key'))
+        api = Canned(self, {('GET', '/v1/vtap-groups/'): [GROUP]}, context)
+        self.port, self.ca = api.port, os.path.join(self.dir, 'ca.pem')
+        return api
+
+    def test_a_certificate_is_checked_and_the_token_goes_nowhere_else(self):
+        api = self.server('IP:127.0.0.1')
+        token = {'WEIR_TOKEN': 'secret'}
+        self.assertIn('macvlan', self.ctl('--cacert', self.ca, 'agent-group', 'list', env=token))
+        self.assertEqual(api.asked[0].headers['Authorization'], 'Bearer secret')
+        self.ctl('--tls', 'agent-group', 'list', env=token, code=weir.UNREACHABLE)  # signed by nobody that is known
+        self.assertIn('--cacert FILE names who signed', self.err)
+        self.ctl('agent-group', 'list', code=weir.UNREACHABLE)  # in clear text
+        self.assertEqual(len(api.asked), 1)
+
+    def test_a_certificate_of_another_name_is_not_spoken_with(self):
+        api = self.server('DNS:other.example')
+        self.ctl('--cacert', self.ca, 'agent-group', 'list', code=weir.UNREACHABLE)
+        self.assertEqual(api.asked, [])
+
+    def test_a_server_without_tls_is_said(self):
+        api = self.canned({('GET', '/v1/vtap-groups/'): []})
+        self.ctl('--tls', 'agent-group', 'list', code=weir.UNREACHABLE)
+        self.assertIn('does it speak TLS there?', self.err)
+        self.assertEqual(api.asked, [])
+
+    def test_a_file_of_authorities_that_is_none_is_named(self):
+        self.server('IP:127.0.0.1')
+        self.ctl('--cacert', os.path.join(self.dir, 'none.pem'), 'agent-group', 'list', code=weir.USAGE)
+        self.assertIn('none.pem', self.err)
 
 
 class Completion(ApiCase):
