@@ -231,6 +231,7 @@ class MacVlan(site_live.SiteCase):
         self.type_in(f'deepflow-ctl agent-group-config update -f {path}')
         for node in self.nodes:
             node.in_force('inputs.cbpf.common.capture_mode', '"local"')
+        self.recorded(first)
 
     def test_an_agent_that_ran_before_its_group_existed_joins_it_when_deleted_while_it_is_stopped(self):
         node = self.nodes[0]
