@@ -217,6 +217,20 @@ void site_facts_point(struct site_facts *f, const char *packed);
 
 void site_config_free(void *c); /* NULL is fine */
 
+/* What a version is made from; all borrowed. */
+struct site_version {
+	uint32_t number;
+	uint64_t created_s;
+	const char *who, *comment, *text;
+	size_t len;
+};
+struct config *site_config_make(const struct site_group *g, const struct site_version *v);
+
+/* A version as it was given. NULL with `err`. */
+struct config *site_config_read(struct site *s, const struct site_group *g, uint32_t version,
+				struct weir_err *err);
+const char *site_first_mistake(const struct weir_err_list *errs);
+
 /* ------------------------------------------------------------------ keeping */
 
 void site_keep(struct site *s); /* each second: judge, write back, delete */
@@ -224,6 +238,12 @@ int site_keep_all(struct site *s, struct weir_err *err); /* all that is not writ
 
 /* ------------------------------------------------------------------ domains */
 
+/* With copies of the texts of `from`. NULL: no memory. */
+struct domain *site_domain_make(const struct site_domain *from);
+void site_domain_free(void *d); /* NULL is fine */
+void site_domain_put(struct site_change *c, const struct site_domain *d);
+void site_domain_enter(struct site *s, struct domain *d); /* reserved: 3 in domain_names */
+void site_domain_leave(struct site *s, struct domain *d);
 struct domain *site_domain_with(const struct site *s, const char *cluster_id);
 /* The domain of a cluster that an agent names, made where there is none. NULL with `err`. */
 struct domain *site_domain_reach(struct site *s, const char *cluster_id, const char *name,

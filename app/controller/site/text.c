@@ -24,7 +24,8 @@ static bool follows(const char *p, size_t n, unsigned char least, unsigned char 
 	return true;
 }
 
-size_t site_utf8_at(const char *p)
+/* Bytes at `p` that make one character (RFC 3629, 4); 0: none do. */
+static size_t utf8_at(const char *p)
 {
 	const unsigned char c = (unsigned char)p[0];
 
@@ -47,8 +48,8 @@ int site_name_check(const char *kind, const char *name, struct weir_err *err)
 		return weir_err_set(err, EINVAL,
 				    "%s: a name of %zu bytes is too long: at most %u are allowed",
 				    kind, strlen(name), SITE_NAME_MAX);
-	for (const char *p = name; *p != '\0'; p += site_utf8_at(p))
-		if (site_utf8_at(p) == 0)
+	for (const char *p = name; *p != '\0'; p += utf8_at(p))
+		if (utf8_at(p) == 0)
 			return weir_err_set(
 				err, EINVAL,
 				"%s: byte %zu of its name is no UTF-8: send it in UTF-8", kind,
@@ -61,7 +62,7 @@ size_t site_text_clean(char *to, size_t size, const char *text)
 	size_t used = 0;
 
 	while (text != NULL && *text != '\0') {
-		const size_t n = site_utf8_at(text);
+		const size_t n = utf8_at(text);
 
 		if (used + (n != 0 ? n : 1) >= size)
 			break;

@@ -11,9 +11,6 @@
 /* 0, or -EINVAL: "KIND name: ...". Anything that is UTF-8 goes, and not too long. */
 int site_name_check(const char *kind, const char *name, struct weir_err *err);
 
-/* Bytes at `p` that make one character of UTF-8 (RFC 3629, 4); 0: none do. `p` ends with a NUL. */
-size_t site_utf8_at(const char *p);
-
 /* As much of `text` (may be NULL) as fits into `size`; what is no UTF-8 becomes '?'. The bytes used, with the NUL. */
 size_t site_text_clean(char *to, size_t size, const char *text);
 
