@@ -35,7 +35,6 @@ static int choose_canaries(const struct site *s, const struct site_group *g, uin
 				f->canaries[f->n_canaries++] = id;
 	if (f->n_canaries > 0)
 		return 0;
-	free(f->canaries);
 	return weir_err_set(err, EINVAL,
 			    "agent-group %s: no agent of it is NORMAL, so none can go first: wait "
 			    "for one, or give the configuration to all",
@@ -173,15 +172,12 @@ static int version_set(struct site *s, const struct site_actor *by, const struct
 	rc = compile(s, g, new, errs, err);
 	if (rc == 0)
 		rc = choose_canaries(s, g, change->canary, &f, err);
-	if (rc != 0) {
-		site_config_free(new);
-		return rc;
-	}
 	if (change->canary != 0)
 		f.canary = &new->pub;
 	else
 		f.config = &new->pub;
-	rc = version_commit(s, by, g, new, &f, what, of, err);
+	if (rc == 0)
+		rc = version_commit(s, by, g, new, &f, what, of, err);
 	if (rc == 0)
 		force_apply(s, group_of(g), &f);
 	else
