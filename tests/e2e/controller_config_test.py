@@ -3,6 +3,8 @@
 """A group's file, and what agents of either dialect get of it: read by PyYAML and by messages of another making. Names, units
 and defaults are those of the protocol's description."""
 import json
+import os
+import socket
 import urllib.error
 import urllib.request
 
@@ -145,18 +147,44 @@ class Config(ControllerCase):
         self.assertEqual(config.get('local_config', b''), b'')
         self.assertEqual(list(yaml.safe_load(user)), ['global'])
 
+    def refused_with(self, lcuuid, text, why):
+        request = urllib.request.Request(f'http://127.0.0.1:{self.c.http_port}/v1/agent-group-configuration/{lcuuid}/yaml',
+                                         text.encode(), {'Content-Type': 'application/x-www-form-urlencoded'}, method='PUT')
+        with self.assertRaises(urllib.error.HTTPError) as e:
+            urllib.request.urlopen(request, timeout=60)
+        with e.exception as answer:
+            self.assertIn(why, json.loads(answer.read())['DESCRIPTION'])
+
+    def test_a_silent_name_server_is_asked_for_a_host_of_a_filter_once(self):
+        if os.geteuid() != 0:
+            self.skipTest('a mount namespace needs root')
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dns:
+            try:
+                dns.bind(('127.0.0.97', 53))
+            except OSError as e:
+                self.skipTest(f'127.0.0.97:53: {e}')
+            dns.setblocking(False)
+            resolv = os.path.join(self.c.dir, 'resolv.conf')
+            with open(resolv, 'w') as f:
+                f.write('nameserver 127.0.0.97\n')
+            self.c = Controller(self, command=['unshare', '-m', 'sh', '-c', f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', 'sh'])
+            lcuuid, _ = self.c.group('named')
+            self.refused_with(lcuuid, 'capture_bpf: host a.b.example\n', 'unknown host')
+            queries = []
+            try:
+                while True:
+                    queries.append(dns.recv(512))
+            except BlockingIOError:
+                pass
+        self.assertIn(len(queries), (1, 2))  # for an address of either kind
+
     def test_what_agents_could_not_use_never_reaches_them(self):
         lcuuid, short = self.c.group('kept')
         self.c.config(lcuuid, 'max_memory: 1024\n')
         for text, why in (('tap_interface_regex: "^(eth"\n', 'regular expression'), ('capture_bpf: tcp prot 80\n', 'filter'),
                           ('max_memory: 1\n', 'out of range'), ('no_such_key: 1\n', 'is not a setting'), ('a: [\n', 'YAML'),
                           ('a: &a [x]\nb: [*a, *a]\n', 'alias'), ('[' * 5000, 'levels'), ('x' * (1 << 20), '')):
-            request = urllib.request.Request(f'http://127.0.0.1:{self.c.http_port}/v1/agent-group-configuration/{lcuuid}/yaml',
-                                             text.encode(), {'Content-Type': 'application/x-www-form-urlencoded'}, method='PUT')
-            with self.assertRaises(urllib.error.HTTPError) as e:
-                urllib.request.urlopen(request, timeout=20)
-            with e.exception as answer:
-                self.assertIn(why, json.loads(answer.read())['DESCRIPTION'])
+            self.refused_with(lcuuid, text, why)
         config, user = self.answers(short)
         self.assertEqual((config['max_memory'], at(yaml.safe_load(user), 'global.limits.max_memory')), (1024, 1024))
 

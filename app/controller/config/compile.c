@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <stdlib.h>
 
 static void rules_set(void)
@@ -12,6 +13,18 @@ static void rules_set(void)
 	static const struct weir_conf_rules rules = { .group = weir_pattern_group_rules };
 
 	weir_conf_rules_set(&rules);
+}
+
+/*
+ * Names in a pcap filter are looked up while all else waits: a name server that is silent may cost a second, and not ten.
+ * For this thread, and anew each time, since servers change.
+ */
+static void lookups_bound(const char *text, size_t len)
+{
+	if (memmem(text, len, "bpf", 3) == NULL || res_init() != 0)
+		return;
+	_res.retrans = 1;
+	_res.retry = 1;
 }
 
 /* FNV-1a. */
@@ -85,6 +98,7 @@ struct config_compiled *config_compile(const char *text, size_t len, const char 
 		return NULL;
 	if (text == NULL)
 		s.len = 0;
+	lookups_bound(s.text, s.len);
 	rc = weir_group_conf_parse(s.text, s.len, name, &c->conf, errs);
 	if (rc == 0) {
 		s.conf = &c->conf;
