@@ -120,8 +120,8 @@ class ControllerCtl(site_live.SiteCase):
         self.assertRegex(self.ctl('agent', 'list'), r' DISABLE +edge ')
         self.ctl('agent', 'update', '-f', self.file('a.yaml', f'name: {name}\nenable: 1\n'.encode()))
         self.assertRegex(self.ctl('agent', 'list'), r' NORMAL +edge ')
-        self.ctl('agent', 'update', '-f', self.file('a.yaml', f'name: {name}\ntap_mode: mirror\n'.encode()), code=weir.FAILED)
-        self.assertIn("it is a group's", self.err)
+        self.ctl('agent', 'update', '-f', self.file('a.yaml', f'name: {name}\ntap_mode: mirror\n'.encode()), code=weir.USAGE)
+        self.assertIn('its capture mode is that of its group, edge', self.err)
 
 
 class OwnNouns(site_live.SiteCase):

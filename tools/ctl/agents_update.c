@@ -62,7 +62,7 @@ static bool take_enable(const struct ctl *ctl, const json_t *given, json_t *to,
 	return true;
 }
 
-/* As DeepFlow's command asks for it, at a route of its own, which newer controllers do not have. */
+/* As DeepFlow's command asks for it, at a route of its own. */
 static enum ctl_exit set_mode(struct ctl *ctl, const json_t *agent, const char *mode,
 			      struct weir_err *err)
 {
@@ -80,13 +80,7 @@ static enum ctl_exit set_mode(struct ctl *ctl, const json_t *agent, const char *
 			      "TAP_MODE", number);
 	answer = api_ask(ctl, "PATCH", api_target("/v1/vtaps-tap-mode/"), &body, err);
 	json_decref(answer);
-	if (err->code != ENOENT)
-		return answer != NULL ? CTL_OK : api_exit(err);
-	weir_err_set(err, ENOTSUP,
-		     "%.200s: tap_mode: with this controller it is a group's: agent-group-config "
-		     "update, or another group for the agent",
-		     input_name(ctl));
-	return CTL_FAILED;
+	return answer != NULL ? CTL_OK : api_exit(err);
 }
 
 static enum ctl_exit update(struct ctl *ctl, const json_t *given, const json_t *agent,
