@@ -5,11 +5,11 @@
 
 #include "weir_test.h"
 
-#include <inventory.h>
 #include <weir_db.h>
 
 #include <event2/event.h>
 
+#include <inventory_priv.h>
 #include <schema.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,13 +162,18 @@ static void world_end(void)
 	CU_ASSERT_EQUAL(system(command), 0);
 }
 
-/* Until the loop has done what waits; changes are gathered for 100 ms. */
+/* What waits to be done within a second. */
+static inline bool world_waits(void)
+{
+	return event_pending(inv->check, EV_TIMEOUT, NULL) ||
+	       (event_pending(inv->gather, EV_TIMEOUT, NULL) &&
+		inv->gather_at_ns < weir_clock_mono_ns() + WEIR_NS_PER_S);
+}
+
 static inline void world_turn(void)
 {
-	const struct timeval wait = { 0, 150000 };
-
-	event_base_loopexit(base, &wait);
-	event_base_dispatch(base);
+	while (world_waits())
+		event_base_loop(base, EVLOOP_ONCE);
 }
 
 static inline void agent_told(uint32_t id)

@@ -37,14 +37,21 @@ void inventory_put(const struct inventory_bytes *b)
 
 /* ------------------------------------------------------------------ when */
 
-void inventory_dirty(struct inventory *inv)
+void inventory_dirty_in(struct inventory *inv, uint64_t ns)
 {
-	const uint64_t ns = weir_max_u64(GATHER_NS, BUILD_TIMES * inv->counts.build_ns_last);
+	const uint64_t at = weir_clock_mono_ns() + ns;
 	const struct timeval in = { (time_t)(ns / WEIR_NS_PER_S),
 				    (suseconds_t)(ns % WEIR_NS_PER_S / 1000) };
 
-	if (!event_pending(inv->gather, EV_TIMEOUT, NULL))
-		event_add(inv->gather, &in);
+	if (event_pending(inv->gather, EV_TIMEOUT, NULL) && inv->gather_at_ns <= at)
+		return;
+	inv->gather_at_ns = at;
+	event_add(inv->gather, &in);
+}
+
+void inventory_dirty(struct inventory *inv)
+{
+	inventory_dirty_in(inv, weir_max_u64(GATHER_NS, BUILD_TIMES * inv->counts.build_ns_last));
 }
 
 static void on_gathered(evutil_socket_t fd, short what, void *ctx)

@@ -75,6 +75,10 @@ int inventory_ip_text_each(const char *text,
 #define SITE_INTERFACES_MAX 1000000
 #define SITE_ADDRESSES_MAX  4000000
 
+/* So many changes of one reporter are made known at once, then one each so often: all agents get each of them. */
+#define CHANGES_AT_ONCE 10
+#define CHANGE_EVERY_NS (10 * WEIR_NS_PER_S)
+
 struct reporter_key {
 	char ip[46], mac[18]; /* mac "": not said */
 };
@@ -85,7 +89,9 @@ struct reporter {
 	struct report report;
 	uint64_t version, hash; /* of the bytes */
 	uint64_t seen_ns;       /* monotonic */
-	uint8_t *bytes;         /* as they came; NULL: they are in the database */
+	uint64_t credited_ns;   /* when it was last given a change, and how many it has */
+	unsigned int credit;
+	uint8_t *bytes; /* as they came; NULL: they are in the database */
 	size_t n;
 	struct reporter *unsaved_next;
 	bool is_unsaved, is_gone;
@@ -200,6 +206,7 @@ struct subnet {
 };
 
 void inventory_dirty(struct inventory *inv); /* something changed: build soon */
+void inventory_dirty_in(struct inventory *inv, uint64_t ns);
 void inventory_build(struct inventory *inv);
 /* That of an agent; `bytes` NULL: not filled yet. NULL: no memory. Borrowed until the next one is asked for. */
 struct flavour *inventory_flavour(struct inventory *inv, const struct site_agent *a, bool trident);
@@ -278,6 +285,7 @@ struct inventory {
 	struct event_base *base;
 	struct site *site;
 	struct event *gather, *minute;
+	uint64_t gather_at_ns; /* monotonic */
 	struct site_sql sql;
 	void (*changed)(void *ctx, const struct site_agent *a);
 	void *changed_ctx;
