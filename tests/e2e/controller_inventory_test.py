@@ -31,13 +31,19 @@ class Reporter(Peer):
 
     def __init__(self, case, controller, n, dialect='agent', **more):
         super().__init__(case, controller, dialect, f'10.9.0.{n}', mac(n), **more)
-        self.id = 0
+        self.case, self.controller, self.n, self.id = case, controller, n, 0
 
     def sync(self, **values):
         answer = super().sync(**values)
         own = self.own(answer) if 'dynamic_config' in answer or 'config' in answer else {}
         self.id = own.get('agent_id') or self.id
         return answer
+
+    def again(self):
+        """-> the same agent, over a new connection."""
+        new = Reporter(self.case, self.controller, self.n, self.dialect)
+        new.held, new.id = self.held, self.id
+        return new
 
     def genesis(self, version, platform=None, **more):
         """-> the version it is answered with. `platform`: values, or bytes."""
@@ -87,12 +93,6 @@ class TablesTest(ControllerCase):
         r.sync()
         return r
 
-    def again(self, r):
-        """-> the same agent, over a new connection."""
-        new = Reporter(self, self.c, int(r.ip.split('.')[3]), r.dialect)
-        new.held, new.id = r.held, r.id
-        return new
-
     def test_what_one_reports_another_gets_in_either_dialect(self):
         for i, (says, hears) in enumerate((a, b) for a in DIALECTS for b in DIALECTS):
             with self.subTest(says=says, hears=hears):
@@ -127,7 +127,7 @@ class TablesTest(ControllerCase):
         for end in (self.c.stop, self.c.kill):
             end()
             self.c.start()
-            one, two = (self.again(r) for r in (one, two))
+            one, two = one.again(), two.again()
             answer = two.sync()
             self.assertEqual(answer['version_platform_data'], held['version_platform_data'])
             self.assertNotIn('platform_data', answer)
@@ -289,7 +289,7 @@ class ClustersTest(ControllerCase):
         self.domain(STATE=1, ERROR_MSG='')
         self.c.stop()
         self.c.start()
-        self.assertEqual(self.says(w, 7), {'version': 7})
+        self.assertEqual(self.says(w.again(), 7), {'version': 7})
 
     def test_errors_and_damage_are_shown_at_the_domain(self):
         w = self.watcher('agent')
