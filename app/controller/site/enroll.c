@@ -137,9 +137,8 @@ int site_enroll(struct site *s, const struct caller *c, struct group *g, const s
 	site_agent_enter(s, a);
 	s->counts.registered++;
 	*out = a;
-	weir_log_about(WEIR_LOG_INFO, "agent", a->pub.name, "registered: %s, group %s%s", a->key,
-		       g->pub.name,
-		       a->pub.state == SITE_PENDING ? ", waits for agent approve" : "");
+	weir_log(WEIR_LOG_INFO, "agent %s: registered: %s, group %s%s", a->pub.name, a->key,
+		 g->pub.name, a->pub.state == SITE_PENDING ? ", waits for agent approve" : "");
 	site_tell_agent(s, a);
 	return 0;
 }

@@ -48,8 +48,8 @@ static void judge(struct site *s, struct agent *a, uint64_t now_ns)
 	a->pub.state = SITE_LOST;
 	a->lost_ns = now_ns;
 	site_agent_soil(s, a);
-	weir_log_about(WEIR_LOG_WARN, "agent", a->pub.name, "LOST: it has not called for %llu s",
-		       (unsigned long long)((now_ns - a->heard_ns) / WEIR_NS_PER_S));
+	weir_log(WEIR_LOG_WARN, "agent %s: LOST: it has not called for %llu s", a->pub.name,
+		 (unsigned long long)((now_ns - a->heard_ns) / WEIR_NS_PER_S));
 	site_tell_agent(s, a);
 }
 
@@ -81,8 +81,7 @@ static void forget(struct site *s, const uint32_t *ids, unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		struct agent *a = s->agents[ids[i]];
 
-		weir_log_about(WEIR_LOG_INFO, "agent", a->pub.name,
-			       "deleted: it was LOST for too long");
+		weir_log(WEIR_LOG_INFO, "agent %s: deleted: it was LOST for too long", a->pub.name);
 		site_agent_drop(s, a);
 	}
 }

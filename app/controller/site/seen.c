@@ -171,7 +171,7 @@ static void note_sync(struct site *s, struct agent *a, const struct caller *c)
 		return;
 	a->pub.state = SITE_NORMAL;
 	site_agent_soil(s, a);
-	weir_log_about(WEIR_LOG_INFO, "agent", a->pub.name, "is back");
+	weir_log(WEIR_LOG_INFO, "agent %s: is back", a->pub.name);
 	site_tell_agent(s, a);
 }
 
