@@ -4,6 +4,7 @@
 DeepFlow's API and command; the controller here is Python's HTTP server."""
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -330,6 +331,39 @@ class Tokens(ApiCase):
         self.canned()
         self.ctl('agent-group', 'list', env={'WEIR_TOKEN': 'a\nb: c'}, code=weir.USAGE)
         self.assertNotIn('b: c', self.err)
+
+
+class AnyShape(ApiCase):
+    """A controller that answers JSON of another shape than is expected."""
+    SHAPES = [None, 7, [], [1, None, 'x', [[]]], [{}], {'targets': [{'agents': 7, 'changes': [3]}]},
+              [{'NAME': 1, 'LCUUID': None, 'EXCEPTIONS': ['a', 1.5], 'TYPE': {}, 'STATE': [], 'ENABLE': 'no', 'version': 'x'}]]
+    WORDS = {'NAME': 'a', 'GROUP': 'a', 'AGENT': 'a', 'NEW_NAME': 'b', 'IMAGE': 'i', 'WHO': 'w', 'VERSION': '1', 'TYPE': 'kubernetes'}
+
+    def commands(self):
+        """-> each command that asks a controller, with what it needs."""
+        for line in weir.run(weir.CTL, '--help').stdout.splitlines():
+            found = re.match(r'  ([a-z][a-z -]*[a-z])((?: [A-Z_[][A-Z_[\]. ]*?)?) {2,}\S', line)
+            if not found or '--api-port' not in (page := weir.run(weir.CTL, *found[1].split(), '--help').stdout):
+                continue
+            words = found[1].split() + [self.WORDS.get(w.strip('[]'), os.path.join(self.dir, 'out')) for w in found[2].split()]
+            yield words + (['-f', self.path] if '--file' in page else []) + (['--group', 'a'] if '--group' in page else [])
+
+    def test_no_answer_ends_a_command_by_a_signal(self):
+        api = self.canned()
+        self.path = self.file('f.yaml', b'name: a\nvtap_group_id: a\nenable: 1\n')
+        commands = list(self.commands())
+        self.assertGreater(len(commands), 30)
+        for shape in self.SHAPES:
+            for status in (200, 400):
+                body = envelope(shape) if status == 200 else json.dumps({'errors': shape, 'detail': shape, 'OPT_STATUS': shape}).encode()
+                own = json.dumps(shape).encode()
+                api.reply = lambda method, target, s=status, b=body, o=own: (s, o if s == 200 and target.startswith('/api/') else b)
+                for words in commands if status == 200 or shape else commands[:5]:
+                    p = weir.run(weir.CTL, '--api-port', str(self.port), *words, env=self.env)
+                    self.assertIn(p.returncode, range(9), f'{words}: {shape}: {p.stderr}')
+                    self.assertNotIn('Sanitizer', p.stderr)
+                    if os.path.exists(os.path.join(self.dir, 'out')):
+                        os.unlink(os.path.join(self.dir, 'out'))
 
 
 class Tls(ApiCase):

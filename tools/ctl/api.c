@@ -239,6 +239,12 @@ enum ctl_exit api_print(const struct ctl *ctl, json_t *rows, const struct rows_c
 
 	if (rows == NULL)
 		return api_exit(err);
+	if (!json_is_array(rows) && !json_is_null(rows)) {
+		json_decref(rows);
+		weir_err_set(err, EPROTO,
+			     "the controller's answer is no list: is it of this version?");
+		return api_exit(err);
+	}
 	rc = rows_print(ctl->format, columns, n, rows, err);
 	json_decref(rows);
 	return rc == 0 ? CTL_OK : CTL_FAILED;

@@ -66,19 +66,23 @@ static enum ctl_exit print_list(struct ctl *ctl, const json_t *groups, struct we
 	return api_print(ctl, rows, columns, WEIR_ARRAY_SIZE(columns), err);
 }
 
-/* Text as it is, with a line's end. */
+/* Text as it is, with a line's end; given. NULL: `err` says why. */
 static enum ctl_exit print_text(json_t *text, struct weir_err *err)
 {
 	const char *p = json_string_value(text);
 	size_t len = json_string_length(text);
 
-	if (p == NULL)
-		return api_exit(err);
-	fwrite(p, 1, len, stdout);
-	if (len > 0 && p[len - 1] != '\n')
-		putchar('\n');
+	if (text != NULL && p == NULL)
+		weir_err_set(err, EPROTO,
+			     "the controller's answer is no text: is it of this version?");
+	if (p != NULL) {
+		fwrite(p, 1, len, stdout);
+		if (len > 0 && p[len - 1] != '\n')
+			putchar('\n');
+		rows_flush(err);
+	}
 	json_decref(text);
-	return rows_flush(err) == 0 ? CTL_OK : CTL_FAILED;
+	return err->code == 0 ? CTL_OK : api_exit(err);
 }
 
 static char *place_of(const json_t *group)
