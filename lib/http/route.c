@@ -27,10 +27,10 @@ static bool decode(char *text, bool plus)
 
 			if (low < 0 || (high == 0 && low == 0))
 				return false;
-			*to++ = (char)(high << 4 | low);
+			*to++ = (char)(unsigned char)(high << 4 | low);
 			p += 2;
 		} else {
-			*to++ = plus && *p == '+' ? ' ' : *p;
+			*to++ = (char)(plus && *p == '+' ? ' ' : *p);
 		}
 	}
 	*to = '\0';
@@ -130,6 +130,7 @@ int weir_http_request_set(struct weir_http_request *rq, const struct weir_http_r
 {
 	const size_t path_len = strcspn(target, "?"), len = strlen(target);
 	const char *query = target[path_len] == '?' ? target + path_len + 1 : "";
+	const size_t query_len = strlen(query);
 	char *segments[SEGMENTS_MAX], *path, *text;
 	int n;
 
@@ -144,14 +145,19 @@ int weir_http_request_set(struct weir_http_request *rq, const struct weir_http_r
 	rq->path = path;
 	memcpy(path, target, path_len);
 	path[path_len] = '\0';
-	rq->query = strcpy(path + path_len + 1, query);
-	text = path + path_len + strlen(query) + 2;
+	path += path_len + 1;
+	rq->query = path;
+	memcpy(path, query, query_len + 1);
+	path += query_len + 1;
+	text = path;
 	memcpy(text, target, path_len);
 	text[path_len] = '\0';
+	path += path_len + 1;
+	memcpy(path, query, query_len + 1);
 	if (text[0] != '/')
 		return -EINVAL;
 	n = cut_path(text, segments);
-	if (n < 0 || !cut_query(rq, strcpy(text + path_len + 1, query)))
+	if (n < 0 || !cut_query(rq, path))
 		return -EINVAL;
 	return find_route(rq, routes, segments, n, allow);
 }

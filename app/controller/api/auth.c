@@ -134,7 +134,7 @@ bool api_admit(void *ctx, const struct weir_http_request *rq, struct weir_http_a
 	struct api *a = ctx;
 	const struct api_row *row = rq->route->row;
 	char who[128], text[240];
-	const char *why;
+	const char *why = "";
 	int role;
 
 	if (row->role == 0)

@@ -16,7 +16,7 @@ static json_t *upper(const json_t *given)
 	json_object_foreach((json_t *)(uintptr_t)given, key, value) {
 		size_t i = 0;
 
-		for (; key[i] != '\0' && i < sizeof(name) - 1; i++)
+		for (; i < sizeof(name) - 1 && key[i] != '\0'; i++)
 			name[i] = (char)toupper((unsigned char)key[i]);
 		name[i] = '\0';
 		if (key[i] == '\0')

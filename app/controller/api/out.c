@@ -11,25 +11,40 @@ static void put(struct out *o, const char *text)
 	weir_http_text_add(o->to, text, strlen(text));
 }
 
+/* Of a character that begins so; 0: none does. */
+static size_t utf8_length(unsigned char first)
+{
+	static const struct {
+		unsigned char to;
+		size_t n;
+	} lengths[] = {
+		{ 0x7f, 1 }, { 0xc1, 0 }, { 0xdf, 2 }, { 0xef, 3 }, { 0xf4, 4 }, { 0xff, 0 }
+	};
+	size_t i = 0;
+
+	while (first > lengths[i].to)
+		i++;
+	return lengths[i].n;
+}
+
+/* Written longer than need be, half of a pair, or beyond what there is. */
+static bool is_odd(const unsigned char *p)
+{
+	return (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	       (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+}
+
 /* Length of the UTF-8 character at `p`; 0: it is none (RFC 3629, 4). */
 static size_t utf8(const unsigned char *p, size_t n)
 {
-	const size_t len = p[0] < 0x80   ? 1
-			   : p[0] < 0xc2 ? 0
-			   : p[0] < 0xe0 ? 2
-			   : p[0] < 0xf0 ? 3
-			   : p[0] < 0xf5 ? 4
-					 : 0;
+	const size_t len = utf8_length(p[0]);
 
 	if (len == 0 || len > n)
 		return 0;
 	for (size_t i = 1; i < len; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
+	return len > 1 && is_odd(p) ? 0 : len;
 }
 
 bool api_is_utf8(const char *text)
