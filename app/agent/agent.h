@@ -3,11 +3,11 @@
 #ifndef WEIR_AGENT_H
 #define WEIR_AGENT_H
 
+#include <program.h>
 #include <weir_conf.h>
 #include <weir_export.h>
 #include <weir_pipe.h>
 
-#include <program.h>
 #include <stdio.h>
 
 #define BOX_PATH         "/etc/weir/agent.cfg" /* read where there is one and no other is named */
