@@ -51,12 +51,28 @@ static void print_example(const char *example)
 	printf("  %.*s\n", (int)strcspn(example, "\n"), example);
 }
 
+/* A noun that says it all may have verbs, too. */
+static void print_verbs(const struct command *verbless)
+{
+	char words[128];
+
+	for (const struct command *c = ctl_commands; c < ctl_commands + ctl_n_commands; c++) {
+		if (c->verb == NULL || strcmp(c->noun, verbless->noun) != 0)
+			continue;
+		print_words(words, sizeof(words), c);
+		printf("weirctl %s [OPTIONS]: %s\n", words, c->help);
+	}
+}
+
 static void print_command(const struct command *c)
 {
 	char words[128];
 
 	print_words(words, sizeof(words), c);
-	printf("weirctl %s [OPTIONS]: %s\n\n", words, c->help);
+	printf("weirctl %s [OPTIONS]: %s\n", words, c->help);
+	if (c->verb == NULL)
+		print_verbs(c);
+	printf("\n");
 	print_options(c->options);
 	print_options(FOR_ALL);
 	if (c->text != NULL)
