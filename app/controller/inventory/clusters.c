@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What watchers say of their clusters. Spec: control plane, 4.7, whose table cluster_put() follows. A snapshot takes the
+ * What watchers say of their clusters. Spec: control plane, 4.7, whose table inventory_cluster_put() follows. A snapshot takes the
  * place of the one before as a whole, when all of it was found to be in order; an error that comes with it, an age of a
  * day, or one that is damaged, keeps it from use.
  */
-#include "inventory_priv.h"
+#include "clusters.h"
 
 #include <event2/event.h>
 
@@ -20,37 +20,7 @@
 #define TOTAL_MAX    (4ULL << 30) /* bytes kept */
 #define SLICE_BYTES  (2U << 20)   /* inflated in one turn of the loop: about 5 ms */
 
-/* What is held of one type. */
-struct kind {
-	char type[SNAPSHOT_TYPE];
-	uint32_t objects;
-	uint64_t hash;
-	size_t bytes;
-};
-
-struct cluster {
-	char id[CLUSTER_ID];
-	uint64_t version;       /* to answer with */
-	uint64_t held;          /* of what is held; 0 = nothing */
-	uint64_t at_s;          /* of the last message that counts */
-	char error[512];        /* "" = none */
-	struct weir_list kinds; /* struct kind */
-	struct snapshot *next;  /* waits to be checked */
-	bool has_domain, is_aged;
-	bool is_unsaved;
-};
-
-/* What the list of them is of. */
-struct place {
-	struct cluster *cluster;
-};
-
-static struct cluster *cluster_at(const struct inventory *inv, size_t i)
-{
-	return ((struct place *)inv->clusters.items)[i].cluster;
-}
-
-static struct cluster *find(const struct inventory *inv, const char *id)
+struct cluster *inventory_cluster_find(const struct inventory *inv, const char *id)
 {
 	for (size_t i = 0; i < inv->clusters.count; i++)
 		if (strcmp(cluster_at(inv, i)->id, id) == 0)
@@ -65,7 +35,7 @@ static void cluster_free(struct cluster *c)
 	free(c);
 }
 
-static struct cluster *cluster_add(struct inventory *inv, const char *id)
+struct cluster *inventory_cluster_add(struct inventory *inv, const char *id)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	struct place *to = c != NULL ? weir_list_add(&inv->clusters, sizeof(*to)) : NULL;
@@ -114,7 +84,7 @@ static int room_check(const struct inventory *inv, const struct snapshot *next,
 
 static struct cluster *take(struct inventory *inv, const char *id, struct weir_err *err)
 {
-	struct cluster *c = find(inv, id);
+	struct cluster *c = inventory_cluster_find(inv, id);
 	size_t unknown = 0;
 
 	if (c != NULL)
@@ -129,7 +99,7 @@ static struct cluster *take(struct inventory *inv, const char *id, struct weir_e
 		weir_err_set(err, ENOSPC,
 			     "no domain has this id, and %d such clusters are kept already",
 			     UNKNOWN_MAX);
-	else if ((c = cluster_add(inv, id)) == NULL)
+	else if ((c = inventory_cluster_add(inv, id)) == NULL)
 		weir_err_set(err, ENOMEM, "out of memory");
 	return c;
 }
@@ -189,88 +159,6 @@ static int hold(struct cluster *c, const struct snapshot *s)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ the database */
-
-static void head_write(struct site_change *to, const struct cluster *c, uint64_t held)
-{
-	site_change_run(to,
-			"INSERT OR REPLACE INTO inventory_cluster"
-			" (cluster_id, version, held, at_s, error) VALUES (?, ?, ?, ?, ?)",
-			site_text(c->id), site_number((int64_t)c->version),
-			site_number((int64_t)held), site_number((int64_t)c->at_s),
-			site_text(c->error));
-}
-
-static void kind_write(struct site_change *to, const struct cluster *c,
-		       const struct snapshot_kind *k)
-{
-	site_change_run(to,
-			"INSERT OR REPLACE INTO inventory_objects"
-			" (cluster_id, type, objects, hash, entries) VALUES (?, ?, ?, ?, ?)",
-			site_text(c->id), site_text(k->type), site_number(k->objects),
-			site_number((int64_t)k->hash), site_blob(k->v, k->n));
-}
-
-static bool has_kind(const struct snapshot *s, const char *type)
-{
-	const struct snapshot_kind *k = s->kinds.items;
-
-	for (size_t i = 0; i < s->kinds.count; i++)
-		if (strcmp(k[i].type, type) == 0)
-			return true;
-	return false;
-}
-
-/* Types that are the same stay as they are. */
-static int snapshot_write(struct inventory *inv, const struct cluster *c, const struct snapshot *s,
-			  struct weir_err *err)
-{
-	const struct snapshot_kind *k = s->kinds.items;
-	const struct kind *was = c->kinds.items;
-	struct site_change to;
-
-	site_change_begin(&to, &inv->sql, SITE_LAZY, err);
-	head_write(&to, c, s->version);
-	for (size_t i = 0; i < s->kinds.count; i++)
-		if (!k[i].is_known)
-			kind_write(&to, c, &k[i]);
-	for (size_t i = 0; i < c->kinds.count; i++)
-		if (!has_kind(s, was[i].type))
-			site_change_run(&to,
-					"DELETE FROM inventory_objects"
-					" WHERE cluster_id = ? AND type = ?",
-					site_text(c->id), site_text(was[i].type));
-	return site_change_end(&to);
-}
-
-static int heads_write(struct inventory *inv, struct weir_err *err)
-{
-	struct site_change to;
-
-	site_change_begin(&to, &inv->sql, SITE_LAZY, err);
-	for (size_t i = 0; i < inv->clusters.count; i++)
-		if (cluster_at(inv, i)->is_unsaved)
-			head_write(&to, cluster_at(inv, i), cluster_at(inv, i)->held);
-	return site_change_end(&to);
-}
-
-static void heads_flush(struct inventory *inv)
-{
-	struct weir_err err = { 0 };
-	size_t n = 0;
-
-	for (size_t i = 0; i < inv->clusters.count; i++)
-		n += cluster_at(inv, i)->is_unsaved;
-	if (n == 0)
-		return;
-	if (heads_write(inv, &err) != 0) {
-		weir_log(WEIR_LOG_ERR, "clusters are not written, and will be later: %s", err.msg);
-		return;
-	}
-	for (size_t i = 0; i < inv->clusters.count; i++)
-		cluster_at(inv, i)->is_unsaved = false;
-}
-
 /* ------------------------------------------------------------------ checking, a slice a turn */
 
 static void check_soon(struct inventory *inv)
@@ -284,7 +172,7 @@ static void check_soon(struct inventory *inv)
 static void accept_next(struct inventory *inv, struct cluster *c)
 {
 	struct weir_err err = { 0 };
-	int rc = snapshot_write(inv, c, c->next, &err);
+	int rc = inventory_cluster_write(inv, c, c->next, &err);
 
 	if (rc == 0)
 		rc = hold(c, c->next);
@@ -382,7 +270,8 @@ uint64_t inventory_cluster_put(struct inventory *inv, const struct inventory_clu
 	if (m->version == 0 || m->cluster_id == NULL || m->cluster_id[0] == '\0' ||
 	    (m->agent_id == 0 && m->n_entries == 0))
 		return 0;
-	c = m->n_entries > 0 ? take(inv, m->cluster_id, &err) : find(inv, m->cluster_id);
+	c = m->n_entries > 0 ? take(inv, m->cluster_id, &err)
+			     : inventory_cluster_find(inv, m->cluster_id);
 	if (c == NULL && m->n_entries > 0)
 		refused(inv, m->cluster_id, &err);
 	if (c == NULL) {
@@ -409,72 +298,12 @@ uint64_t inventory_cluster_put(struct inventory *inv, const struct inventory_clu
 
 /* ------------------------------------------------------------------ start, age, end */
 
-static int head_load(void *ctx, struct weir_db_stmt *row)
-{
-	char id[CLUSTER_ID];
-	struct cluster *c;
-
-	if (!inventory_store_text(row, 0, id, sizeof(id)))
-		return 0;
-	c = cluster_add(ctx, id);
-	if (c == NULL)
-		return -ENOMEM;
-	c->version = (uint64_t)weir_db_i64(row, 1);
-	c->held = (uint64_t)weir_db_i64(row, 2);
-	c->at_s = (uint64_t)weir_db_i64(row, 3);
-	if (!inventory_store_text(row, 4, c->error, sizeof(c->error)))
-		c->error[0] = '\0';
-	return 0;
-}
-
-static int kind_load(void *ctx, struct weir_db_stmt *row)
-{
-	char id[CLUSTER_ID], type[SNAPSHOT_TYPE];
-	struct cluster *c;
-	struct kind *k;
-
-	if (!inventory_store_text(row, 0, id, sizeof(id)) ||
-	    !inventory_store_text(row, 1, type, sizeof(type)) || (c = find(ctx, id)) == NULL)
-		return 0;
-	k = weir_list_add(&c->kinds, sizeof(*k));
-	if (k == NULL)
-		return -ENOMEM;
-	memcpy(k->type, type, sizeof(k->type));
-	k->objects = (uint32_t)weir_db_i64(row, 2);
-	k->hash = (uint64_t)weir_db_i64(row, 3);
-	k->bytes = (size_t)weir_db_i64(row, 4);
-	return 0;
-}
-
 int inventory_clusters_load(struct inventory *inv, struct weir_err *err)
 {
-	int rc;
-
 	inv->check = event_new(inv->base, -1, 0, on_check, inv);
 	if (inv->check == NULL)
 		return weir_err_set(err, ENOMEM, "inventory: out of memory");
-	rc = inventory_store_rows(inv,
-				  "SELECT cluster_id, version, held, at_s, error"
-				  " FROM inventory_cluster",
-				  head_load, err);
-	if (rc == 0)
-		rc = inventory_store_rows(inv,
-					  "SELECT cluster_id, type, objects, hash, length(entries)"
-					  " FROM inventory_objects",
-					  kind_load, err);
-	return rc;
-}
-
-static int gone_write(struct inventory *inv, const struct cluster *c, struct weir_err *err)
-{
-	struct site_change to;
-
-	site_change_begin(&to, &inv->sql, SITE_LAZY, err);
-	site_change_run(&to, "DELETE FROM inventory_cluster WHERE cluster_id = ?",
-			site_text(c->id));
-	site_change_run(&to, "DELETE FROM inventory_objects WHERE cluster_id = ?",
-			site_text(c->id));
-	return site_change_end(&to);
+	return inventory_clusters_read(inv, err);
 }
 
 /* Its domain is no more, or never was and it says nothing. True: so is the cluster. */
@@ -489,7 +318,7 @@ static bool remove_old(struct inventory *inv, size_t i, uint64_t now)
 	c->has_domain = c->has_domain || has_domain;
 	if (!is_gone)
 		return false;
-	if (gone_write(inv, c, &err) != 0) {
+	if (inventory_cluster_unwrite(inv, c, &err) != 0) {
 		weir_log_about(WEIR_LOG_ERR, "cluster", c->id,
 			       "it is not removed, and will be later: %s", err.msg);
 		return false;
@@ -519,12 +348,12 @@ void inventory_clusters_age(struct inventory *inv)
 void inventory_clusters_tick(struct inventory *inv)
 {
 	inventory_clusters_age(inv);
-	heads_flush(inv);
+	inventory_clusters_flush(inv);
 }
 
 void inventory_clusters_fini(struct inventory *inv)
 {
-	heads_flush(inv);
+	inventory_clusters_flush(inv);
 	if (inv->check != NULL)
 		event_free(inv->check);
 	for (size_t i = 0; i < inv->clusters.count; i++)
@@ -536,7 +365,7 @@ int inventory_cluster_look(struct inventory *inv, const char *cluster_id, uint64
 			   uint64_t *at_s, const char **error,
 			   void (*each)(void *ctx, const char *type, uint32_t objects), void *ctx)
 {
-	const struct cluster *c = find(inv, cluster_id);
+	const struct cluster *c = inventory_cluster_find(inv, cluster_id);
 	const struct kind *k;
 
 	if (c == NULL)

@@ -13,7 +13,7 @@
 
 #define AGENTS_MAX 64000 /* largest id: control plane, 5.1 */
 
-/* ------------------------------------------------------------------ reports: read.c, ip_text.c */
+/* ------------------------------------------------------------------ reports: read.c, ip_text.c, slots.c */
 
 #define REPORT_BYTES_MAX      (4U << 20)
 #define REPORT_INTERFACES_MAX 8192
@@ -49,6 +49,8 @@ struct report {
  */
 int inventory_report_read(const uint8_t *bytes, size_t n, const uint64_t *slots, size_t n_slots,
 			  struct report *out, struct weir_err *err);
+/* Rows that are there twice go, the others get their slots. -ENOMEM. */
+int inventory_slots_give(struct report *r, const uint64_t *slots, size_t n_slots);
 /* Which key has which slot, sorted: key << 16 | slot. free(); NULL without memory. */
 uint64_t *inventory_report_slots(const struct report *r);
 void inventory_report_free(struct report *r);
@@ -175,7 +177,7 @@ void inventory_clusters_tick(struct inventory *inv); /* each minute */
 int inventory_clusters_load(struct inventory *inv, struct weir_err *err);
 void inventory_clusters_fini(struct inventory *inv);
 
-/* ------------------------------------------------------------------ tables: build.c, scope.c, places.c */
+/* ------------------------------------------------------------------ tables: build.c, subnets.c, scope.c, places.c */
 
 /* Which rows an agent gets: control plane, 5.3. */
 struct scope {
@@ -217,6 +219,8 @@ uint32_t inventory_domain_of(const struct inventory *inv, const struct site_agen
 bool inventory_scope_of(struct scope *to, const struct inventory *inv, const struct site_agent *a,
 			bool trident); /* false: no memory */
 bool inventory_scope_has(const struct scope *s, const struct member *m);
+/* Subnets of a scope's rows, packed. v NULL: no memory. */
+struct packed inventory_subnets_of(struct inventory *inv, const struct scope *s);
 bool inventory_scope_equal(const struct scope *a, const struct scope *b);
 
 /* Of all agents together; sorted by MAC. */

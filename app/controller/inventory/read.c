@@ -245,121 +245,18 @@ static int interfaces_add(struct reading *rd, const Agent__GenesisPlatformData *
 	return rc;
 }
 
-/* ------------------------------------------------------------------ slots */
-
-static int by_place(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-	return x->at != y->at ? (x->at < y->at ? -1 : 1) : 0;
-}
-
-static int by_key(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-	return x->key != y->key ? (x->key < y->key ? -1 : 1) : by_place(a, b);
-}
-
-static int by_slot(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-	return x->slot - y->slot;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x != y ? (x < y ? -1 : 1) : 0;
-}
-
-/* What was said twice counts once. */
-static size_t unique(struct row *row, size_t n)
-{
-	size_t kept = 0;
-
-	qsort(row, n, sizeof(*row), by_key);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || row[kept - 1].key != row[i].key)
-			row[kept++] = row[i];
-	return kept;
-}
-
-/* Both are sorted by key. */
-static void slots_keep(struct row *row, size_t n, const uint64_t *slots, size_t n_slots,
-		       bool *taken)
-{
-	for (size_t i = 0, k = 0; i < n && k < n_slots;) {
-		const uint64_t key = slots[k] >> 16;
-		const uint16_t slot = (uint16_t)slots[k];
-
-		if (key < row[i].key) {
-			k++;
-			continue;
-		}
-		if (key == row[i].key && slot != 0 && !taken[slot]) {
-			row[i].slot = slot;
-			taken[slot] = true;
-		}
-		i++;
-	}
-}
-
-/* A key that was there keeps its slot, others take free ones: from 1 on. */
-static int slots_give(struct row *row, size_t n, const uint64_t *slots, size_t n_slots)
-{
-	bool *taken = calloc(UINT16_MAX + 1, sizeof(*taken));
-	uint16_t next = 1;
-
-	static_assert(2 * REPORT_INTERFACES_MAX < UINT16_MAX, "there is always a free one");
-	if (taken == NULL)
-		return -ENOMEM;
-	slots_keep(row, n, slots, n_slots, taken);
-	qsort(row, n, sizeof(*row), by_place);
-	for (size_t i = 0; i < n; i++) {
-		if (row[i].slot != 0)
-			continue;
-		while (taken[next])
-			next++;
-		row[i].slot = next;
-		taken[next] = true;
-	}
-	free(taken);
-	qsort(row, n, sizeof(*row), by_slot);
-	return 0;
-}
-
-uint64_t *inventory_report_slots(const struct report *r)
-{
-	uint64_t *slots = calloc(r->rows + 1, sizeof(*slots));
-
-	for (uint32_t i = 0; slots != NULL && i < r->rows; i++)
-		slots[i] = r->row[i].key << 16 | r->row[i].slot;
-	if (slots != NULL)
-		qsort(slots, r->rows, sizeof(*slots), by_value);
-	return slots;
-}
-
 /* ------------------------------------------------------------------ all of it */
 
 static int read_message(struct reading *rd, const Agent__GenesisPlatformData *m,
 			const uint64_t *slots, size_t n_slots, struct report *out)
 {
-	struct row *row;
-	size_t n;
 	int rc = interfaces_add(rd, m);
 
 	if (rc != 0)
 		return rc;
-	row = rd->rows.items;
-	n = rd->rows.count > 0 ? unique(row, rd->rows.count) : 0;
-	if (n > 0)
-		rc = slots_give(row, n, slots, n_slots);
-	*out = (struct report){ row, rd->addresses.items, (uint32_t)n,
+	*out = (struct report){ rd->rows.items, rd->addresses.items, (uint32_t)rd->rows.count,
 				(uint32_t)rd->addresses.count };
-	return rc;
+	return inventory_slots_give(out, slots, n_slots);
 }
 
 int inventory_report_read(const uint8_t *bytes, size_t n, const uint64_t *slots, size_t n_slots,
