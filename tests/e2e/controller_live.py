@@ -51,7 +51,7 @@ class Controller:
             f.write(conf)
         self.grpc_port, self.http_port = grpc_port, 0
         self.process = None
-        case.addCleanup(self.kill)
+        case.addCleanup(self.end)
         self.start()
 
     def start(self):
@@ -83,6 +83,16 @@ class Controller:
 
     def stop(self):
         self.kill(signal.SIGTERM)
+        if self.process.returncode != 0:
+            raise AssertionError(f'exit status {self.process.returncode}: {self.text()}')
+
+    def end(self):
+        """It stops as it should, and no sanitizer has anything to say."""
+        if self.process.poll() is None:
+            self.stop()
+        found = [line for line in self.text().splitlines() if 'runtime error:' in line or 'Sanitizer' in line]
+        if found:
+            raise AssertionError('\n'.join(found))
 
     # ---- HTTP: the routes of DeepFlow's ctl ----
 

@@ -235,8 +235,9 @@ static void report(struct load *l, double came_s, const struct usage *from, cons
 	print_times("change", &l->change);
 	printf("\"syncs\": %" PRIu64 ", \"pushes\": %" PRIu64 ", \"tables\": %" PRIu64
 	       ", \"received_bytes\": %" PRIu64 ", \"wiped\": %" PRIu64 ", \"denied\": %" PRIu64
-	       ", \"pushes_ended\": %" PRIu64 ", \"failed\": {",
-	       l->syncs, l->pushes, l->tables, l->bytes, l->wiped, l->denied, l->ended);
+	       ", \"unreported\": %" PRIu64 ", \"pushes_ended\": %" PRIu64 ", \"failed\": {",
+	       l->syncs, l->pushes, l->tables, l->bytes, l->wiped, l->denied, l->unreported,
+	       l->ended);
 	for (int i = 0; i < 17; i++)
 		if (l->failed[i] > 0) {
 			printf("%s\"%s\": %" PRIu64, comma, weir_rpc_status_name(i), l->failed[i]);

@@ -30,6 +30,7 @@ struct load {
 	uint64_t syncs, pushes, bytes, tables, ended;
 	uint64_t wiped;       /* a table that was dropped: another version came without bytes */
 	uint64_t failed[17];  /* Syncs, by gRPC's status */
+	uint64_t unreported;  /* GenesisSyncs that failed */
 	uint64_t denied;      /* answers that said FAILED */
 	uint64_t changed_ns;  /* something was changed; 0: nothing is waited for */
 	unsigned int awaited; /* agents that have not heard of it */

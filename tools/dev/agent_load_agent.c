@@ -295,9 +295,10 @@ static void on_sync_time(evutil_socket_t fd, short what, void *arg)
 
 static void on_report_end(struct weir_rpc_call *call, int status, const char *why, void *user)
 {
+	struct load *l = ((struct sim *)user)->load;
+
 	(void)call;
-	(void)user;
-	if (status != WEIR_RPC_OK)
+	if (status != WEIR_RPC_OK && l->unreported++ == 0)
 		fprintf(stderr, "agent_load: GenesisSync: %s: %s\n", weir_rpc_status_name(status),
 			why);
 }

@@ -14,6 +14,10 @@
 #define AT_ONCE    256 /* streams a turn of the loop: Syncs are answered between */
 #define PUSHES_MAX 4   /* of one agent: a connection that broke unheard is noticed later */
 
+/* Tables that change again and again take so much of an agent's line: the next one waits for it. */
+#define TABLE_BYTES_PER_S ((uint64_t)256 << 10)
+#define TABLE_WAIT_MAX    (20 * WEIR_NS_PER_S)
+
 static const struct timeval soon = { 0, 0 }, hold = { SERVE_HOLD_MS / 1000, 0 };
 
 static void unlist(struct push *p)
@@ -79,12 +83,12 @@ static const struct serve_versions *held(const struct push *p)
 
 /*
  * While an answer to its Sync may be on its way the agent is not told of other tables: that answer could come behind them,
- * and say the version before without the bytes. Version 0 leaves what it holds.
+ * and say the version before without the bytes. Nor is it while the one before is paid for. Version 0 leaves what it holds.
  */
 static void hold_back(struct serve *s, struct push *p, struct serve_answer *a)
 {
 	if (p->session == NULL || !a->tables || a->versions.platform == held(p)->platform ||
-	    !serve_session_is_answered_now(p->session))
+	    (!serve_session_is_answered_now(p->session) && weir_clock_mono_ns() >= p->table_ns))
 		return;
 	a->versions.platform = 0;
 	a->platform = NULL;
@@ -102,6 +106,17 @@ static void fit(struct serve *s, const struct push *p, struct serve_answer *a,
 	a->failed = true;
 	serve_parts_free(parts);
 	serve_parts_make(s, p->trident, a, parts);
+}
+
+static void note_tables(struct push *p, const struct serve_answer *a)
+{
+	const size_t n = a->platform != NULL ? a->platform->n : 0;
+
+	p->trusted = p->trusted || serve_session_is_settled(p->session);
+	p->pushed = a->versions;
+	if (n > 0)
+		p->table_ns = weir_clock_mono_ns() +
+			      weir_min_u64(n * WEIR_NS_PER_S / TABLE_BYTES_PER_S, TABLE_WAIT_MAX);
 }
 
 static void send_now(struct serve *s, struct push *p, bool first)
@@ -127,10 +142,8 @@ static void send_now(struct serve *s, struct push *p, bool first)
 		p->busy = true;
 		p->sent = hash;
 		s->n.pushes_sent++;
-		if (p->session != NULL && !a.failed && a.versions.platform != 0) {
-			p->trusted = p->trusted || serve_session_is_settled(p->session);
-			p->pushed = a.versions;
-		}
+		if (p->session != NULL && !a.failed && a.versions.platform != 0)
+			note_tables(p, &a);
 	}
 	serve_parts_free(&parts);
 }

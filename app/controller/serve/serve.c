@@ -37,6 +37,10 @@ void serve_refuse(struct weir_rpc_stream *st, const char *why)
 	weir_rpc_stream_finish(st, WEIR_RPC_PERMISSION_DENIED, why);
 }
 
+/* A ping is answered behind the table that is on its way to it: on a slow line that takes its time. */
+#define KEEPALIVE_MS      60000
+#define KEEPALIVE_WAIT_MS 40000
+
 static int listen_at(struct serve *s, struct weir_err *err)
 {
 	const struct weir_rpc_serve conf = {
@@ -47,6 +51,8 @@ static int listen_at(struct serve *s, struct weir_err *err)
 		.user = s,
 		.calls_max = s->o.calls_max,
 		.peer_calls_max = s->o.peer_calls_max,
+		.keepalive_ms = KEEPALIVE_MS,
+		.keepalive_wait_ms = KEEPALIVE_WAIT_MS,
 	};
 
 	memcpy(s->methods, serve_methods_agent, sizeof(serve_methods_agent));

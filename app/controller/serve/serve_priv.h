@@ -162,6 +162,7 @@ struct push {
 	uint64_t sent; /* hash of it */
 	bool trusted;  /* what was pushed is what it holds */
 	struct serve_versions pushed;
+	uint64_t table_ns; /* monotonic: no other table before */
 	/* of who is no agent */
 	char group[13];
 	bool watch;
