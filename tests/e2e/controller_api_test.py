@@ -370,6 +370,18 @@ class Everything(Api):
             self.ask('PUT', '/api/v1/network-types', bad, status=400)
         self.assertEqual(self.ask('GET', '/api/v1/network-types'), rows)
 
+    def test_a_domain_is_the_same_by_either_family(self):
+        self.run_controller()
+        made = self.ask('POST', '/api/v1/domains', {'name': 'k "8" s', 'cluster_id': 'd-0123456789', 'config': {'region_uuid': 'x'}})
+        self.assertEqual((made['type'], made['config'], made['enabled'], made['objects']), (11, {'region_uuid': 'x'}, True, {}))
+        row, = self.data('GET', "/v2/domains/?name=" + quoted('k "8" s'))
+        self.assertEqual((row['LCUUID'], row['CLUSTER_ID'], row['CONFIG']), (made['lcuuid'], 'd-0123456789', {'region_uuid': 'x'}))
+        self.assertFalse(self.ask('PATCH', '/api/v1/domains/d-0123456789', {'enabled': False})['enabled'])
+        self.assertEqual(self.data('GET', f'/v2/domains/{made["lcuuid"]}/')['ENABLED'], 0)
+        self.ask('POST', '/api/v1/domains', {'name': 'other', 'cluster_id': 'd-0123456789'}, status=409)
+        self.ask('DELETE', f'/api/v1/domains/{made["lcuuid"]}')
+        self.assertEqual(self.ask('GET', '/api/v1/domains'), [])
+
     def test_an_image_is_uploaded_either_way_and_deleted(self):
         self.run_controller()
         image = os.urandom(3_000_000) + b'\r\n--b\r\n--bound\r\n' + os.urandom(1000)

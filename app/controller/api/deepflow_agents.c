@@ -92,8 +92,7 @@ static void put_place(struct out *o, const struct api *api, const struct site_ag
 
 static const char *ingester_of(const struct site_agent *a)
 {
-	(void)a;
-	return "";
+	return site_agent_config(a)->conf.global.communication.ingester_ip;
 }
 
 static void put_vtap(struct out *o, const struct api *api, const struct site_agent *a)
