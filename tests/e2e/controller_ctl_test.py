@@ -185,8 +185,11 @@ class OwnNouns(site_live.SiteCase):
         self.ctl('config', 'plan', '--group', 'nobody', '-f', path, code=weir.NOT_FOUND)
 
     def test_tokens_say_who_may_do_what(self):
+        self.ctl('token', 'create', 'grafana', code=weir.REFUSED)
+        self.assertIn('the first token must be of role admin', self.err)
         admin = self.ctl('token', 'create', 'boss', '--role', 'admin').strip()
         self.ctl('agent-group', 'list', code=weir.REFUSED)
+        self.assertIn('--token-file', self.err)
         self.env['WEIR_TOKEN'] = admin
         reader = self.ctl('token', 'create', 'grafana', '--expires', '8h').strip()
         self.assertEqual([line.split()[:2] for line in self.ctl('token', 'list').splitlines()], [['boss', 'admin'], ['grafana', 'read']])
@@ -295,7 +298,7 @@ class Examples(site_live.SiteCase):
         self.file('networks.yaml', b'- {type: 7, vlan: 100}\n')
         os.chmod(self.file('deepflow-agent', IMAGE), 0o755)
 
-    def prepare(self, command):
+    def prepare(self, command, line):
         """A controller that knows what the examples speak of, but what is to be new: -> the agent's name."""
         self.state = os.path.join(self.dir, f'state-{time.monotonic_ns()}')
         self.run_controller()
@@ -307,7 +310,9 @@ class Examples(site_live.SiteCase):
                 ('domain', ('domain', 'create', '-f', file('domain.yaml'))), ('vpc', ('vpc', 'create', 'tenant-a')),
                 ('image', ('repo', 'agent', 'create', '--arch', 'x86_64', '--image', file('deepflow-agent'))),
                 ('token', ('token', 'create', 'grafana', '--role', 'admin'))):
-            if what == WITHOUT.get(command) or (what == 'config' and WITHOUT.get(command) == 'group'):
+            if what == 'token' and command == 'token create' and '--role admin' not in line:
+                words = ('token', 'create', 'another', '--role', 'admin')  # the first one
+            elif what == WITHOUT.get(command) or (what == 'config' and WITHOUT.get(command) == 'group'):
                 continue
             said = self.ctl(*words)
             if what == 'token':
@@ -331,7 +336,7 @@ class Examples(site_live.SiteCase):
                     continue  # nobody has this address; asked of an agent
                 with self.subTest(line=line):
                     self.env.pop('WEIR_TOKEN', None)
-                    agent = self.prepare(command)
+                    agent = self.prepare(command, line)
                     if command == 'revoked delete':
                         self.ctl('agent', 'revoke', agent)
                         line = line.replace('192.0.2.7-52:54:00:12:34:56', f'10.1.11.122-{MAC}')

@@ -256,7 +256,8 @@ class Refusals(ApiCase):
                                    (500, 'SERVER_ERROR', weir.FAILED), (200, 'FAIL', weir.FAILED)):
             self.canned({('POST', '/v1/vtap-groups/'): (http, envelope(None, status, 'the group a\nis wrong: do it right'))})
             self.assertEqual(self.ctl('agent-group', 'create', 'a', code=code), '')
-            self.assertEqual(self.err, 'weirctl: the group a?is wrong: do it right\n')
+            self.assertEqual(self.err, 'weirctl: the group a?is wrong: do it right%s\n' % (
+                ': --token-file FILE or WEIR_TOKEN has yours' if http == 401 else ''))
 
     def test_a_configuration_with_mistakes_is_3(self):
         self.canned({('POST', '/v1/vtap-group-configuration/advanced/'): (400, envelope(None, 'INVALID_POST_DATA', 'tap_mode: 7'))})

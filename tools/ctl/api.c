@@ -128,7 +128,8 @@ static void refusal_set(const struct ctl *ctl, const json_t *answer, int http, s
 	if (mistakes_print(ctl, answer))
 		weir_err_set(err, EBADMSG, "%s", ""); /* all is said */
 	else
-		weir_err_set(err, code_of(http, status), "%s", text);
+		weir_err_set(err, code_of(http, status), "%s%s", text,
+			     http == 401 ? ": --token-file FILE or WEIR_TOKEN has yours" : "");
 }
 
 static void not_json_set(const struct weir_http_client_reply *reply, const char *target,

@@ -36,7 +36,7 @@ static const char network_type_text[] =
 
 static const char token_text[] =
 	"While there is no token, root and the controller's own user may change things from its machine,\n"
-	"and nobody else. The first token ends that: make one of role admin.\n";
+	"and nobody else. The first token ends that, so it is one of role admin.\n";
 
 static const char backup_text[] =
 	"It is taken while the controller runs. weir-controller restore puts it back, while it does not.\n";
@@ -192,6 +192,7 @@ const struct command ctl_commands[] = {
 	  NULL, "weirctl token list\n" },
 	{ "token", "create", "NAME", FOR_SITE | FOR_TOKEN, ctl_token_create,
 	  "a new one: its secret is shown this once", token_text,
+	  "weirctl token create boss --role admin\n"
 	  "weirctl token create grafana\n"
 	  "weirctl token create deploy --role operate --expires 90d\n" },
 	{ "token", "delete", "NAME", FOR_SITE, ctl_token_delete, "it counts no more", NULL,
