@@ -140,12 +140,13 @@ static void own_address(char ip[INET6_ADDRSTRLEN])
 /* The port that agents are told beside the address. */
 static uint32_t listen_port(const struct controller *c)
 {
-	const struct weir_conf_names *v = &c->conf.grpc.listen;
-	const char *text = c->given[OPT_GRPC] != NULL ? c->given[OPT_GRPC]
-			   : v->n > 0                 ? v->v[0]
-						      : "";
-	const char *colon = strrchr(text, ':');
+	const struct weir_conf_names *clear = &c->conf.grpc.listen, *tls = &c->conf.grpc.tls.listen;
+	const char *text = c->given[OPT_GRPC];
+	const char *colon;
 
+	if (text == NULL)
+		text = clear->n > 0 ? clear->v[0] : tls->n > 0 ? tls->v[0] : "";
+	colon = strrchr(text, ':');
 	return colon != NULL ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
 }
 
