@@ -211,6 +211,8 @@ class Credentials(Api):
         self.assertTrue(self.ask('GET', '/api/v1/status', connection=c)['tls'])
         self.token = self.ask('POST', '/api/v1/tokens', {'name': 'a', 'role': 'admin'}, connection=c)['token']
         self.ask('GET', '/v1/vtaps', connection=c)
+        self.assertTrue(self.ask('POST', '/api/v1/backup', connection=c).startswith(b'SQLite format 3\0'))
+        self.ask('GET', '/v1/vtaps', connection=c)
         c.close()
 
 
@@ -281,6 +283,14 @@ class Configs(Api):
         self.assertEqual(self.ask('GET', '/api/v1/groups/g/config/versions/2')['text'], TREE.format(2))
         self.ask('GET', '/api/v1/groups/g/config/versions/9', status=404)
         self.ask('POST', '/api/v1/groups/g/config/rollback?version=9', status=404)
+
+    def test_an_empty_configuration_gives_way_to_the_next(self):
+        """Of an empty file DeepFlow's ctl, in Go, sends the JSON of a map that is nil."""
+        for empty in (b'null', b''):
+            self.data('POST', '/v1/agent-group-configuration/g/yaml', empty)
+            self.assertEqual(self.data('GET', '/v1/agent-group-configuration/g/yaml'), '')
+        self.data('POST', '/v1/agent-group-configuration/g/yaml', TREE.format(1))
+        self.ask('POST', '/v1/agent-group-configuration/g/yaml', TREE.format(1), status=409)
 
     def test_mistakes_come_as_a_list_with_their_places(self):
         bad = 'global:\n  limits:\n    max_memory: 5\n  limitz: 4\n'

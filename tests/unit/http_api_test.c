@@ -18,7 +18,7 @@ static struct event_base *base;
 static struct weir_http_server *plain, *tls;
 static pthread_t thread;
 static char dir[] = "/tmp/weir-http-XXXXXX";
-static unsigned int taken_over;
+static atomic_uint taken_over;
 static atomic_bool stopped;
 
 /* What came of a request, as text: the client compares it. */

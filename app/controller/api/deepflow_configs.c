@@ -213,20 +213,25 @@ static void create(struct call *c, const struct site_group *g, const char *text,
 		set(c, g, text, len);
 }
 
-void api_deepflow_config_create(struct call *c)
+/* Of an empty file DeepFlow's ctl sends "null". */
+static void with_text(struct call *c, void (*then)(struct call *c, const struct site_group *g,
+						   const char *text, size_t len))
 {
 	const struct site_group *g = api_group(c, c->rq->params[0]);
+	const bool none = strcmp(c->rq->body, "null") == 0;
 
 	if (g != NULL)
-		create(c, g, c->rq->body, c->rq->body_len);
+		then(c, g, none ? "" : c->rq->body, none ? 0 : c->rq->body_len);
+}
+
+void api_deepflow_config_create(struct call *c)
+{
+	with_text(c, create);
 }
 
 void api_deepflow_config_update(struct call *c)
 {
-	const struct site_group *g = api_group(c, c->rq->params[0]);
-
-	if (g != NULL)
-		set(c, g, c->rq->body, c->rq->body_len);
+	with_text(c, set);
 }
 
 static void with_yaml(struct call *c, void (*then)(struct call *c, const struct site_group *g,
