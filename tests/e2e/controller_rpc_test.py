@@ -149,6 +149,34 @@ class SyncAndPush:
         self.assertEqual(last['version_platform_data'], changed['version_platform_data'])
         self.assertNotIn('platform_data', last)
 
+    def test_after_a_sync_a_table_waits_a_second_and_the_configuration_does_not(self):
+        """The answer to that Sync may come behind what is pushed."""
+        p = self.peer()
+        agent_id = p.own(p.hold(self.with_tables(p)))['agent_id']
+        push = p.push()
+        held = push.next()['version_platform_data']
+        synced = time.monotonic()
+        p.sync()
+        p.call('GenesisSync', genesis(p, agent_id, ['02:aa:00:00:00:01', '02:aa:00:00:00:02'], 2))
+        self.c.config(self.c.default_group(), memory(999))
+        while 'platform_data' not in (m := push.next()):
+            self.assertIn(m['version_platform_data'], (0, held))
+        self.assertIn(0x02aa00000002, macs_of(p, m))
+        self.assertEqual(p.memory(m), 999)
+        self.assertGreater(time.monotonic() - synced, 0.99)
+
+    def test_of_one_agent_four_streams_are_open_at_most(self):
+        p = self.peer()
+        p.hold(p.sync())
+        pushes = []
+        for _ in range(5):
+            pushes.append(p.push())
+            pushes[-1].next()
+        self.assertEqual(pushes[0].end(), grpc.StatusCode.ABORTED)
+        self.c.config(self.c.default_group(), memory(999))
+        for push in pushes[1:]:
+            self.assertEqual(p.memory(push.next()), 999)
+
     def test_no_sequence_of_changes_says_a_version_without_its_bytes(self):
         """What an agent would do by the rule of versions never empties a table."""
         p = self.peer()

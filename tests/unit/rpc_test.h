@@ -34,6 +34,7 @@ static unsigned int opened, closed, cancelled, gone;
 static struct weir_rpc_stream *pushes[64];
 static unsigned int n_pushes;
 static char identity[256]; /* of the last who called Sync */
+static bool certified;     /* by its certificate */
 
 /* ---- the server ---- */
 
@@ -53,7 +54,7 @@ static void sync_open(struct weir_rpc_stream *st, const ProtobufCMessage *m)
 	Agent__SyncResponse answer = AGENT__SYNC_RESPONSE__INIT;
 
 	opened++;
-	snprintf(identity, sizeof(identity), "%s", weir_rpc_stream_identity(st, NULL));
+	snprintf(identity, sizeof(identity), "%s", weir_rpc_stream_identity(st, &certified));
 	answer.has_status = true;
 	answer.revision = rq->host;
 	answer.has_platform_data = rq->has_memory_size;

@@ -111,6 +111,7 @@ static void test_the_right_authority_and_name_are_let_through(void)
 	CU_ASSERT_EQUAL(try(files("ca.pem", NULL, NULL), "a.weir").status, WEIR_RPC_OK);
 	CU_ASSERT_EQUAL(try(files("bundle.pem", NULL, NULL), NULL).status, WEIR_RPC_OK);
 	CU_ASSERT_PTR_EQUAL(strstr(identity, "ipv4:"), identity);
+	CU_ASSERT_FALSE(certified);
 	end();
 }
 
@@ -150,6 +151,7 @@ static void test_a_mutual_server_takes_its_own_authoritys_clients_only(void)
 	CU_ASSERT_EQUAL(opened, 0);
 	CU_ASSERT_EQUAL(try(files("ca.pem", "client.pem", "client.key"), NULL).status, WEIR_RPC_OK);
 	CU_ASSERT_STRING_EQUAL(identity, "client.agent");
+	CU_ASSERT_TRUE(certified);
 	end();
 }
 

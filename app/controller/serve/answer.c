@@ -36,8 +36,6 @@ static void own(const struct site_agent *a, struct serve_answer *to)
 {
 	to->known = true;
 	to->agent_id = a->id;
-	/* Who says it is in a cluster is a node of it, whatever it was when it was registered. */
-	to->type = a->facts.cluster_id[0] != '\0' ? TYPE_VM_POD : a->type;
 	to->vpc = a->vpc;
 	to->pod_cluster = a->pod_cluster;
 	to->host = a->facts.host;
@@ -57,6 +55,9 @@ void serve_answer_make(struct serve *s, const struct serve_for *f,
 		.watch = f->watch,
 		.type = f->type,
 	};
+	if (a !=
+	    NULL) /* who says it is in a cluster is a node of it, whatever it was when it was registered */
+		to->type = a->facts.cluster_id[0] != '\0' ? TYPE_VM_POD : a->type;
 	if (a == NULL || a->state == SITE_PENDING)
 		return;
 	own(a, to);

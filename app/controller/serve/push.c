@@ -68,7 +68,6 @@ static bool whose(struct serve *s, const struct push *p, struct serve_for *f)
 		return false;
 	f->group = f->agent->group;
 	f->watch = se->watch;
-	f->type = f->agent->type;
 	return true;
 }
 
