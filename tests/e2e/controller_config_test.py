@@ -97,6 +97,7 @@ def at(tree, path):
 
 class Config(ControllerCase):
     def setUp(self):
+        super().setUp()
         self.c = Controller(self, SITE)
         self.n = 0
 

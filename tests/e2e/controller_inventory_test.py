@@ -86,6 +86,7 @@ class Reporter(Peer):
 
 class TablesTest(ControllerCase):
     def setUp(self):
+        super().setUp()
         self.c = Controller(self)
 
     def reporter(self, n, dialect='agent'):
@@ -244,6 +245,7 @@ class ClustersTest(ControllerCase):
     """The table of control plane, 4.7, over the wire; the unit test has each of its rows."""
 
     def setUp(self):
+        super().setUp()
         self.c = Controller(self)
 
     def watcher(self, dialect, n=1):

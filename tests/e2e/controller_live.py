@@ -4,19 +4,17 @@ import json
 import os
 import queue
 import re
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
-import time
-import unittest
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import rpc_codec
+import site_live
 import weir
+from live import wait_for
 
 try:
     import grpc
@@ -24,71 +22,43 @@ except ModuleNotFoundError as e:
     print(f'SKIP: {e}')
     sys.exit(77)
 
-CONTROLLER = os.path.join(weir.BUILD, 'app/controller/weir-controller')
-PORTS = re.compile(r'agents at port (\d+), weirctl at port (\d+)')
 LOAD = os.path.join(weir.BUILD, 'tools/dev/agent_load')
 
 
-def wait_for(what, seconds=20):
-    """-> the first true value of what(); fails when there is none in time."""
-    end = time.monotonic() + seconds
-    while not (value := what()):
-        if time.monotonic() > end:
-            raise AssertionError('waited in vain')
-        time.sleep(0.02)
-    return value
-
-
 class Controller:
-    """Runs until the test is over; start() again after stop() or kill()."""
+    """Runs until the test is over; start() again after stop() or kill(), on the ports it had. `tls`: `conf` says where agents call."""
 
-    def __init__(self, case, conf='', state=None, command=(), tls=False, address='127.0.0.1', grpc_port=0):
-        self.case, self.command, self.address, self.tls = case, command, address, tls  # tls: `conf` says where agents call
-        self.dir = state or case.enterContext(tempfile.TemporaryDirectory())
+    def __init__(self, case, conf='', command=(), tls=False, address='127.0.0.1', grpc_port=0):
+        self.case, self.command, self.address, self.tls = case, command, address, tls
+        self.dir = case.enterContext(tempfile.TemporaryDirectory())
         self.conf = os.path.join(self.dir, 'test.cfg')
-        self.log = os.path.join(self.dir, 'test.log')
         with open(self.conf, 'w') as f:
             f.write(conf)
         self.grpc_port, self.http_port = grpc_port, 0
-        self.process = None
         case.addCleanup(self.end)
         self.start()
 
     def start(self):
-        """On the ports it had before."""
-        at = os.path.getsize(self.log) if os.path.exists(self.log) else 0
-        command = [*self.command, CONTROLLER, 'run', '-c', self.conf, '--state', os.path.join(self.dir, 'state'),
-                   '--http', f'127.0.0.1:{self.http_port}']
-        if not self.tls:
-            command += ['--grpc', f'{self.address}:{self.grpc_port}']
-        with open(self.log, 'ab') as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-        def ports():
-            if self.process.poll() is not None:
-                raise AssertionError(f'the controller ended: {self.text()}')
-            return PORTS.search(self.text()[at:])
-        self.grpc_port, self.http_port = (int(p) for p in wait_for(ports).groups())
+        self.running = site_live.Controller(self.case, os.path.join(self.dir, 'state'), self.command,
+                                            None if self.tls else f'{self.address}:{self.grpc_port}',
+                                            f'127.0.0.1:{self.http_port}', ('-c', self.conf))
+        self.grpc_port, self.http_port = self.running.grpc, self.running.http
         self.target = f'{self.address}:{self.grpc_port}'
 
     def text(self):
-        with open(self.log, errors='replace') as f:
-            return f.read()
+        return self.running.text()
 
-    def kill(self, signo=signal.SIGKILL):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signo)
-        if self.process:
-            self.process.wait()
+    def kill(self):
+        self.running.kill()
 
     def stop(self):
-        self.kill(signal.SIGTERM)
-        if self.process.returncode != 0:
-            raise AssertionError(f'exit status {self.process.returncode}: {self.text()}')
+        status = self.running.stop()
+        if status != 0:
+            raise AssertionError(f'exit status {status}: {self.text()}')
 
     def end(self):
         """It stops as it should, and no sanitizer has anything to say."""
-        if self.process.poll() is None:
+        if self.running.process.poll() is None:
             self.stop()
         found = [line for line in self.text().splitlines() if 'runtime error:' in line or 'Sanitizer' in line]
         if found:
@@ -241,7 +211,7 @@ class Peer:
         return int(m.group(1)) if m else 768
 
 
-class ControllerCase(unittest.TestCase):
+class ControllerCase(weir.Case):
     def refused(self, code, call, *arguments, **more):
         """-> why a call is refused with this status."""
         with self.assertRaises(grpc.RpcError) as e:

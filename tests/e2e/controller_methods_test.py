@@ -61,6 +61,7 @@ class Methods:
     dialect = None
 
     def setUp(self):
+        super().setUp()
         self.c = Controller(self)
 
     def peer(self, n=1, **more):

@@ -15,6 +15,7 @@ class SyncAndPush:
     dialect = None
 
     def setUp(self):
+        super().setUp()
         self.c = Controller(self)
 
     def peer(self, n=1, **more):

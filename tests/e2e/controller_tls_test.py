@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents with certificates: the controller knows them by their names, and by nothing else."""
 import os
-import tempfile
 
 import weir
 from controller_live import Controller, ControllerCase, Peer, genesis, grpc
@@ -21,7 +20,7 @@ make stranger other-ca'''
 
 class Certificates(ControllerCase):
     def setUp(self):
-        self.dir = self.enterContext(tempfile.TemporaryDirectory())
+        super().setUp()
         p = weir.run('/bin/sh', '-c', SCRIPT, cwd=self.dir)
         self.assertEqual(p.returncode, 0, p.stderr)
         files = '; '.join(f'{key} = "{os.path.join(self.dir, name)}"' for key, name in

@@ -16,7 +16,8 @@ class Controller:
     def __init__(self, case, state, command=(), grpc='127.0.0.1:0', http='127.0.0.1:0', more=()):
         self.log = os.path.join(case.dir, f'controller{time.monotonic_ns()}.log')
         with open(self.log, 'wb') as log:
-            self.process = subprocess.Popen([*command, CONTROLLER, 'run', '--state', state, '--grpc', grpc, '--http', http, *more],
+            at = ['--grpc', grpc] if grpc else []
+            self.process = subprocess.Popen([*command, CONTROLLER, 'run', '--state', state, *at, '--http', http, *more],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         case.addCleanup(self.kill)
         self.grpc, self.http = self.ports()
