@@ -146,6 +146,18 @@ class Credentials(Api):
         self.make_token()
         self.data('POST', '/v1/vtap-groups/', {'name': 'still'})
 
+    def test_an_administrator_s_token_comes_first_and_goes_last(self):
+        self.run_controller()
+        for role in ('read', 'operate'):
+            self.assertIn('first token', self.ask('POST', '/api/v1/tokens', {'name': 'early', 'role': role}, status=403)['detail'])
+        self.token = self.make_token()
+        self.make_token('reader', 'read')
+        self.assertIn('boss', self.ask('DELETE', '/api/v1/tokens/boss', status=403)['detail'])
+        self.ask('DELETE', '/api/v1/tokens/reader')
+        self.ask('DELETE', '/api/v1/tokens/boss')
+        self.token = None
+        self.assertEqual(self.ask('GET', '/api/v1/tokens'), [])
+
     def test_tokens_expire_and_are_deleted(self):
         self.run_controller()
         self.token = self.make_token()

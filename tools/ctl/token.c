@@ -26,46 +26,17 @@ enum ctl_exit ctl_token_list(struct ctl *ctl, struct weir_err *err)
 	return api_list(ctl, api_target("/api/v1/tokens"), columns, WEIR_ARRAY_SIZE(columns), err);
 }
 
-static const char *role_of(const struct ctl *ctl)
-{
-	return ctl->role != NULL ? ctl->role : "read";
-}
-
-/*
- * As soon as there is a token, nobody is anything without one: a first one that may not make others would lock
- * everybody out. False with `err` set: it would, or nobody knows.
- */
-static bool is_not_the_last_word(struct ctl *ctl, struct weir_err *err)
-{
-	json_t *tokens;
-	bool first;
-
-	if (strcmp(role_of(ctl), "admin") == 0)
-		return true;
-	tokens = api_get(ctl, api_target("/api/v1/tokens"), err);
-	first = json_array_size(tokens) == 0;
-	json_decref(tokens);
-	if (first && err->code == 0)
-		weir_err_set(
-			err, EPERM,
-			"token %.64s: the first token must be of role admin, or nobody could make "
-			"another: --role admin",
-			ctl->name);
-	return err->code == 0;
-}
-
 /* The secret alone is on standard output: it is shown this once. */
 enum ctl_exit ctl_token_create(struct ctl *ctl, struct weir_err *err)
 {
 	struct api_body body = { 0 };
-	json_t *token = NULL;
+	json_t *token;
 	int rc;
 
-	if (is_not_the_last_word(ctl, err)) {
-		body.json = json_pack("{s:s, s:s, s:I}", "name", ctl->name, "role", role_of(ctl),
-				      "expires_in_s", (json_int_t)ctl->expires_s);
-		token = api_ask(ctl, "POST", api_target("/api/v1/tokens"), &body, err);
-	}
+	body.json = json_pack("{s:s, s:s, s:I}", "name", ctl->name, "role",
+			      ctl->role != NULL ? ctl->role : "read", "expires_in_s",
+			      (json_int_t)ctl->expires_s);
+	token = api_ask(ctl, "POST", api_target("/api/v1/tokens"), &body, err);
 	if (token == NULL)
 		return api_exit(err);
 	if (output_is_for_people(ctl->format)) {

@@ -175,6 +175,40 @@ static enum site_role role_named(const char *name)
 	return (enum site_role)i;
 }
 
+/*
+ * As soon as there is a token, nobody is anything without one: tokens none of which may make another would lock
+ * everybody out. `without`: one that is about to go; NULL = none.
+ */
+static bool is_locked_out(const struct call *c, const char *without)
+{
+	const struct site_token *t = NULL;
+	bool others = false;
+
+	while ((t = site_token_next(c->api->site, t)) != NULL) {
+		const bool goes = without != NULL && strcmp(t->name, without) == 0;
+
+		if (goes != (t->role == SITE_ADMIN))
+			return false;
+		others = others || !goes;
+	}
+	return others || without == NULL;
+}
+
+static int token_create(struct call *c, const json_t *body, int64_t seconds, char secret[64],
+			struct weir_err *err)
+{
+	const enum site_role role = role_named(api_body_text(body, "ROLE"));
+
+	if (role != SITE_ADMIN && is_locked_out(c, NULL))
+		return weir_err_set(err, EPERM,
+				    "token %.64s: the first token must be of role admin, or nobody "
+				    "could make another",
+				    api_body_text(body, "NAME"));
+	return site_token_create(c->api->site, &c->by, api_body_text(body, "NAME"), role,
+				 seconds > 0 ? (uint64_t)time(NULL) + (uint64_t)seconds : 0, secret,
+				 err);
+}
+
 void api_own_token_create(struct call *c)
 {
 	const json_t *body = api_body(c);
@@ -185,10 +219,7 @@ void api_own_token_create(struct call *c)
 
 	if (body == NULL || api_body_number(c, body, "EXPIRES_IN_S", &seconds) < 0)
 		return;
-	rc = site_token_create(c->api->site, &c->by, api_body_text(body, "NAME"),
-			       role_named(api_body_text(body, "ROLE")),
-			       seconds > 0 ? (uint64_t)time(NULL) + (uint64_t)seconds : 0, secret,
-			       &err);
+	rc = token_create(c, body, seconds, secret, &err);
 	if (rc < 0) {
 		api_fail_err(c, rc, &err);
 		return;
@@ -206,9 +237,19 @@ void api_own_token_create(struct call *c)
 
 void api_own_token_delete(struct call *c)
 {
+	const char *name = c->rq->params[0];
 	struct weir_err err = { 0 };
+	int rc;
 
-	end_or_fail(c, site_token_delete(c->api->site, &c->by, c->rq->params[0], &err), &err);
+	if (is_locked_out(c, name))
+		rc = weir_err_set(
+			&err, EPERM,
+			"token %.64s: no other one is of role admin: make one first, or delete "
+			"the others before it",
+			name);
+	else
+		rc = site_token_delete(c->api->site, &c->by, name, &err);
+	end_or_fail(c, rc, &err);
 }
 
 static int put_revoked(void *ctx, const char *who, uint64_t at_s)
