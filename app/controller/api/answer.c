@@ -172,7 +172,7 @@ void api_fail_list(struct call *c, const struct weir_err_list *errs, const struc
 	api_out_close(&o, '}');
 }
 
-static enum api_family family_of(const struct call *c)
+enum api_family api_family_of(const struct call *c)
 {
 	return ((const struct api_row *)c->rq->route->row)->family;
 }
@@ -180,7 +180,7 @@ static enum api_family family_of(const struct call *c)
 void api_begin(struct call *c)
 {
 	c->answer->type = "application/json";
-	if (family_of(c) == API_DEEPFLOW) {
+	if (api_family_of(c) == API_DEEPFLOW) {
 		put_envelope(&c->out, "SUCCESS", "");
 		weir_http_text_printf(c->out.to, ",\"DATA\":");
 		c->out.more = false;
@@ -189,7 +189,7 @@ void api_begin(struct call *c)
 
 void api_end(struct call *c)
 {
-	if (family_of(c) == API_DEEPFLOW)
+	if (api_family_of(c) == API_DEEPFLOW)
 		api_out_close(&c->out, '}');
 	weir_http_text_add(c->out.to, "\n", 1);
 }
@@ -197,11 +197,24 @@ void api_end(struct call *c)
 void api_done(struct call *c)
 {
 	api_begin(c);
-	if (family_of(c) == API_DEEPFLOW) {
+	if (api_family_of(c) == API_DEEPFLOW) {
 		api_out_null(&c->out, NULL);
 	} else {
 		api_out_open(&c->out, NULL, '{');
 		api_out_close(&c->out, '}');
 	}
+	api_end(c);
+}
+
+void api_gone(struct call *c, const char *lcuuid)
+{
+	if (api_family_of(c) != API_DEEPFLOW) {
+		api_done(c);
+		return;
+	}
+	api_begin(c);
+	api_out_open(&c->out, NULL, '{');
+	api_out_text(&c->out, "LCUUID", lcuuid);
+	api_out_close(&c->out, '}');
 	api_end(c);
 }

@@ -74,7 +74,9 @@ extern const unsigned int api_n_rows;
 /* Success: what stands between is the DATA, or the whole of it. */
 void api_begin(struct call *c);
 void api_end(struct call *c);
-void api_done(struct call *c); /* with nothing to say */
+void api_done(struct call *c);                     /* with nothing to say */
+void api_gone(struct call *c, const char *lcuuid); /* what was deleted */
+enum api_family api_family_of(const struct call *c);
 
 /* Failure. `code`: negative or positive errno; `err` may be NULL. */
 void api_fail(struct call *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -110,6 +112,12 @@ const struct site_group *api_group(struct call *c, const char *name);
 const struct site_domain *api_domain(struct call *c, const char *name);
 bool api_wants(const struct weir_http_request *rq, const char *name,
 	       const char *value); /* the query has no such name, or this value of it */
+
+/* What both families change alike (groups.c, domains.c), shown as each does. */
+void api_deepflow_group_say(struct call *c, const struct site_group *g);
+void api_own_group_say(struct call *c, const struct site_group *g);
+void api_deepflow_domain_say(struct call *c, const struct site_domain *d);
+void api_own_domain_say(struct call *c, const struct site_domain *d);
 
 /* upload.c */
 void api_upload_take(void *ctx, struct weir_http_request *rq, const char *bytes, size_t n);

@@ -211,28 +211,6 @@ void api_deepflow_vtap_update(struct call *c)
 		say_vtap(c, a);
 }
 
-void api_deepflow_vtap_delete(struct call *c)
-{
-	const struct site_agent *a = api_agent(c, c->rq->params[0]);
-	struct weir_err err = { 0 };
-	char lcuuid[sizeof(a->lcuuid)];
-	int rc;
-
-	if (a == NULL)
-		return;
-	memcpy(lcuuid, a->lcuuid, sizeof(lcuuid));
-	rc = site_agent_delete(c->api->site, &c->by, a, &err);
-	if (rc < 0) {
-		api_fail_err(c, rc, &err);
-		return;
-	}
-	api_begin(c);
-	api_out_open(&c->out, NULL, '{');
-	api_out_text(&c->out, "LCUUID", lcuuid);
-	api_out_close(&c->out, '}');
-	api_end(c);
-}
-
 static bool has_mode(struct call *c, const char *lcuuid, int64_t mode)
 {
 	const struct site_agent *a = api_agent(c, lcuuid);

@@ -112,105 +112,10 @@ void api_deepflow_domains(struct call *c)
 	api_end(c);
 }
 
-static void say_domain(struct call *c, const struct site_domain *d)
+void api_deepflow_domain_say(struct call *c, const struct site_domain *d)
 {
 	api_begin(c);
 	put_domain(&c->out, c->api, d);
-	api_end(c);
-}
-
-void api_deepflow_domain(struct call *c)
-{
-	const struct site_domain *d = api_domain(c, c->rq->params[0]);
-
-	if (d != NULL)
-		say_domain(c, d);
-}
-
-/* Text of its object; NULL: there is none. free(). */
-static char *config_of(const json_t *body)
-{
-	const json_t *config = json_object_get(body, "CONFIG");
-
-	return json_is_object(config) ? json_dumps(config, JSON_COMPACT) : NULL;
-}
-
-static const char *or_null(const char *text)
-{
-	return text[0] != '\0' ? text : NULL;
-}
-
-void api_deepflow_domain_create(struct call *c)
-{
-	const json_t *body = api_body(c);
-	const struct site_domain *d;
-	struct weir_err err = { 0 };
-	int64_t type = KUBERNETES;
-	char *config;
-	int rc;
-
-	if (body == NULL || api_body_number(c, body, "TYPE", &type) < 0)
-		return;
-	config = config_of(body);
-	rc = site_domain_create(c->api->site, &c->by,
-				&(struct site_domain_new){
-					.name = api_body_text(body, "NAME"),
-					.cluster_id = or_null(api_body_text(body, "CLUSTER_ID")),
-					.controller_ip = or_null(
-						api_body_text(body, "CONTROLLER_IP")),
-					.config = config,
-					.icon_id = or_null(api_body_text(body, "ICON_ID")),
-					.team_id = or_null(api_body_text(body, "TEAM_ID")),
-					.type = (uint32_t)type,
-				},
-				&d, &err);
-	free(config);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_domain(c, d);
-}
-
-void api_deepflow_domain_update(struct call *c)
-{
-	const struct site_domain *d = api_domain(c, c->rq->params[0]);
-	const json_t *body = d != NULL ? api_body(c) : NULL;
-	struct weir_err err = { 0 };
-	int64_t enabled = -1;
-	char *config;
-	int rc;
-
-	if (body == NULL || api_body_number(c, body, "ENABLED", &enabled) < 0)
-		return;
-	config = config_of(body);
-	rc = site_domain_update(c->api->site, &c->by, d, config, enabled < 0 ? -1 : enabled != 0,
-				&err);
-	free(config);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_domain(c, d);
-}
-
-void api_deepflow_domain_delete(struct call *c)
-{
-	const struct site_domain *d = api_domain(c, c->rq->params[0]);
-	struct weir_err err = { 0 };
-	char lcuuid[sizeof(d->lcuuid)];
-	int rc;
-
-	if (d == NULL)
-		return;
-	memcpy(lcuuid, d->lcuuid, sizeof(lcuuid));
-	rc = site_domain_delete(c->api->site, &c->by, d, &err);
-	if (rc < 0) {
-		api_fail_err(c, rc, &err);
-		return;
-	}
-	api_begin(c);
-	api_out_open(&c->out, NULL, '{');
-	api_out_text(&c->out, "LCUUID", lcuuid);
-	api_out_close(&c->out, '}');
 	api_end(c);
 }
 

@@ -113,7 +113,7 @@ void api_deepflow_groups(struct call *c)
 	free(m.v);
 }
 
-static void say_group(struct call *c, const struct site_group *g)
+void api_deepflow_group_say(struct call *c, const struct site_group *g)
 {
 	struct members m;
 
@@ -125,61 +125,4 @@ static void say_group(struct call *c, const struct site_group *g)
 	put_group(&c->out, g, &m);
 	api_end(c);
 	free(m.v);
-}
-
-void api_deepflow_group_create(struct call *c)
-{
-	const json_t *body = api_body(c);
-	const struct site_group *g;
-	struct weir_err err = { 0 };
-	const char *id;
-	int rc;
-
-	if (body == NULL)
-		return;
-	id = api_body_text(body, "GROUP_ID");
-	rc = site_group_create(c->api->site, &c->by, api_body_text(body, "NAME"),
-			       id[0] != '\0' ? id : NULL, &g, &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_group(c, g);
-}
-
-void api_deepflow_group_update(struct call *c)
-{
-	const struct site_group *g = api_group(c, c->rq->params[0]);
-	const json_t *body = g != NULL ? api_body(c) : NULL;
-	struct weir_err err = { 0 };
-	int rc;
-
-	if (body == NULL)
-		return;
-	rc = site_group_rename(c->api->site, &c->by, g, api_body_text(body, "NAME"), &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_group(c, g);
-}
-
-void api_deepflow_group_delete(struct call *c)
-{
-	const struct site_group *g = api_group(c, c->rq->params[0]);
-	struct weir_err err = { 0 };
-	char lcuuid[sizeof(g->lcuuid)];
-	int rc;
-
-	if (g == NULL)
-		return;
-	memcpy(lcuuid, g->lcuuid, sizeof(lcuuid));
-	rc = site_group_delete(c->api->site, &c->by, g, &err);
-	if (rc < 0) {
-		api_fail_err(c, rc, &err);
-		return;
-	}
-	api_begin(c);
-	api_out_open(&c->out, NULL, '{');
-	api_out_text(&c->out, "LCUUID", lcuuid);
-	api_out_close(&c->out, '}');
-	api_end(c);
 }

@@ -139,18 +139,21 @@ static void gone(struct call *c, int (*go)(struct site *s, const struct site_act
 {
 	const struct site_agent *a = api_agent(c, c->rq->params[0]);
 	struct weir_err err = { 0 };
+	char lcuuid[sizeof(a->lcuuid)];
 	int rc;
 
 	if (a == NULL)
 		return;
+	memcpy(lcuuid, a->lcuuid, sizeof(lcuuid));
 	rc = go(c->api->site, &c->by, a, &err);
 	if (rc < 0)
 		api_fail_err(c, rc, &err);
 	else
-		api_done(c);
+		api_gone(c, lcuuid);
 }
 
-void api_own_agent_delete(struct call *c)
+/* By either family. */
+void api_agent_delete(struct call *c)
 {
 	gone(c, site_agent_delete);
 }

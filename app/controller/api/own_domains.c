@@ -60,88 +60,9 @@ void api_own_domains(struct call *c)
 	api_end(c);
 }
 
-static void say_domain(struct call *c, const struct site_domain *d)
+void api_own_domain_say(struct call *c, const struct site_domain *d)
 {
 	api_begin(c);
 	put_domain(&c->out, c->api, d);
 	api_end(c);
-}
-
-void api_own_domain(struct call *c)
-{
-	const struct site_domain *d = api_domain(c, c->rq->params[0]);
-
-	if (d != NULL)
-		say_domain(c, d);
-}
-
-static char *config_of(const json_t *body)
-{
-	const json_t *config = json_object_get(body, "CONFIG");
-
-	return json_is_object(config) ? json_dumps(config, JSON_COMPACT) : NULL;
-}
-
-void api_own_domain_create(struct call *c)
-{
-	const json_t *body = api_body(c);
-	const struct site_domain *d;
-	struct weir_err err = { 0 };
-	int64_t type = 11; /* a Kubernetes cluster */
-	char *config;
-	int rc;
-
-	if (body == NULL || api_body_number(c, body, "TYPE", &type) < 0)
-		return;
-	config = config_of(body);
-	rc = site_domain_create(c->api->site, &c->by,
-				&(struct site_domain_new){
-					.name = api_body_text(body, "NAME"),
-					.cluster_id = json_string_value(
-						json_object_get(body, "CLUSTER_ID")),
-					.config = config,
-					.type = (uint32_t)type,
-				},
-				&d, &err);
-	free(config);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_domain(c, d);
-}
-
-void api_own_domain_update(struct call *c)
-{
-	const struct site_domain *d = api_domain(c, c->rq->params[0]);
-	const json_t *body = d != NULL ? api_body(c) : NULL;
-	struct weir_err err = { 0 };
-	int64_t enabled = -1;
-	char *config;
-	int rc;
-
-	if (body == NULL || api_body_number(c, body, "ENABLED", &enabled) < 0)
-		return;
-	config = config_of(body);
-	rc = site_domain_update(c->api->site, &c->by, d, config, enabled < 0 ? -1 : enabled != 0,
-				&err);
-	free(config);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_domain(c, d);
-}
-
-void api_own_domain_delete(struct call *c)
-{
-	const struct site_domain *d = api_domain(c, c->rq->params[0]);
-	struct weir_err err = { 0 };
-	int rc;
-
-	if (d == NULL)
-		return;
-	rc = site_domain_delete(c->api->site, &c->by, d, &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		api_done(c);
 }

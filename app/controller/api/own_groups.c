@@ -39,67 +39,9 @@ void api_own_groups(struct call *c)
 	api_end(c);
 }
 
-static void say_group(struct call *c, const struct site_group *g)
+void api_own_group_say(struct call *c, const struct site_group *g)
 {
 	api_begin(c);
 	put_group(&c->out, g);
 	api_end(c);
-}
-
-void api_own_group(struct call *c)
-{
-	const struct site_group *g = api_group(c, c->rq->params[0]);
-
-	if (g != NULL)
-		say_group(c, g);
-}
-
-void api_own_group_create(struct call *c)
-{
-	const json_t *body = api_body(c);
-	const struct site_group *g;
-	struct weir_err err = { 0 };
-	const char *id;
-	int rc;
-
-	if (body == NULL)
-		return;
-	id = api_body_text(body, "SHORT_ID");
-	rc = site_group_create(c->api->site, &c->by, api_body_text(body, "NAME"),
-			       id[0] != '\0' ? id : NULL, &g, &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_group(c, g);
-}
-
-void api_own_group_update(struct call *c)
-{
-	const struct site_group *g = api_group(c, c->rq->params[0]);
-	const json_t *body = g != NULL ? api_body(c) : NULL;
-	struct weir_err err = { 0 };
-	int rc;
-
-	if (body == NULL)
-		return;
-	rc = site_group_rename(c->api->site, &c->by, g, api_body_text(body, "NAME"), &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_group(c, g);
-}
-
-void api_own_group_delete(struct call *c)
-{
-	const struct site_group *g = api_group(c, c->rq->params[0]);
-	struct weir_err err = { 0 };
-	int rc;
-
-	if (g == NULL)
-		return;
-	rc = site_group_delete(c->api->site, &c->by, g, &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		api_done(c);
 }
