@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A body that comes in chunks: RFC 9112, 7.1. Extensions and trailers are read over. */
+/*
+ * A body that comes in chunks: RFC 9112, 7.1. Extensions and trailers are read over. Lines end with CR LF, and neither
+ * stands alone: one that takes it for an end, and one that does not, see different requests.
+ */
 #include "http_priv.h"
 
 #define LINE_MAX_BYTES 4096 /* of extensions of a chunk, or of all trailers */
@@ -30,13 +33,8 @@ static bool take_size(struct http_chunked *c, char byte)
 	}
 	if (c->digits == 0)
 		return false;
-	if (byte == '\n')
-		begin_data(c);
-	else if (byte == '\r' || byte == ';' || byte == ' ' || byte == '\t')
-		c->state = CHUNK_EXTENSION;
-	else
-		return false;
-	return true;
+	c->state = CHUNK_EXTENSION;
+	return byte == '\r' || byte == ';' || byte == ' ' || byte == '\t';
 }
 
 static bool take_extension(struct http_chunked *c, char byte)
@@ -52,7 +50,7 @@ static bool take_end(struct http_chunked *c, char byte)
 		c->state = CHUNK_SIZE;
 		c->digits = 0;
 	}
-	return byte == '\n' || (byte == '\r' && ++c->line <= 2);
+	return byte == '\n' || byte == '\r';
 }
 
 /* They end with an empty line. */
@@ -69,6 +67,9 @@ static bool take_trailer(struct http_chunked *c, char byte)
 
 static bool take_byte(struct http_chunked *c, char byte)
 {
+	if (c->cr != (byte == '\n'))
+		return false;
+	c->cr = byte == '\r';
 	switch (c->state) {
 	case CHUNK_SIZE:
 		return take_size(c, byte);
@@ -95,9 +96,7 @@ ssize_t http_chunked_take(struct http_chunked *c, const char *bytes, size_t n, c
 	*data = bytes + used;
 	*n_data = weir_min_u64(c->left, n - used);
 	c->left -= *n_data;
-	if (c->left == 0) {
+	if (c->left == 0)
 		c->state = CHUNK_END;
-		c->line = 0;
-	}
 	return (ssize_t)(used + *n_data);
 }

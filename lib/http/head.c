@@ -138,7 +138,7 @@ int http_head_parse(char *text, size_t len, struct http_head *out, const char **
 	if (!parse_first(line, out))
 		return BAD;
 	out->close = out->minor == 0;
-	while ((line = take_line(&rest)) != NULL && line[0] != '\0') {
+	while ((line = take_line(&rest)) != NULL) {
 		struct weir_http_pair *h = &out->headers[out->n_headers];
 
 		if (out->n_headers == WEIR_HTTP_HEADERS) {

@@ -45,6 +45,7 @@ struct http_chunked {
 	} state;
 	uint64_t left; /* of the chunk */
 	unsigned int digits, line;
+	bool cr; /* the byte before, of a line */
 };
 /*
  * How many of `n` bytes were used; from `data` on, `*n_data` of them are of the body. Negative: no chunks. Over

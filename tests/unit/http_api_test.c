@@ -264,7 +264,8 @@ static void test_bodies_come_with_a_length_or_in_chunks(void)
 		"assert chunked(b'/things', b'3\\r\\nabc\\r\\n0a;x=y\\r\\n0123456789\\r\\n0\\r\\nTrailer: x\\r\\n\\r\\n').endswith(b'[13]abc0123456789')\n"
 		"assert b' 413 ' in chunked(b'/things', b'3e9\\r\\n' + b'x' * 1001)\n"
 		"assert b' 413 ' in chunked(b'/things', b'1\\r\\nx\\r\\n' * 1001)\n"
-		"for bad in b'x\\r\\n', b'\\r\\n', b'-1\\r\\n', b'3\\r\\nabcd\\r\\n', b'fffffffffffffffff\\r\\n', b'0x3\\r\\nabc': assert b' 400 ' in chunked(b'/things', bad), bad\n"
+		"for bad in b'x\\r\\n', b'\\r\\n', b'-1\\r\\n', b'3\\r\\nabcd\\r\\n', b'fffffffffffffffff\\r\\n', b'0x3\\r\\nabc',\\\n"
+		"    b'3\\nabc\\r\\n0\\r\\n\\r\\n', b'3;x\\nabc\\r\\n0\\r\\n\\r\\n', b'3\\rx\\r\\nabc\\r\\n0\\r\\n\\r\\n', b'3\\r\\nabc\\n0\\r\\n\\r\\n', b'3\\r\\nabc\\r\\n0\\r\\n\\n': assert b' 400 ' in chunked(b'/things', bad), bad\n"
 		"assert b' 411 ' in chunked(b'/large', b'0\\r\\n\\r\\n')\n"
 		"assert ask('POST', '/things', 'x' * 1000)[0] == 200\n"
 		"assert ask('POST', '/things', 'x' * 1001)[0] == 413\n"
@@ -289,7 +290,7 @@ static void test_unclear_requests_are_refused(void)
 	CU_ASSERT(python(
 		"for lines in b'Content-Length: 3\\r\\nContent-Length: 3', b'Content-Length: 3\\r\\nTransfer-Encoding: chunked', b'Content-Length: -3', b'Content-Length: +3', b'Content-Length: 3,3',\\\n"
 		"    b'Content-Length:', b'Content-Length: 9999999999999999999999', b'Transfer-Encoding: gzip, chunked', b'Transfer-Encoding: chunked\\r\\nTransfer-Encoding: chunked', b'Content-Length : 3',\\\n"
-		"    b'A: b\\r\\n folded', b': x', b'A\\x00: b', b'A: b\\x01', b'no colon':\n"
+		"    b'A: b\\r\\n folded', b'A: b\\n\\r\\nContent-Length: 3', b': x', b'A\\x00: b', b'A: b\\x01', b'no colon':\n"
 		"  got = raw(b'POST /things HTTP/1.1\\r\\n' + lines + b'\\r\\n\\r\\nabcGET /things HTTP/1.1\\r\\n\\r\\n')\n"
 		"  assert got.startswith(b'HTTP/1.1 400 ') and got.count(b'HTTP/1.1') <= 2 and b'GET /things' not in got, (lines, got)\n"
 		"for line in b'GET', b'GET /', b'GET / HTTP/2.0', b'GET / HTTP/1.11', b'G\\xffT / HTTP/1.1', b'GET /\\x7f HTTP/1.1', b'\\x16\\x03\\x01': assert status(line + b'\\r\\n\\r\\n') == 400, line\n"));
