@@ -273,6 +273,10 @@ static void test_who_is_revoked_stays_out_until_it_is_taken_back(void)
 	c->hello.certified = true;
 	c->hello.peer = "bad.example";
 	CU_ASSERT_EQUAL(site_sync(c).verdict, SITE_REFUSED);
+	c = site_caller(2); /* the same machine, and no certificate any more */
+	CU_ASSERT_EQUAL(site_sync(c).verdict, SITE_REFUSED);
+	site_again();
+	CU_ASSERT_EQUAL(site_sync(c).verdict, SITE_REFUSED);
 	site_end();
 }
 

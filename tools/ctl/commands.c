@@ -19,7 +19,7 @@ static const char agent_delete_text[] =
 	"vtap-group-id-request names: to move it, stop it first.\n";
 
 static const char revoke_text[] =
-	"It is refused by its certificate, where it has one, else by its address and MAC. weirctl revoked\n"
+	"It is refused by its address and MAC, and by its certificate, where it has one. weirctl revoked\n"
 	"delete lets it in again.\n";
 
 static const char upgrade_text[] =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is refused: by the name in its certificate, or by "address-MAC". */
+/* Who is refused: by the name in its certificate, and by "address-MAC". */
 #include "site_priv.h"
 
 #include <errno.h>
@@ -38,32 +38,53 @@ void site_revoked_free(struct site *s)
 	site_index_fini(&s->revoked);
 }
 
-int site_agent_revoke(struct site *s, const struct site_actor *by, const struct site_agent *pub,
-		      struct weir_err *err)
+static void revoke(struct site_change *c, const char *who)
 {
-	struct agent *a = agent_of(pub);
-	char *who = strdup(pub->identity[0] != '\0' ? pub->identity : a->key);
-	struct site_change c;
-	int rc;
-
-	if (who == NULL || site_index_reserve(&s->revoked, 1) != 0) {
-		free(who);
-		return weir_err_set(err, ENOMEM, "no memory to revoke an agent");
-	}
-	site_change_begin(&c, &s->sql, SITE_DURABLE, err);
-	site_change_run(&c, "INSERT OR REPLACE INTO revoked (who, at_s) VALUES (?, ?)",
+	site_change_run(c, "INSERT OR REPLACE INTO revoked (who, at_s) VALUES (?, ?)",
 			site_text(who), site_number((int64_t)site_now_s()));
-	site_agent_erase(&c, pub->id);
-	site_change_note(&c, by, "agent revoke", pub->name, json_pack("{s:s}", "who", who));
-	rc = site_change_end(&c);
-	if (rc != 0) {
-		free(who);
-		return rc;
-	}
+}
+
+/* Reserved; `who` is given. */
+static void enter(struct site *s, char *who)
+{
 	if (site_index_get(&s->revoked, who) == NULL)
 		site_index_put(&s->revoked, who, who);
 	else
 		free(who);
+}
+
+/* By both: who comes without its certificate is no other machine for that. */
+int site_agent_revoke(struct site *s, const struct site_actor *by, const struct site_agent *pub,
+		      struct weir_err *err)
+{
+	struct agent *a = agent_of(pub);
+	const bool certified = pub->identity[0] != '\0';
+	char *key = strdup(a->key), *identity = certified ? strdup(pub->identity) : NULL;
+	struct site_change c;
+	int rc;
+
+	if (key == NULL || (certified && identity == NULL) ||
+	    site_index_reserve(&s->revoked, 2) != 0) {
+		free(key);
+		free(identity);
+		return weir_err_set(err, ENOMEM, "no memory to revoke an agent");
+	}
+	site_change_begin(&c, &s->sql, SITE_DURABLE, err);
+	revoke(&c, key);
+	if (certified)
+		revoke(&c, identity);
+	site_agent_erase(&c, pub->id);
+	site_change_note(&c, by, "agent revoke", pub->name,
+			 json_pack("{s:s,s:s*}", "who", key, "certificate", identity));
+	rc = site_change_end(&c);
+	if (rc != 0) {
+		free(key);
+		free(identity);
+		return rc;
+	}
+	enter(s, key);
+	if (certified)
+		enter(s, identity);
 	site_agent_drop(s, a);
 	return 0;
 }

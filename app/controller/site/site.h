@@ -326,7 +326,7 @@ int site_agent_update(struct site *s, const struct site_actor *by, const struct 
 		      const struct site_agent_change *c, struct weir_err *err);
 int site_agent_delete(struct site *s, const struct site_actor *by, const struct site_agent *a,
 		      struct weir_err *err);
-/* Deleted, and who it was is refused from now on: its certificate, where it has one, else address and MAC. */
+/* Deleted, and who it was is refused from now on: its address and MAC and, where it has one, its certificate. */
 int site_agent_revoke(struct site *s, const struct site_actor *by, const struct site_agent *a,
 		      struct weir_err *err);
 int site_revoked_list(struct site *s, int (*each)(void *ctx, const char *who, uint64_t at_s),
