@@ -122,7 +122,8 @@ class Credentials(Api):
                            capture_output=True, text=True, timeout=60, check=True)
         self.assertEqual(p.stdout.split(), ['200', '401'])
         self.make_token()
-        self.ask('GET', '/v1/vtap-groups/', status=401)  # there is one now: root needs it, too
+        refused = self.ask('GET', '/v1/vtap-groups/', status=401)  # there is one now: root needs it, too
+        self.assertIn('http.local_root', refused['DESCRIPTION'])
         self.ask('POST', '/v1/vtap-groups/', {'name': 'x'}, status=401)
 
     @unittest.skipUnless(os.getuid() == 0, 'needs root, to be somebody else')

@@ -99,8 +99,10 @@ static int role_without(struct api *a, const struct weir_http_request *rq, bool 
 	if (!tokens && !changes)
 		return SITE_READ;
 	if (tokens && !a->local_root)
-		return refuse(status, why, 401,
-			      "a token is needed, since there is one: Authorization: Bearer TOKEN");
+		return refuse(
+			status, why, 401,
+			"a token is needed, since there is one: Authorization: Bearer TOKEN; where "
+			"all are lost, http.local_root = true lets root of that machine in");
 	if (is_local_root(rq))
 		return SITE_ADMIN;
 	if (tokens)

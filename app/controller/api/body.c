@@ -40,7 +40,7 @@ json_t *api_body(struct call *c)
 			 error.text);
 		return NULL;
 	}
-	if (!json_is_object(given) && !json_is_null(given)) {
+	if (!json_is_object(given)) {
 		json_decref(given);
 		api_fail(c, EBADMSG, "the body must be a JSON object");
 		return NULL;

@@ -36,7 +36,6 @@ static void take_part(void *ctx, const char *name, const char *bytes, size_t n)
 	size_t used;
 
 	if (strcmp(name, "IMAGE") == 0) {
-		u->has_image = true;
 		write_all(u, bytes, n);
 		return;
 	}

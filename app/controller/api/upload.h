@@ -17,7 +17,7 @@ struct upload {
 	char path[512];
 	int fd;
 	int failed; /* errno */
-	bool is_form, has_image;
+	bool is_form;
 	uint64_t bytes;
 	struct multipart form;
 	char fields[UPLOAD_FIELDS][UPLOAD_FIELD_MAX];
