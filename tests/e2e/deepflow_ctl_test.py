@@ -164,8 +164,14 @@ class DeepFlowCtl(site_live.SiteCase):
         self.assertRegex(row['CREATED_AT'], f'^{TIME}$')
         self.assertEqual(self.ask('GET', f'/v2/domains/{row["LCUUID"]}/')['NAME'], 'kubernetes')
         self.refused('RESOURCE_ALREADY_EXIST', 'POST', '/v1/domains/', {'NAME': 'kubernetes', 'TYPE': 11})
-        self.ask('PATCH', f'/v1/domains/{row["LCUUID"]}/', {'CONFIG': {'sync_timer': 90}})
-        self.assertEqual(self.ask('DELETE', '/v1/domains/kubernetes/')['LCUUID'], row['LCUUID'])
+        self.assertEqual((row['ICON_ID'], row['TEAM_ID']), (0, 1))
+        place = f'/v1/domains/{row["LCUUID"]}/'
+        self.ask('PATCH', place, {'CONFIG': {'sync_timer': 90}})
+        self.ask('PATCH', place, {'NAME': 'k8s', 'TYPE': 0, 'CONTROLLER_IP': '192.0.2.1', 'ICON_ID': 5, 'TEAM_ID': 2})
+        row, = self.ask('GET', '/v2/domains/?name=k8s')
+        self.assertEqual([row[k] for k in ('TYPE', 'CONTROLLER_IP', 'ICON_ID', 'TEAM_ID', 'CONFIG')], [11, '192.0.2.1', 5, 2, {'sync_timer': 90}])
+        self.refused('INVALID_PARAMETERS', 'PATCH', place, {'ICON_ID': 'five'})
+        self.assertEqual(self.ask('DELETE', '/v1/domains/k8s/')['LCUUID'], row['LCUUID'])
         self.assertEqual(self.ask('GET', '/v2/domains/'), [])
 
     def test_where_controllers_are_and_how_they_do(self):

@@ -173,12 +173,38 @@ static void test_what_people_give_is_checked(void)
 	CU_ASSERT_EQUAL(site_domain_create(site, &by_test, &new, NULL, &site_err), -EEXIST);
 	new.name = "b";
 	CU_ASSERT_EQUAL(site_domain_create(site, &by_test, &new, NULL, &site_err), -EEXIST);
-	CU_ASSERT_EQUAL(site_domain_update(site, &by_test, d, "{\"x\":1}", 0, &site_err), 0);
-	site_again();
-	d = site_domain_named(site, "a");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(d);
-	CU_ASSERT_STRING_EQUAL(d->config, "{\"x\":1}");
-	CU_ASSERT_FALSE(d->enabled);
+	CU_ASSERT_EQUAL(site_domain_update(site, &by_test, d,
+					   &(struct site_domain_change){ .config = "{\"x\":1}" },
+					   &site_err),
+			0);
+	CU_ASSERT_PTR_EQUAL(site_domain_named(site, "a"), d);
+	new.cluster_id = "d-other";
+	new.type = 11;
+	CU_ASSERT_EQUAL(site_domain_create(site, &by_test, &new, NULL, &site_err), 0);
+	CU_ASSERT_EQUAL(site_domain_update(site, &by_test, d,
+					   &(struct site_domain_change){ .name = "b" }, &site_err),
+			-EEXIST);
+	CU_ASSERT_EQUAL(site_domain_update(site, &by_test, d,
+					   &(struct site_domain_change){
+						   .name = "c",
+						   .controller_ip = "192.0.2.1",
+						   .icon_id = "5",
+						   .enabled = -1 },
+					   &site_err),
+			0);
+	for (unsigned int i = 0; i < 2; i++) {
+		CU_ASSERT_PTR_NULL(site_domain_named(site, "a"));
+		d = site_domain_named(site, "c");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+		CU_ASSERT_PTR_EQUAL(site_domain_named(site, d->cluster_id), d);
+		CU_ASSERT_PTR_EQUAL(site_domain_named(site, d->lcuuid), d);
+		CU_ASSERT_STRING_EQUAL(d->config, "{\"x\":1}");
+		CU_ASSERT_STRING_EQUAL(d->controller_ip, "192.0.2.1");
+		CU_ASSERT_STRING_EQUAL(d->icon_id, "5");
+		CU_ASSERT_STRING_EQUAL(d->team_id, "");
+		CU_ASSERT_FALSE(d->enabled);
+		site_again();
+	}
 	site_end();
 }
 

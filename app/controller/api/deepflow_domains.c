@@ -82,8 +82,8 @@ static void put_domain(struct out *o, const struct api *api, const struct site_d
 		     d->controller_ip[0] != '\0' ? d->controller_ip : api->own_ip);
 	api_out_text(o, "CONTROLLER_NAME", "weir-controller");
 	put_watcher(o, api->site, d);
-	api_out_text(o, "ICON_ID", d->icon_id);
-	api_out_text(o, "TEAM_ID", d->team_id);
+	api_out_number(o, "ICON_ID", strtoul(d->icon_id, NULL, 10));
+	api_out_number(o, "TEAM_ID", d->team_id[0] != '\0' ? strtoul(d->team_id, NULL, 10) : 1);
 	api_out_number(o, "USER_ID", 1);
 	api_out_number(o, "K8S_ENABLED", d->type == KUBERNETES);
 	api_out_json(o, "CONFIG", d->config);

@@ -2,6 +2,7 @@
 /* Domains, changed alike by either family of routes. */
 #include "api_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void say(struct call *c, const struct site_domain *d, int rc, const struct weir_err *err)
@@ -35,16 +36,39 @@ static const char *or_null(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
+/* DeepFlow's numbers, which are kept as text. */
+struct ids {
+	char icon[12], team[12]; /* "" = none is given */
+};
+
+/* False: the call has failed. */
+static bool take_id(struct call *c, const json_t *body, const char *key, char text[12])
+{
+	int64_t n = 0;
+	const int rc = api_body_number(c, body, key, &n);
+
+	if (rc > 0)
+		snprintf(text, 12, "%u", (unsigned int)n);
+	return rc >= 0;
+}
+
+static bool take_ids(struct call *c, const json_t *body, struct ids *ids)
+{
+	*ids = (struct ids){ "", "" };
+	return take_id(c, body, "ICON_ID", ids->icon) && take_id(c, body, "TEAM_ID", ids->team);
+}
+
 void api_domain_create(struct call *c)
 {
 	const json_t *body = api_body(c);
 	const struct site_domain *d = NULL;
 	struct weir_err err = { 0 };
 	int64_t type = 11; /* a Kubernetes cluster */
+	struct ids ids;
 	char *config;
 	int rc;
 
-	if (body == NULL || api_body_number(c, body, "TYPE", &type) < 0)
+	if (body == NULL || api_body_number(c, body, "TYPE", &type) < 0 || !take_ids(c, body, &ids))
 		return;
 	config = config_of(body);
 	rc = site_domain_create(c->api->site, &c->by,
@@ -54,8 +78,8 @@ void api_domain_create(struct call *c)
 					.controller_ip = or_null(
 						api_body_text(body, "CONTROLLER_IP")),
 					.config = config,
-					.icon_id = or_null(api_body_text(body, "ICON_ID")),
-					.team_id = or_null(api_body_text(body, "TEAM_ID")),
+					.icon_id = ids.icon,
+					.team_id = ids.team,
 					.type = (uint32_t)type,
 				},
 				&d, &err);
@@ -69,13 +93,24 @@ void api_domain_update(struct call *c)
 	const json_t *body = d != NULL ? api_body(c) : NULL;
 	struct weir_err err = { 0 };
 	int64_t enabled = -1;
+	struct ids ids;
 	char *config;
 	int rc;
 
-	if (body == NULL || api_body_number(c, body, "ENABLED", &enabled) < 0)
+	if (body == NULL || api_body_number(c, body, "ENABLED", &enabled) < 0 ||
+	    !take_ids(c, body, &ids))
 		return;
 	config = config_of(body);
-	rc = site_domain_update(c->api->site, &c->by, d, config, enabled < 0 ? -1 : enabled != 0,
+	rc = site_domain_update(c->api->site, &c->by, d,
+				&(struct site_domain_change){
+					.name = json_string_value(json_object_get(body, "NAME")),
+					.controller_ip = json_string_value(
+						json_object_get(body, "CONTROLLER_IP")),
+					.config = config,
+					.icon_id = or_null(ids.icon),
+					.team_id = or_null(ids.team),
+					.enabled = enabled < 0 ? -1 : enabled != 0,
+				},
 				&err);
 	free(config);
 	say(c, d, rc, &err);

@@ -224,36 +224,74 @@ int site_cluster_of(struct site *s, const char *ca_md5, const char *name, char i
 	return site_domain_reach(s, id, name, "", err) != NULL ? 0 : -err->code;
 }
 
-int site_domain_update(struct site *s, const struct site_actor *by, const struct site_domain *pub,
-		       const char *config, int enabled, struct weir_err *err)
+static int check_change(const struct site *s, const struct site_domain *d,
+			const struct site_domain_change *c, struct weir_err *err)
 {
-	struct domain *d = domain_of(pub);
+	int rc = c->config != NULL ? check_config(d->name, c->config, err) : 0;
+
+	if (rc != 0 || c->name == NULL || strcmp(c->name, d->name) == 0)
+		return rc;
+	rc = site_name_check("domain", c->name, err);
+	return rc == 0 && !is_free(s, c->name) ? taken(c->name, "that name", err) : rc;
+}
+
+static const char *or_before(const char *text, const char *before)
+{
+	return text != NULL ? text : before;
+}
+
+/* The texts change hands: `next` has those of before, until the loop's next turn. */
+static void update_apply(struct site *s, struct domain *d, struct domain *next)
+{
+	struct domain before = *d;
+
+	site_index_drop(&s->domain_names, d->pub.name);
+	site_index_drop(&s->domain_names, d->pub.cluster_id);
+	d->texts = next->texts;
+	d->config = next->config;
+	d->pub = next->pub;
+	d->pub.error = d->error;
+	d->pub.watcher = d->watcher;
+	site_index_put(&s->domain_names, d->pub.name, d);
+	site_index_put(&s->domain_names, d->pub.cluster_id, d);
+	next->texts = before.texts;
+	next->config = before.config;
+	site_bury(s, next, site_domain_free);
+}
+
+int site_domain_update(struct site *s, const struct site_actor *by, const struct site_domain *pub,
+		       const struct site_domain_change *change, struct weir_err *err)
+{
 	struct site_domain to = *pub;
-	char *copy = NULL;
+	struct domain *next;
 	struct site_change c;
-	int rc = config != NULL ? check_config(pub->name, config, err) : 0;
+	int rc = check_change(s, pub, change, err);
 
 	if (rc != 0)
 		return rc;
-	if (config != NULL && (to.config = copy = strdup(config)) == NULL)
+	to.name = or_before(change->name, pub->name);
+	to.controller_ip = or_before(change->controller_ip, pub->controller_ip);
+	to.config = or_before(change->config, pub->config);
+	to.icon_id = or_before(change->icon_id, pub->icon_id);
+	to.team_id = or_before(change->team_id, pub->team_id);
+	if (change->enabled >= 0)
+		to.enabled = change->enabled != 0;
+	next = site_domain_make(&to);
+	if (next == NULL || site_index_reserve(&s->domain_names, 1) != 0) {
+		site_domain_free(next);
 		return no_memory(err);
-	if (enabled >= 0)
-		to.enabled = enabled != 0;
+	}
 	site_change_begin(&c, &s->sql, SITE_DURABLE, err);
 	site_domain_put(&c, &to);
 	site_change_note(&c, by, "domain update", pub->name,
-			 json_pack("{s:b,s:b}", "enabled", (int)to.enabled, "config",
-				   (int)(config != NULL)));
+			 json_pack("{s:s,s:b,s:b}", "name", to.name, "enabled", (int)to.enabled,
+				   "config", (int)(change->config != NULL)));
 	rc = site_change_end(&c);
 	if (rc != 0) {
-		free(copy);
+		site_domain_free(next);
 		return rc;
 	}
-	d->pub.enabled = to.enabled;
-	if (copy != NULL) {
-		site_bury(s, d->config, free);
-		d->pub.config = d->config = copy;
-	}
+	update_apply(s, domain_of(pub), next);
 	site_tell_networks(s);
 	return 0;
 }

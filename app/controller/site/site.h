@@ -341,8 +341,12 @@ struct site_domain_new {
 };
 int site_domain_create(struct site *s, const struct site_actor *by, const struct site_domain_new *d,
 		       const struct site_domain **out, struct weir_err *err);
+struct site_domain_change { /* what is NULL or negative stays */
+	const char *name, *controller_ip, *config, *icon_id, *team_id;
+	int enabled;
+};
 int site_domain_update(struct site *s, const struct site_actor *by, const struct site_domain *d,
-		       const char *config, int enabled, struct weir_err *err);
+		       const struct site_domain_change *c, struct weir_err *err);
 int site_domain_delete(struct site *s, const struct site_actor *by, const struct site_domain *d,
 		       struct weir_err *err);
 
