@@ -103,6 +103,7 @@ class TablesTest(ControllerCase):
                 wait_for(lambda: m in two.tables()[0])
                 interfaces, cidrs = two.tables()
                 row = interfaces[m]
+                self.assertEqual(two.own(two.sync())['region_id'], row['region_id'])  # of another region MACs say nothing
                 ip = {'ip': f'10.1.{i}.3', 'masklen': 24}
                 self.assertEqual({k: row[k] for k in ('if_type', 'epc_id', 'region_id', 'mac', 'device_type')},
                                  {'if_type': LAN, 'epc_id': 1, 'region_id': 1, 'mac': m, 'device_type': 1})

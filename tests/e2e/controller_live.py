@@ -201,7 +201,7 @@ class Peer:
             return answer['dynamic_config']
         c = answer['config']
         return {'agent_id': c.get('vtap_id'), 'agent_type': c.get('trident_type'), 'enabled': c['enabled'],
-                'kubernetes_api_enabled': c['kubernetes_api_enabled']}
+                'kubernetes_api_enabled': c['kubernetes_api_enabled'], 'region_id': c.get('region_id', 0)}
 
     def memory(self, answer):
         """-> global.limits.max_memory of the configuration."""

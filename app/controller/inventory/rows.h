@@ -11,7 +11,6 @@
 
 #define IF_WAN 3
 #define IF_LAN 4
-#define REGION 1
 
 /* One for the members' rows, all of it in one block. */
 struct draft {
@@ -95,7 +94,7 @@ static void put_row(struct draft *d, const struct member *of, const struct row *
 	m->device_type = inventory_device_type(of->type);
 	m->if_type = row->is_wan ? IF_WAN : IF_LAN;
 	m->epc_id = of->vpc;
-	m->region_id = REGION;
+	m->region_id = SITE_REGION;
 	m->mac = row->mac;
 	m->has_pod_cluster_id = of->cluster != 0;
 	m->pod_cluster_id = of->cluster;
@@ -133,7 +132,7 @@ static void put_subnet(T(Cidr) * m, const struct subnet *s, char text[64])
 	m->has_type = m->has_epc_id = m->has_region_id = true;
 	m->type = CIDR_LAN;
 	m->epc_id = (int32_t)s->vpc;
-	m->region_id = REGION;
+	m->region_id = SITE_REGION;
 }
 
 static struct packed subnets(const struct subnet *s, size_t n)

@@ -55,7 +55,7 @@ static void own(const struct serve_answer *a, Agent__DynamicConfig *d)
 	d->agent_id = a->agent_id;
 	d->vpc_id = a->vpc;
 	d->pod_cluster_id = a->pod_cluster;
-	d->region_id = 0;
+	d->region_id = SITE_REGION;
 	d->has_team_id = d->has_organize_id = true;
 	d->team_id = d->organize_id = 1;
 	d->hostname = text(a->host);

@@ -38,7 +38,7 @@ static void own(const struct serve_answer *a, Trident__Config *c)
 	c->vtap_id = a->agent_id;
 	c->epc_id = a->vpc;
 	c->pod_cluster_id = a->pod_cluster;
-	c->region_id = 0;
+	c->region_id = SITE_REGION;
 	c->has_team_id = c->has_organize_id = true;
 	c->team_id = c->organize_id = 1;
 	c->host = (char *)(uintptr_t)a->host;

@@ -97,6 +97,9 @@ struct site_domain {
 	uint64_t created_s, synced_s; /* epoch; 0 = never */
 };
 
+/* The number of the one region: an agent passes over MACs of another than its own (control plane, 1.9). */
+#define SITE_REGION 1
+
 struct site_vpc {
 	uint32_t id; /* epc id; 1 = "default", which is always there */
 	const char *name;
