@@ -474,12 +474,21 @@ static void stream(struct reader *r)
 	}
 }
 
-static int read_text(const char *text, size_t len, const char *name, bool newer,
+enum reading {
+	WRITTEN, /* by a person */
+	SENT,    /* by a controller, which may be newer */
+	KEPT,    /* it was good once, perhaps of another version */
+};
+
+static int read_text(const char *text, size_t len, const char *name, enum reading how,
 		     struct weir_group_conf *out, struct weir_err_list *errs)
 {
-	struct reader r = {
-		.name = name, .text = text, .len = len, .out = out, .errs = errs, .newer = newer
-	};
+	struct reader r = { .name = name,
+			    .text = text,
+			    .len = len,
+			    .out = out,
+			    .errs = errs,
+			    .newer = how != WRITTEN };
 	uint32_t before = errs->mistakes;
 
 	if (len > WEIR_CONF_BYTES_MAX) {
@@ -500,7 +509,7 @@ static int read_text(const char *text, size_t len, const char *name, bool newer,
 	if (r.have_ev)
 		yaml_event_delete(&r.ev);
 	yaml_parser_delete(&r.parser);
-	if (r.rc != -ENOMEM && weir_conf_rules->group != NULL)
+	if (r.rc != -ENOMEM && how != KEPT && weir_conf_rules->group != NULL)
 		weir_conf_rules->group(out, name, errs);
 	if (r.rc == 0 && errs->mistakes > before)
 		r.rc = -EINVAL;
@@ -512,13 +521,19 @@ static int read_text(const char *text, size_t len, const char *name, bool newer,
 int weir_group_conf_parse(const char *text, size_t len, const char *name,
 			  struct weir_group_conf *out, struct weir_err_list *errs)
 {
-	return read_text(text, len, name, false, out, errs);
+	return read_text(text, len, name, WRITTEN, out, errs);
 }
 
 int weir_group_conf_take(const char *text, size_t len, const char *name,
 			 struct weir_group_conf *out, struct weir_err_list *errs)
 {
-	return read_text(text, len, name, true, out, errs);
+	return read_text(text, len, name, SENT, out, errs);
+}
+
+int weir_group_conf_parse_kept(const char *text, size_t len, const char *name,
+			       struct weir_group_conf *out, struct weir_err_list *errs)
+{
+	return read_text(text, len, name, KEPT, out, errs);
 }
 
 static int parse(const char *text, size_t len, const char *name, void *to,

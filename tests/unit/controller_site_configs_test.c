@@ -77,6 +77,21 @@ static void test_a_configuration_is_kept_as_it_was_given_and_told(void)
 	site_end();
 }
 
+/* RFC 6761: nobody ever knows a name below "invalid". */
+static void test_a_host_that_nobody_knows_any_more_does_not_take_a_configuration_away(void)
+{
+	const struct site_group *g = begin();
+
+	CU_ASSERT_EQUAL(set(g, MIRROR "capture_bpf: host 10.0.0.1\n", 0, 0), 0);
+	CU_ASSERT_EQUAL(set(g, MIRROR "capture_bpf: host known.invalid\n", 0, 0), -EINVAL);
+	site_close(site);
+	site_sql_says("UPDATE config SET text = replace(text, '10.0.0.1', 'known.invalid')");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(site_try());
+	CU_ASSERT_PTR_NOT_NULL(strstr(site_group_named(site, "g")->config->text, "known.invalid"));
+	CU_ASSERT_EQUAL(mode(member(1)), 1);
+	site_end();
+}
+
 static void test_an_empty_configuration_is_one(void)
 {
 	const struct site_group *g = begin();
@@ -236,6 +251,8 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		{ "a configuration is kept as it was given, and told",
 		  test_a_configuration_is_kept_as_it_was_given_and_told },
+		{ "a host that nobody knows any more does not take a configuration away",
+		  test_a_host_that_nobody_knows_any_more_does_not_take_a_configuration_away },
 		{ "an empty configuration is one", test_an_empty_configuration_is_one },
 		{ "a mistake changes nothing", test_a_mistake_changes_nothing },
 		{ "who looked at an older version is refused",

@@ -84,22 +84,23 @@ static int make(struct config_compiled *c, struct config_source *s, struct weir_
 	return rc;
 }
 
-struct config_compiled *config_compile(const char *text, size_t len, const char *name,
-				       const struct config_site *site, struct weir_err_list *errs)
+typedef int parse_fn(const char *text, size_t len, const char *name, struct weir_group_conf *out,
+		     struct weir_err_list *errs);
+
+static struct config_compiled *compile(const char *text, size_t len, const char *name,
+				       const struct config_site *site, parse_fn *parse,
+				       struct weir_err_list *errs)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct config_compiled *c = calloc(1, sizeof(*c));
-	struct config_source s = { .text = text != NULL ? text : "", .len = len, .site = site };
+	struct config_source s = { .text = text != NULL ? text : "",
+				   .len = text != NULL ? len : 0,
+				   .site = site };
 	struct weir_err err = { 0 };
 	int rc;
 
-	pthread_once(&once, rules_set);
 	if (c == NULL)
 		return NULL;
-	if (text == NULL)
-		s.len = 0;
-	lookups_bound(s.text, s.len);
-	rc = weir_group_conf_parse(s.text, s.len, name, &c->conf, errs);
+	rc = parse(s.text, s.len, name, &c->conf, errs);
 	if (rc == 0) {
 		s.conf = &c->conf;
 		rc = make(c, &s, &err);
@@ -113,6 +114,24 @@ struct config_compiled *config_compile(const char *text, size_t len, const char 
 		weir_err_list_add(errs, false, name, 0, 0, "%s", err.msg);
 	config_compiled_free(c);
 	return NULL;
+}
+
+struct config_compiled *config_compile(const char *text, size_t len, const char *name,
+				       const struct config_site *site, struct weir_err_list *errs)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, rules_set);
+	if (text != NULL)
+		lookups_bound(text, len);
+	return compile(text, len, name, site, weir_group_conf_parse, errs);
+}
+
+struct config_compiled *config_compile_kept(const char *text, size_t len, const char *name,
+					    const struct config_site *site,
+					    struct weir_err_list *errs)
+{
+	return compile(text, len, name, site, weir_group_conf_parse_kept, errs);
 }
 
 void config_compiled_free(struct config_compiled *c)

@@ -37,10 +37,14 @@ struct config_compiled {
 
 /*
  * Check and compile. `text` of either style, of either by key; NULL: an empty one. `name`: what messages call it.
- * NULL: mistakes are in `errs`, or (none there) no memory.
+ * NULL: mistakes are in `errs`, or (none there) no memory. Blocks for names of hosts in a pcap filter.
  */
 struct config_compiled *config_compile(const char *text, size_t len, const char *name,
 				       const struct config_site *site, struct weir_err_list *errs);
+/* Likewise of a text that was checked when it came: what is expressed in it is not looked up again. Does not block. */
+struct config_compiled *config_compile_kept(const char *text, size_t len, const char *name,
+					    const struct config_site *site,
+					    struct weir_err_list *errs);
 void config_compiled_free(struct config_compiled *c); /* NULL is fine */
 
 /* The group that a file names itself (vtap_group_id): 1 and `group`, 0 none, -EINVAL not readable. */

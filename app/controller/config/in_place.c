@@ -153,7 +153,8 @@ static bool means_the_same(const struct edit *e, const char *text)
 	struct weir_err_list *errs = calloc(1, sizeof(*errs));
 	struct weir_group_conf conf;
 	struct weir_conf_plan plan;
-	bool same = errs != NULL && weir_group_conf_take(text, strlen(text), "", &conf, errs) == 0;
+	bool same = errs != NULL &&
+		    weir_group_conf_parse_kept(text, strlen(text), "", &conf, errs) == 0;
 
 	free(errs);
 	if (!same)

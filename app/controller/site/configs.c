@@ -94,7 +94,8 @@ static int load_one(void *ctx, struct weir_db_stmt *row)
 		free(errs);
 		return -ENOMEM;
 	}
-	c->pub.compiled = config_compile(c->pub.text, c->pub.len, g->pub.name, &s->config, errs);
+	c->pub.compiled = config_compile_kept(c->pub.text, c->pub.len, g->pub.name, &s->config,
+					      errs);
 	if (c->pub.compiled == NULL)
 		complain(&g->pub, v.number, errs);
 	free(errs);
