@@ -205,6 +205,30 @@ class SyncAndPush:
                     held = m['version_platform_data']
                     seen = max(x for x in macs_of(p, m) if x)
 
+    def test_an_agent_that_moves_there_and_back_around_a_sync_is_sent_the_bytes_of_either_table(self):
+        p = self.peer(1)
+        p.hold(self.with_tables(p))
+        node = Peer(self, self.c, self.dialect, '10.9.0.2', '02:00:00:00:00:02', kubernetes_cluster_id='d-abcdefghij')
+        node.call('GenesisSync', genesis(node, node.own(node.sync())['agent_id'], ['02:bb:00:00:00:01']))
+        wide = wait_for(lambda: 0x02bb00000001 in macs_of(p, a := p.sync(version_platform_data=0)) and a)
+        lcuuid, _ = self.c.group('narrow')
+        self.c.config(lcuuid, 'inputs: {resources: {pull_resource_from_controller: {domain_filter: [elsewhere]}}}\n')
+        p.hold(wide)
+        p.sync()
+        push = p.push()
+        push.next()
+        path = f'/v1/vtaps/{self.c.agent(p.ip)["LCUUID"]}/'
+        self.c.http('PATCH', path, {'VTAP_GROUP_LCUUID': lcuuid})
+        narrow = p.sync()  # sent before the push of it was read
+        self.assertNotIn(0x02bb00000001, macs_of(p, narrow))
+        self.c.http('PATCH', path, {'VTAP_GROUP_LCUUID': self.c.default_group()})
+        held = narrow['version_platform_data']
+        while held != wide['version_platform_data']:
+            m = push.next()
+            if m['version_platform_data'] not in (0, held):
+                self.assertIn('platform_data', m)
+                held = m['version_platform_data']
+
     def test_an_agent_that_moves_to_another_group_is_pushed_its_configuration(self):
         lcuuid, _ = self.c.group('other')
         self.c.config(lcuuid, memory(2222))

@@ -96,6 +96,23 @@ static void test_a_sync_takes_away_the_trust_in_what_was_pushed(void)
 	CU_ASSERT_FALSE(p.trusted);
 }
 
+static void test_who_was_sent_another_table_may_hold_either(void)
+{
+	begin();
+	sync(7, 8);
+	CU_ASSERT_EQUAL(se.held.platform, 0);
+	push(7); /* it was said before that answer came */
+	CU_ASSERT_EQUAL(se.held.platform, 0);
+	push(8);
+	CU_ASSERT_EQUAL(se.held.platform, 8);
+	sync(8, 8);
+	CU_ASSERT_EQUAL(se.held.platform, 8);
+	sync(8, 9);
+	later(6 * WEIR_NS_PER_S);
+	push(8); /* that answer was lost */
+	CU_ASSERT_EQUAL(se.held.platform, 8);
+}
+
 static void test_a_partial_answer_settles_nothing(void)
 {
 	const struct serve_hello h = { .held.platform = 7 };
@@ -119,6 +136,8 @@ int main(void)
 		  test_for_a_second_an_answer_is_on_its_way_unless_the_agent_says_it_came },
 		{ "a Sync takes away the trust in what was pushed",
 		  test_a_sync_takes_away_the_trust_in_what_was_pushed },
+		{ "who was sent another table may hold either",
+		  test_who_was_sent_another_table_may_hold_either },
 		{ "a partial answer settles nothing", test_a_partial_answer_settles_nothing },
 		CU_TEST_INFO_NULL,
 	};

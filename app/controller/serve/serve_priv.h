@@ -127,7 +127,8 @@ struct serve_session {
 	uint32_t agent_id;
 	struct serve_pushes pushes; /* the newest first */
 	unsigned int n_pushes;
-	struct serve_versions held; /* as it said last */
+	struct serve_versions
+		held;      /* as it said last; platform 0: or as it was answered, who knows */
 	uint64_t answered; /* the version of platform data in the answer to its last Sync */
 	uint64_t answered_ns;
 	bool arrived; /* that answer: it said so itself since */

@@ -33,6 +33,13 @@ static void says(struct serve_session *se, const struct serve_hello *h, bool wat
 	se->watch = watch;
 }
 
+/* The answer may have arrived or not: it holds what it said or what it was told, and so bytes come with either. */
+static void doubt(struct serve_session *se)
+{
+	if (se->answered != 0 && se->answered != se->held.platform)
+		se->held.platform = 0;
+}
+
 void serve_session_synced(struct serve_session *se, const struct serve_hello *h,
 			  const struct serve_answer *a)
 {
@@ -42,6 +49,7 @@ void serve_session_synced(struct serve_session *se, const struct serve_hello *h,
 	se->answered = a->partial ? 0 : a->versions.platform;
 	se->answered_ns = weir_clock_mono_ns();
 	se->arrived = false;
+	doubt(se);
 	TAILQ_FOREACH(p, &se->pushes, entry)
 		p->trusted = false; /* what it says itself is better */
 }
@@ -50,6 +58,8 @@ void serve_session_pushes(struct serve_session *se, const struct serve_hello *h,
 {
 	says(se, h, watch);
 	se->arrived = h->held.platform == se->answered;
+	if (weir_clock_mono_ns() - se->answered_ns < ARRIVES_WITHIN)
+		doubt(se);
 }
 
 bool serve_session_is_settled(const struct serve_session *se)
