@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents with certificates: the controller knows them by their names, and by nothing else."""
 import os
+import zlib
 
 import weir
 from controller_live import Controller, ControllerCase, Peer, genesis, grpc
@@ -63,6 +64,12 @@ class Certificates(ControllerCase):
         for ip in (p.ip, '10.9.0.7'):
             why = self.refused(grpc.StatusCode.PERMISSION_DENIED, self.peer('agent-a', ip=ip).sync)
             self.assertIn('revoked', why)
+        for method, said in (('GenesisSync', genesis(p, 0, ['02:aa:00:00:00:01'], 5)),
+                             ('KubernetesAPISync', {'cluster_id': 'd-abcdefghij', 'version': 5, 'entries': [
+                                 {'type': '*v1.Pod', 'compressed_info': zlib.compress(b'{}')}]}),
+                             ('GetKubernetesClusterID', {'ca_md5': '0' * 32})):
+            self.assertIn('revoked', self.refused(grpc.StatusCode.PERMISSION_DENIED, p.call, method, said))
+        self.assertEqual(self.c.http('GET', '/v2/domains/'), [])
         self.assertEqual(self.c.agents(), [])
         self.assertTrue(self.peer('agent-b', ip='10.9.0.8').sync()['dynamic_config']['enabled'])
 

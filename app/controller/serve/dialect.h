@@ -200,6 +200,8 @@ static void on_cluster_id(struct weir_rpc_stream *st, const ProtobufCMessage *me
 	struct weir_err err = { 0 };
 	char id[13];
 
+	if (!serve_admits(st))
+		return;
 	if (site_cluster_of(serve_of(st)->o.site, m->ca_md5 != NULL ? m->ca_md5 : "",
 			    m->kubernetes_cluster_name, id, &err) == 0)
 		answer.cluster_id = id;

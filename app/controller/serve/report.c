@@ -48,6 +48,8 @@ bool serve_genesis(struct weir_rpc_stream *st, struct serve_genesis *g, uint64_t
 	const struct site_agent *a;
 
 	*version = 0; /* not taken: it comes again */
+	if (!serve_admits(st))
+		return false;
 	if (g->g.ctrl_ip == NULL || (g->whole && g->g.ctrl_mac == NULL)) {
 		s->n.refused++;
 		return true;
@@ -73,6 +75,8 @@ bool serve_cluster(struct weir_rpc_stream *st, const struct inventory_cluster *c
 	struct serve *s = serve_of(st);
 	const struct site_agent *a;
 
+	if (!serve_admits(st))
+		return false;
 	if (c->agent_id != 0) {
 		a = site_agent_of(s->o.site, c->agent_id);
 		if (a == NULL || !is_caller(st, a) ||

@@ -37,6 +37,18 @@ void serve_refuse(struct weir_rpc_stream *st, const char *why)
 	weir_rpc_stream_finish(st, WEIR_RPC_PERMISSION_DENIED, why);
 }
 
+bool serve_admits(struct weir_rpc_stream *st)
+{
+	struct serve_peer peer;
+
+	serve_peer(st, &peer);
+	if (!site_peer_is_revoked(serve_of(st)->o.site, peer.name, peer.certified))
+		return true;
+	weir_log(WEIR_LOG_WARN, "call refused: the certificate of %s is revoked", peer.name);
+	serve_refuse(st, "this certificate is revoked");
+	return false;
+}
+
 /* A ping is answered behind the table that is on its way to it: on a slow line that takes its time. */
 #define KEEPALIVE_MS      60000
 #define KEEPALIVE_WAIT_MS 40000

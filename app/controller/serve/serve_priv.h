@@ -50,6 +50,9 @@ struct serve_peer {
 };
 void serve_peer(struct weir_rpc_stream *st, struct serve_peer *to);
 
+/* Of methods that say no agent's key: false where its certificate is revoked; the call was refused then. */
+bool serve_admits(struct weir_rpc_stream *st);
+
 /* End the call with PERMISSION_DENIED, counted. */
 void serve_refuse(struct weir_rpc_stream *st, const char *why);
 

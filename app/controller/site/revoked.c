@@ -11,6 +11,11 @@ bool site_is_revoked(const struct site *s, const char *identity, const char *key
 	       site_index_get(&s->revoked, key) != NULL;
 }
 
+bool site_peer_is_revoked(const struct site *s, const char *peer, bool certified)
+{
+	return certified && site_index_get(&s->revoked, peer) != NULL;
+}
+
 static int load_one(void *ctx, struct weir_db_stmt *row)
 {
 	struct site *s = ctx;

@@ -267,6 +267,9 @@ int site_agent_seen(struct site *s, const struct site_hello *hello, bool push,
 const struct site_agent *site_agent_calls(const struct site *s, const char *ip, const char *mac,
 					  const char *peer, bool certified);
 
+/* Is the certificate of `peer` revoked, whoever it says it is? */
+bool site_peer_is_revoked(const struct site *s, const char *peer, bool certified);
+
 void site_agent_session(struct site *s, const struct site_agent *a, void *session);
 
 /*
