@@ -399,6 +399,26 @@ static void test_what_only_weirs_agents_take_is_warned_of(void)
 	CU_ASSERT_FALSE(warned("", "DeepFlow's"));
 }
 
+static void test_items_without_a_value_are_read_by_agents_too(void)
+{
+	struct config_compiled *c = compiled("static_config:\n"
+					     "  kubernetes-resources:\n"
+					     "  - name: pods\n"
+					     "  -\n"
+					     "  -\n",
+					     &nowhere);
+	Trident__Config *m = unpacked(c);
+	static const char wanted[] = "kubernetes-resources: [{name: pods}, ~, ~]\n";
+	struct weir_group_conf conf;
+
+	taken((const char *)c->user_config, &conf);
+	weir_group_conf_free(&conf);
+	CU_ASSERT_EQUAL_FATAL(m->local_config.len, strlen(wanted));
+	CU_ASSERT_EQUAL(memcmp(m->local_config.data, wanted, strlen(wanted)), 0);
+	trident__config__free_unpacked(m, NULL);
+	config_compiled_free(c);
+}
+
 int main(void)
 {
 	static CU_TestInfo tests[] = {
@@ -423,6 +443,8 @@ int main(void)
 		{ "what is sent is equal where the hashes are",
 		  test_what_is_sent_is_equal_where_the_hashes_are },
 		{ "mistakes are said where they stand", test_mistakes_are_said_where_they_stand },
+		{ "items without a value are read by agents, too",
+		  test_items_without_a_value_are_read_by_agents_too },
 		{ "what only weir's agents take is warned of",
 		  test_what_only_weirs_agents_take_is_warned_of },
 		CU_TEST_INFO_NULL,

@@ -252,7 +252,9 @@ static const char *rename_of(const char *const *renamed, const char *name)
 /* A scalar without quotes is of a type that its text has: it stays as it is. */
 static void scalar_print(FILE *out, const struct tree_node *n, const char *text)
 {
-	if (n->plain && strpbrk(text, "\n,[]{}\"") == NULL)
+	if (n->plain && text[0] == '\0') /* between brackets nothing is no value */
+		fputc('~', out);
+	else if (n->plain && strpbrk(text, "\n,[]{}\"") == NULL)
 		fputs(text, out);
 	else
 		tree_quote(out, text);
