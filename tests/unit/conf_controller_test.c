@@ -19,6 +19,7 @@ static void test_defaults_are_a_controller_that_agents_find_and_only_loopback_co
 	CU_ASSERT_EQUAL(conf.grpc.tls.listen.n, 0);
 	CU_ASSERT_STRING_EQUAL(conf.http.listen, "127.0.0.1:30417");
 	CU_ASSERT_FALSE(conf.http.local_root);
+	CU_ASSERT(conf.grpc.peer_calls_max < conf.grpc.calls_max); /* nobody takes all */
 	CU_ASSERT_FALSE(conf.enrolment.approve);
 	CU_ASSERT_STRING_EQUAL(conf.site.ingester_address, "");
 	CU_ASSERT_EQUAL(conf.site.ingester_port, 30033);
