@@ -210,6 +210,20 @@ static void test_a_restart_keeps_versions_errors_and_objects(void)
 	world_end();
 }
 
+static void test_a_snapshot_that_was_not_checked_before_the_end_is_asked_for_again(void)
+{
+	begin();
+	whole(AGENT, 5, 3);
+	world_turn();
+	CU_ASSERT_EQUAL(whole(AGENT, 6, 1), 6);
+	world_stop();
+	world_start();
+	CU_ASSERT_EQUAL(heartbeat(AGENT, 6), 5);
+	whole(AGENT, 6, 1);
+	is_held("6 *v1.Node=1 *v1.Pod=1");
+	world_end();
+}
+
 static void sql(const char *text)
 {
 	char command[512];
@@ -346,6 +360,8 @@ int main(void)
 		  test_a_damaged_snapshot_is_dropped_and_its_error_stays },
 		{ "a restart keeps versions errors and objects",
 		  test_a_restart_keeps_versions_errors_and_objects },
+		{ "a snapshot that was not checked before the end is asked for again",
+		  test_a_snapshot_that_was_not_checked_before_the_end_is_asked_for_again },
 		{ "after a day of silence the whole is asked for",
 		  test_after_a_day_of_silence_the_whole_is_asked_for },
 		{ "what is stored is what came", test_what_is_stored_is_what_came },

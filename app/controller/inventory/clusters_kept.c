@@ -4,14 +4,14 @@
 
 #include <errno.h>
 
-static void head_write(struct site_change *to, const struct cluster *c, uint64_t held)
+static void head_write(struct site_change *to, const struct cluster *c, uint64_t version,
+		       uint64_t held)
 {
 	site_change_run(to,
 			"INSERT OR REPLACE INTO inventory_cluster"
 			" (cluster_id, version, held, at_s, error) VALUES (?, ?, ?, ?, ?)",
-			site_text(c->id), site_number((int64_t)c->version),
-			site_number((int64_t)held), site_number((int64_t)c->at_s),
-			site_text(c->error));
+			site_text(c->id), site_number((int64_t)version), site_number((int64_t)held),
+			site_number((int64_t)c->at_s), site_text(c->error));
 }
 
 static void kind_write(struct site_change *to, const struct cluster *c,
@@ -43,7 +43,7 @@ int inventory_cluster_write(struct inventory *inv, const struct cluster *c,
 	struct site_change to;
 
 	site_change_begin(&to, &inv->sql, SITE_LAZY, err);
-	head_write(&to, c, s->version);
+	head_write(&to, c, s->version, s->version);
 	for (size_t i = 0; i < s->kinds.count; i++)
 		if (!k[i].is_known)
 			kind_write(&to, c, &k[i]);
@@ -56,6 +56,12 @@ int inventory_cluster_write(struct inventory *inv, const struct cluster *c,
 	return site_change_end(&to);
 }
 
+/* What waits to be checked goes with the process: it is not known then, and is sent again. */
+static uint64_t version_of(const struct cluster *c)
+{
+	return c->next != NULL ? c->held : c->version;
+}
+
 static int heads_write(struct inventory *inv, struct weir_err *err)
 {
 	struct site_change to;
@@ -63,7 +69,8 @@ static int heads_write(struct inventory *inv, struct weir_err *err)
 	site_change_begin(&to, &inv->sql, SITE_LAZY, err);
 	for (size_t i = 0; i < inv->clusters.count; i++)
 		if (cluster_at(inv, i)->is_unsaved)
-			head_write(&to, cluster_at(inv, i), cluster_at(inv, i)->held);
+			head_write(&to, cluster_at(inv, i), version_of(cluster_at(inv, i)),
+				   cluster_at(inv, i)->held);
 	return site_change_end(&to);
 }
 
