@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct weir_http_client {
 	CURL *curl;
@@ -48,6 +49,15 @@ static bool headers_make(struct weir_http_client *client, const struct weir_http
 	return made;
 }
 
+/* A machine may know no authority at all: it trusts nobody then, and libcurl is not to fail for the missing file. */
+static void authorities_set(CURL *curl, const char *ca)
+{
+	const char *system = curl_version_info(CURLVERSION_NOW)->cainfo;
+
+	if (ca != NULL || (system != NULL && access(system, R_OK) != 0))
+		curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
+}
+
 static void options_set(CURL *curl, const struct weir_http_client *client, const char *ca)
 {
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->why);
@@ -58,8 +68,7 @@ static void options_set(CURL *curl, const struct weir_http_client *client, const
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");   /* a token is for the controller only */
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(client->timeout_s * 1000));
-	if (ca != NULL)
-		curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
+	authorities_set(curl, ca);
 }
 
 struct weir_http_client *weir_http_client_create(const struct weir_http_client_conf *conf,
