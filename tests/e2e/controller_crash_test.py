@@ -310,6 +310,19 @@ class Trouble(Case):
         with contextlib.closing(sqlite3.connect(aside[0])) as db:
             self.assertEqual(db.execute('SELECT name FROM agent_group WHERE id > 2').fetchall(), [('after',)])
 
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root')
+    def test_what_root_restores_belongs_to_the_state_s_user(self):
+        self.run_controller()
+        connection = self.api().connection
+        connection.request('POST', '/api/v1/backup')
+        backup = self.file('backup.sqlite', connection.getresponse().read())
+        state = os.path.join(self.dir, 'of-nobody')
+        os.mkdir(state, 0o700)
+        os.chown(state, 65534, 65534)
+        p = weir.run(site_live.CONTROLLER, 'restore', '--state', state, backup)
+        self.assertEqual(p.returncode, weir.OK, p.stderr)
+        self.assertEqual({f: os.stat(os.path.join(state, f)).st_uid for f in os.listdir(state)}, {'lock': 65534, FILE: 65534})
+
     def foreign(self):
         path = os.path.join(self.dir, 'foreign.sqlite')
         with contextlib.closing(sqlite3.connect(path)) as db:

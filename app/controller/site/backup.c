@@ -110,11 +110,14 @@ static int copy_bytes(int from, int to)
 	return n < 0 || fsync(to) != 0 ? errno : 0;
 }
 
-static int copy(const char *path, const char *new, struct weir_err *err)
+static int copy(const char *path, const char *new, const char *dir, struct weir_err *err)
 {
 	int from = open(path, O_RDONLY | O_CLOEXEC);
 	int to = from >= 0 ? open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
 	int code = from < 0 || to < 0 ? errno : copy_bytes(from, to);
+
+	if (code == 0)
+		code = -site_give(to, dir);
 
 	if (from >= 0)
 		close(from);
@@ -180,7 +183,7 @@ static int take_place(const char *dir, const char *path, bool force, struct weir
 	snprintf(p.new, sizeof(p.new), "%s/" SITE_FILE ".restored", dir);
 	snprintf(p.aside, sizeof(p.aside), "%s/" SITE_FILE ".before-%llu", dir,
 		 (unsigned long long)(weir_clock_wall_ns() / WEIR_NS_PER_MS));
-	rc = copy(path, p.new, err);
+	rc = copy(path, p.new, dir, err);
 	if (rc == 0)
 		rc = check_whole(p.new, err);
 	if (rc == 0 && access(p.state, F_OK) == 0)

@@ -34,6 +34,17 @@ static void sign(int fd)
 		return; /* a full disk */
 }
 
+int site_give(int fd, const char *dir)
+{
+	struct stat owner, own;
+
+	if (stat(dir, &owner) != 0 || fstat(fd, &own) != 0)
+		return -errno;
+	if (owner.st_uid == own.st_uid || geteuid() != 0)
+		return 0;
+	return fchown(fd, owner.st_uid, owner.st_gid) == 0 ? 0 : -errno;
+}
+
 int site_lock(const char *dir, struct weir_err *err)
 {
 	char path[PATH_MAX];
@@ -49,6 +60,7 @@ int site_lock(const char *dir, struct weir_err *err)
 		return weir_err_set(err, errno,
 				    "%s: %s: it must be a directory that this user may write to",
 				    path, strerror(errno));
+	(void)site_give(fd, dir); /* else who cannot open it will say so */
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		int rc = taken(dir, fd, err);
 
