@@ -227,11 +227,12 @@ class LiveCase(weir.Case):
         return a
 
     def wait_received(self, agent, n, port='cap'):
-        """Until all of `n` were taken or missed: -> what is said of the port."""
+        """Until all of `n` were taken or missed, and what became of each is known: -> what is said of the port."""
         def all_there():
             nonlocal p
             p = agent.port(port)
-            return p and p['received'] + (p['missed'] or 0) >= n
+            accounted = p and sum(o['packets'] for o in p['outcomes'].values())
+            return p and p['received'] + (p['missed'] or 0) >= n and accounted == p['received']
         p = None
         try:
             wait_for(all_there, 60)

@@ -71,11 +71,6 @@ class SyncAgentCase(live.LiveCase):
         p = self.wait_received(agent, before + sent)
         self.assertEqual((p['received'] - before, p['missed'] or 0), (sent, 0))
 
-        def all_accounted_for():  # those that were received are on their way for a moment
-            q = agent.port('cap')
-            return q['received'] == sum(o['packets'] for o in q['outcomes'].values())
-        live.wait_for(all_accounted_for)
-
     def kept_has(self, text):
         """Whether the file that a restart goes on with has this: None or True."""
         try:
