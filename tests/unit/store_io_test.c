@@ -104,7 +104,7 @@ static void check_failing(unsigned int nth_write, unsigned int nth_sync)
 	CU_ASSERT_EQUAL(st.taken, RECORDS);
 	CU_ASSERT_EQUAL(st.taken, st.stored + st.lost);
 	CU_ASSERT_TRUE(atomic_load(&failed) > 0);
-	CU_ASSERT_TRUE(nth_write == 0 || nth_write > 20 || st.failures > 0); /* else others' */
+	CU_ASSERT_TRUE(nth_write != 1 || st.failures > 0); /* else all may be others' */
 	/* By itself. */
 	usleep(5000);
 	write_plain(s, RECORDS + 1, 100, FIRST_NS + HOUR_NS, 1000);
