@@ -220,6 +220,18 @@ class ControllerCase(weir.Case):
         return e.exception.details()
 
 
+class OfADialect:
+    """What is tested in each dialect: mixed into a ControllerCase."""
+    dialect = None
+
+    def setUp(self):
+        super().setUp()
+        self.c = Controller(self)
+
+    def peer(self, n=1, **more):
+        return Peer(self, self.c, self.dialect, f'10.9.0.{n}', f'02:00:00:00:00:{n:02x}', **more)
+
+
 def memory(mib):
     """-> a group's configuration."""
     return f'global:\n  limits:\n    max_memory: {mib}\n'

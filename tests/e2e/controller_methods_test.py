@@ -13,7 +13,7 @@ import urllib.request
 import zlib
 
 import weir
-from controller_live import Controller, ControllerCase, LOAD, Peer, genesis, grpc, macs_of, wait_for
+from controller_live import Controller, ControllerCase, LOAD, OfADialect, Peer, genesis, grpc, macs_of, wait_for
 
 FROM_1900 = 2208988800
 
@@ -57,16 +57,7 @@ class TimeServer:
                 self.socket.sendto(b'\x24\x02' + bytes(46) + packet[:4], peer)
 
 
-class Methods:
-    dialect = None
-
-    def setUp(self):
-        super().setUp()
-        self.c = Controller(self)
-
-    def peer(self, n=1, **more):
-        return Peer(self, self.c, self.dialect, f'10.9.0.{n}', f'02:00:00:00:00:{n:02x}', **more)
-
+class Methods(OfADialect):
     # ---- GenesisSync ----
 
     def test_what_an_agent_reports_is_in_the_platform_data(self):

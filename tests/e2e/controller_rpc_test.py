@@ -5,22 +5,13 @@ import time
 
 import rpc_codec
 import weir
-from controller_live import Controller, ControllerCase, Peer, genesis, grpc, macs_of, memory, wait_for
+from controller_live import Controller, ControllerCase, OfADialect, Peer, genesis, grpc, macs_of, memory, wait_for
 
 RUNNING, LOST, PENDING = 1, 0, 3
 PHYSICAL, DEDICATED, VM_POD = 5, 6, 8
 
 
-class SyncAndPush:
-    dialect = None
-
-    def setUp(self):
-        super().setUp()
-        self.c = Controller(self)
-
-    def peer(self, n=1, **more):
-        return Peer(self, self.c, self.dialect, f'10.9.0.{n}', f'02:00:00:00:00:{n:02x}', **more)
-
+class SyncAndPush(OfADialect):
     # ---- who is who ----
 
     def test_a_first_sync_registers_an_agent_and_tells_it_who_it_is(self):

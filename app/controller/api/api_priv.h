@@ -113,7 +113,11 @@ const struct site_domain *api_domain(struct call *c, const char *name);
 bool api_wants(const struct weir_http_request *rq, const char *name,
 	       const char *value); /* the query has no such name, or this value of it */
 
-/* What both families change alike (groups.c, domains.c), shown as each does. */
+/* What both families change alike (agents.c, groups.c, domains.c), shown and asked for as each does. */
+void api_deepflow_agent_say(struct call *c, const struct site_agent *a);
+void api_own_agent_say(struct call *c, const struct site_agent *a);
+bool api_deepflow_agent_change(struct call *c, const json_t *body, struct site_agent_change *to);
+bool api_own_agent_change(struct call *c, const json_t *body, struct site_agent_change *to);
 void api_deepflow_group_say(struct call *c, const struct site_group *g);
 void api_own_group_say(struct call *c, const struct site_group *g);
 void api_deepflow_domain_say(struct call *c, const struct site_domain *d);

@@ -153,19 +153,11 @@ void api_deepflow_vtaps(struct call *c)
 	api_end(c);
 }
 
-static void say_vtap(struct call *c, const struct site_agent *a)
+void api_deepflow_agent_say(struct call *c, const struct site_agent *a)
 {
 	api_begin(c);
 	put_vtap(&c->out, c->api, a);
 	api_end(c);
-}
-
-void api_deepflow_vtap(struct call *c)
-{
-	const struct site_agent *a = api_agent(c, c->rq->params[0]);
-
-	if (a != NULL)
-		say_vtap(c, a);
 }
 
 /* By any of its names; DeepFlow's ctl of old gives the lcuuid of its configuration. */
@@ -174,12 +166,13 @@ static const struct site_group *group_of(struct call *c, const char *name)
 	const struct site_group *g = NULL;
 
 	while ((g = site_group_next(c->api->site, g)) != NULL)
-		if (g->config != NULL && strcmp(g->config->lcuuid, name) == 0)
+		if ((g->config != NULL && strcmp(g->config->lcuuid, name) == 0) ||
+		    (g->canary != NULL && strcmp(g->canary->lcuuid, name) == 0))
 			return g;
 	return api_group(c, name);
 }
 
-static bool take_change(struct call *c, const json_t *body, struct site_agent_change *change)
+bool api_deepflow_agent_change(struct call *c, const json_t *body, struct site_agent_change *change)
 {
 	const char *group = api_body_text(body, "VTAP_GROUP_LCUUID");
 	int64_t enable = -1, state = -1;
@@ -192,23 +185,6 @@ static bool take_change(struct call *c, const json_t *body, struct site_agent_ch
 	change->enabled = enable < 0 ? -1 : enable != 0;
 	change->state = (int)state;
 	return true;
-}
-
-void api_deepflow_vtap_update(struct call *c)
-{
-	const struct site_agent *a = api_agent(c, c->rq->params[0]);
-	struct site_agent_change change = SITE_AGENT_CHANGE_NONE;
-	const json_t *body = a != NULL ? api_body(c) : NULL;
-	struct weir_err err = { 0 };
-	int rc;
-
-	if (body == NULL || !take_change(c, body, &change))
-		return;
-	rc = site_agent_update(c->api->site, &c->by, a, &change, &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_vtap(c, a);
 }
 
 static bool has_mode(struct call *c, const char *lcuuid, int64_t mode)

@@ -76,19 +76,11 @@ void api_own_agents(struct call *c)
 	api_end(c);
 }
 
-static void say_agent(struct call *c, const struct site_agent *a)
+void api_own_agent_say(struct call *c, const struct site_agent *a)
 {
 	api_begin(c);
 	put_agent(&c->out, a);
 	api_end(c);
-}
-
-void api_own_agent(struct call *c)
-{
-	const struct site_agent *a = api_agent(c, c->rq->params[0]);
-
-	if (a != NULL)
-		say_agent(c, a);
 }
 
 static const char *text_or_null(const json_t *body, const char *key)
@@ -96,7 +88,7 @@ static const char *text_or_null(const json_t *body, const char *key)
 	return json_string_value(json_object_get(body, key));
 }
 
-static bool take_change(struct call *c, const json_t *body, struct site_agent_change *change)
+bool api_own_agent_change(struct call *c, const json_t *body, struct site_agent_change *change)
 {
 	const char *group = api_body_text(body, "GROUP");
 	int64_t enabled = -1, approved = 0, vpc = -1;
@@ -113,52 +105,4 @@ static bool take_change(struct call *c, const json_t *body, struct site_agent_ch
 	change->name = text_or_null(body, "NAME");
 	change->image = text_or_null(body, "IMAGE");
 	return true;
-}
-
-void api_own_agent_update(struct call *c)
-{
-	const struct site_agent *a = api_agent(c, c->rq->params[0]);
-	struct site_agent_change change = SITE_AGENT_CHANGE_NONE;
-	const json_t *body = a != NULL ? api_body(c) : NULL;
-	struct weir_err err = { 0 };
-	int rc;
-
-	if (body == NULL || !take_change(c, body, &change))
-		return;
-	if (change.state >= 0 && a->state != SITE_PENDING)
-		change.state = -1; /* approved already: asking again changes nothing */
-	rc = site_agent_update(c->api->site, &c->by, a, &change, &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		say_agent(c, a);
-}
-
-static void gone(struct call *c, int (*go)(struct site *s, const struct site_actor *by,
-					   const struct site_agent *a, struct weir_err *err))
-{
-	const struct site_agent *a = api_agent(c, c->rq->params[0]);
-	struct weir_err err = { 0 };
-	char lcuuid[sizeof(a->lcuuid)];
-	int rc;
-
-	if (a == NULL)
-		return;
-	memcpy(lcuuid, a->lcuuid, sizeof(lcuuid));
-	rc = go(c->api->site, &c->by, a, &err);
-	if (rc < 0)
-		api_fail_err(c, rc, &err);
-	else
-		api_gone(c, lcuuid);
-}
-
-/* By either family. */
-void api_agent_delete(struct call *c)
-{
-	gone(c, site_agent_delete);
-}
-
-void api_own_agent_revoke(struct call *c)
-{
-	gone(c, site_agent_revoke);
 }
