@@ -13,7 +13,7 @@
 
 static struct api api;
 static struct event_base *base;
-static char dir[] = "/tmp/weir-fuzz-XXXXXX", header[128] = "Bearer ";
+static char dir[] = P_tmpdir "/weir-fuzz-XXXXXX", header[128] = "Bearer ";
 
 static void must(bool good)
 {

@@ -11,7 +11,7 @@
 
 static struct api api;
 static struct event_base *base;
-static char dir[] = "/tmp/weir-api-XXXXXX";
+static char dir[] = P_tmpdir "/weir-api-XXXXXX";
 static char secret[64];
 
 static void start(void)

@@ -3,6 +3,7 @@
 #ifndef CONTROLLER_SITE_TEST_H
 #define CONTROLLER_SITE_TEST_H
 
+#include "command_test.h"
 #include "weir_test.h"
 
 #include <site.h>
@@ -26,16 +27,9 @@ __attribute__((format(printf, 1, 0))) static inline const char *site_shell(const
 									   const char *arg)
 {
 	static char text[65536], command[8192];
-	FILE *p;
-	size_t n;
 
 	snprintf(command, sizeof(command), format, site_dir, arg);
-	p = popen(command, "r");
-	n = p != NULL ? fread(text, 1, sizeof(text) - 1, p) : 0;
-	if (p != NULL)
-		pclose(p);
-	text[n] = '\0';
-	return text;
+	return command_says(command, text, sizeof(text));
 }
 
 static inline const char *site_sql_says(const char *sql)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a batch moves into a database, as the sqlite3 program reads it. */
+#include "command_test.h"
 #include "weir_test.h"
 
 #include <weir_db_batch.h>
@@ -27,16 +28,9 @@ static struct weir_db_batch *batch;
 static const char *sql(const char *text)
 {
 	static char out[65536], command[4096];
-	FILE *p;
-	size_t n;
 
 	snprintf(command, sizeof(command), "sqlite3 %s \"%s\" | tr '\\n' ' '", path, text);
-	p = popen(command, "r");
-	n = p != NULL ? fread(out, 1, sizeof(out) - 1, p) : 0;
-	if (p != NULL)
-		pclose(p);
-	out[n] = '\0';
-	return out;
+	return command_says(command, out, sizeof(out));
 }
 
 static void begin(void)

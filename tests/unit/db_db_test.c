@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "command_test.h"
 #include "weir_test.h"
 
 #include <weir_db.h>
@@ -29,16 +30,9 @@ static void begin(void)
 static const char *shell(const char *format, const char *arg)
 {
 	static char text[4096], command[4096];
-	FILE *p;
-	size_t n;
 
 	snprintf(command, sizeof(command), format, path, arg);
-	p = popen(command, "r");
-	n = p != NULL ? fread(text, 1, sizeof(text) - 1, p) : 0;
-	if (p != NULL)
-		pclose(p);
-	text[n] = '\0';
-	return text;
+	return command_says(command, text, sizeof(text));
 }
 
 static const char *sql(const char *text)

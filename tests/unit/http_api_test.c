@@ -17,7 +17,7 @@
 static struct event_base *base;
 static struct weir_http_server *plain, *tls;
 static pthread_t thread;
-static char dir[] = "/tmp/weir-http-XXXXXX";
+static char dir[] = P_tmpdir "/weir-http-XXXXXX";
 static atomic_uint taken_over;
 static atomic_bool stopped;
 
